@@ -1,1 +1,3 @@
-//! pure core
+//! The pure core of rocketmq-agent.
+pub mod launch;
+pub mod names;

@@ -1,0 +1,141 @@
+//! What it takes to run one instance, and what is known of its process. Data that the plan, the supervisor backends
+//! and the health rules share; nothing here starts or looks at a process.
+
+use crate::names::{BrokerName, InstanceName};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+/// What an instance is in RocketMQ's terms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// The NameServer.
+    Namesrv,
+    /// A broker with brokerId 0.
+    Master,
+    /// A broker with brokerId 1 or more.
+    Slave,
+}
+
+impl std::fmt::Display for Role {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Role::Namesrv => "namesrv",
+            Role::Master => "master",
+            Role::Slave => "slave",
+        })
+    }
+}
+
+/// The store that an instance works on, and whose it must be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreIdentity {
+    /// `storePathRootDir`: holds `lock`, `abort`, `config/`.
+    pub root: PathBuf,
+    /// `storePathCommitLog`.
+    pub commit_log: PathBuf,
+    /// The cluster whose data it is.
+    pub cluster: String,
+    /// The brokerName whose data it is.
+    pub broker: BrokerName,
+}
+
+/// Everything needed to exec one JVM.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Launch {
+    /// Which instance.
+    pub instance: InstanceName,
+    /// As what.
+    pub role: Role,
+    /// The `java` to exec, absolute.
+    pub program: PathBuf,
+    /// Its arguments, one each: no shell sees them.
+    pub arguments: Vec<String>,
+    /// The whole environment of the process; nothing is inherited.
+    pub environment: BTreeMap<String, String>,
+    /// The instance's own folder: working directory, `user.home`, and the place of the supervisor's lock file.
+    pub directory: PathBuf,
+    /// The file that stdout and stderr are appended to.
+    pub console: PathBuf,
+    /// RocketMQ's own logs that tell why a start failed with an empty console (exit 253), newest cause last.
+    pub logs: Vec<PathBuf>,
+    /// The store, for a broker.
+    pub store: Option<StoreIdentity>,
+    /// Every TCP port that the process listens on.
+    pub ports: Vec<u16>,
+    /// How long a clean stop may take before the supervisor looks whether the store still flushes.
+    pub stop_deadline: Duration,
+    /// A digest of the command line and of every file it was rendered with: two launches with the same
+    /// fingerprint run the same configuration.
+    pub fingerprint: String,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Exit {
+    /// It returned this status. A JVM ended by SIGTERM returns 143.
+    Status(i32),
+    /// A signal ended it (9 = SIGKILL: a person, or the kernel's OOM killer).
+    Signal(i32),
+    /// It was not our child (an earlier agent started it), so the kernel told us only that it is gone.
+    Unknown,
+}
+
+impl std::fmt::Display for Exit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Exit::Status(status) => write!(f, "exit status {status}"),
+            Exit::Signal(9) => f.write_str("SIGKILL"),
+            Exit::Signal(signal) => write!(f, "signal {signal}"),
+            Exit::Unknown => f.write_str("an unknown exit status"),
+        }
+    }
+}
+
+/// Why an instance stopped or cannot start, in words a person can act on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// A stable id, such as `port-in-use`.
+    pub id: String,
+    /// One sentence: what is wrong.
+    pub what: String,
+    /// What to do about it; may be empty where the agent itself will.
+    pub fix: String,
+}
+
+/// What a supervisor backend knows of an instance's process. What it could not find out is an error of the
+/// observation, never `Stopped`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "state")]
+pub enum ProcessState {
+    /// The process runs.
+    Running {
+        /// Its process id.
+        pid: u32,
+        /// When it started, milliseconds since 1970.
+        started_at: u64,
+        /// The fingerprint of the launch it was started with.
+        fingerprint: String,
+    },
+    /// It was told to stop and has not ended yet.
+    Stopping {
+        /// Its process id.
+        pid: u32,
+    },
+    /// It does not run.
+    Stopped {
+        /// How it ended, when it ran under this agent or an earlier one.
+        last_exit: Option<Exit>,
+        /// Why, where that could be told.
+        cause: Option<Cause>,
+        /// Failed starts or crashes in a row since the instance was last healthy.
+        failures: u32,
+        /// The backend still holds it back before the next start.
+        backing_off: bool,
+        /// It failed so often that it is tried only once in a long while.
+        quarantined: bool,
+        /// When the next start is due, milliseconds since 1970, while it is held back.
+        next_start_at: Option<u64>,
+    },
+}
