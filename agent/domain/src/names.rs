@@ -114,11 +114,7 @@ pub struct Version {
 impl Version {
     /// A version from its three numbers.
     pub const fn new(major: u16, minor: u16, patch: u16) -> Self {
-        Self {
-            major,
-            minor,
-            patch,
-        }
+        Self { major, minor, patch }
     }
 
     /// Whether this is a 5.x release, whose SYNC_MASTER needs `inSyncReplicas` to wait for a slave.
@@ -132,12 +128,7 @@ impl FromStr for Version {
     fn from_str(text: &str) -> Result<Self, NameError> {
         let numbers: Option<Vec<u16>> = text
             .split('.')
-            .map(|part| {
-                part.bytes()
-                    .all(|b| b.is_ascii_digit())
-                    .then(|| part.parse().ok())
-                    .flatten()
-            })
+            .map(|part| part.bytes().all(|b| b.is_ascii_digit()).then(|| part.parse().ok()).flatten())
             .collect();
         match numbers.as_deref() {
             Some([major, minor, patch]) => Ok(Self::new(*major, *minor, *patch)),
@@ -189,9 +180,7 @@ mod tests {
 
     #[test]
     fn versions_order_by_number_not_by_text() {
-        let versions: Vec<Version> = ["4.9.10", "4.9.4", "5.0.0"]
-            .map(|v| v.parse().unwrap())
-            .to_vec();
+        let versions: Vec<Version> = ["4.9.10", "4.9.4", "5.0.0"].map(|v| v.parse().unwrap()).to_vec();
         assert!(versions[1] < versions[0] && versions[0] < versions[2]);
         for bad in ["5", "5.5", "5.5.0-SNAPSHOT", "v5.5.0", "5..0", "5.5.+1"] {
             assert!(bad.parse::<Version>().is_err(), "{bad:?} was taken");

@@ -1,0 +1,245 @@
+//! `cluster.toml` as a person wrote it: typed names, places of every value, no decisions and no defaults.
+//! In: text. Out: a [`ClusterFile`] and the problems found while reading it; [`crate::topology`] judges the whole.
+
+mod reader;
+pub mod shape;
+
+pub use reader::{At, Properties};
+
+use crate::{
+    names::{BrokerName, ClusterName, HostName, Version, Zone},
+    problem::Problems,
+    size::Size,
+};
+use reader::Section;
+use std::{cell::RefCell, net::IpAddr, str::FromStr};
+use toml::de::DeTable;
+
+/// Any string; for keys whose rules depend on others and are judged later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text(pub String);
+
+impl FromStr for Text {
+    type Err = std::convert::Infallible;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// The whole file.
+#[derive(Debug)]
+pub struct ClusterFile {
+    /// `cluster.name`.
+    pub name: Option<At<ClusterName>>,
+    /// `cluster.mode`, not yet judged.
+    pub mode: Option<At<String>>,
+    /// `cluster.groups`.
+    pub groups: Option<At<usize>>,
+    /// `cluster.base_dir`.
+    pub base_dir: Option<At<String>>,
+    /// `cluster.layout`.
+    pub layout: Option<At<String>>,
+    /// `rocketmq.version`.
+    pub version: Option<At<Version>>,
+    /// `rocketmq.source`.
+    pub source: Option<At<String>>,
+    /// `rocketmq.sha512`.
+    pub sha512: Option<At<String>>,
+    /// `rocketmq.java_home`.
+    pub java_home: Option<At<String>>,
+    /// `agent.port`.
+    pub agent_port: Option<At<u16>>,
+    /// `[namesrv]`.
+    pub namesrv: NamesrvFile,
+    /// `namesrv.hosts`.
+    pub namesrv_hosts: Option<At<Vec<At<HostName>>>>,
+    /// `[broker]`.
+    pub broker: BrokerFile,
+    /// `broker.hosts`.
+    pub broker_hosts: Option<At<Vec<At<HostName>>>>,
+    /// `broker.max_lag`.
+    pub max_lag: Option<At<Size>>,
+    /// `[[host]]`, in order.
+    pub hosts: Vec<HostFile>,
+    /// `[[group]]`, in order.
+    pub named_groups: Vec<GroupFile>,
+}
+
+/// What can be said of a JVM and its properties file at any level.
+#[derive(Debug, Clone, Default)]
+pub struct JvmFile {
+    /// Xms and Xmx.
+    pub heap: Option<At<Size>>,
+    /// Xmn.
+    pub young: Option<At<Size>>,
+    /// MaxDirectMemorySize.
+    pub direct_memory: Option<At<Size>>,
+    /// More options, in order.
+    pub java_options: Vec<At<Text>>,
+    /// Keys for the properties file.
+    pub config: Properties,
+    /// Where in the file this is, for messages: `host[0].broker`.
+    pub path: String,
+}
+
+/// `[namesrv]` or `[host.namesrv]`.
+#[derive(Debug, Default)]
+pub struct NamesrvFile {
+    /// listenPort.
+    pub port: Option<At<u16>>,
+    /// Its JVM and properties.
+    pub jvm: JvmFile,
+}
+
+/// `[broker]`, `[host.broker]` or `[[group]]`.
+#[derive(Debug, Default)]
+pub struct BrokerFile {
+    /// The first master's listenPort.
+    pub port: Option<At<u16>>,
+    /// The first slave's listenPort.
+    pub slave_port: Option<At<u16>>,
+    /// For both roles.
+    pub jvm: JvmFile,
+    /// For masters.
+    pub master: JvmFile,
+    /// For slaves.
+    pub slave: JvmFile,
+}
+
+/// `[[host]]`.
+#[derive(Debug)]
+pub struct HostFile {
+    /// Where the table starts.
+    pub at: usize,
+    /// Its name.
+    pub name: Option<At<HostName>>,
+    /// Where the other hosts reach it.
+    pub address: Option<At<IpAddr>>,
+    /// Where clients reach it.
+    pub public_address: Option<At<IpAddr>>,
+    /// The address is not on a card of its own.
+    pub nat: Option<At<bool>>,
+    /// Its failure domain.
+    pub zone: Option<At<Zone>>,
+    /// The memory to share out.
+    pub memory: Option<At<Size>>,
+    /// Its Java.
+    pub java_home: Option<At<String>>,
+    /// Its agent's HTTP port.
+    pub agent_port: Option<At<u16>>,
+    /// Overrides for its NameServer.
+    pub namesrv: NamesrvFile,
+    /// Overrides for its brokers.
+    pub broker: BrokerFile,
+}
+
+/// `[[group]]`.
+#[derive(Debug)]
+pub struct GroupFile {
+    /// brokerName.
+    pub name: Option<At<BrokerName>>,
+    /// The master's host, then the slave's.
+    pub hosts: Option<At<Vec<At<HostName>>>>,
+    /// Overrides for its brokers.
+    pub broker: BrokerFile,
+}
+
+/// Reads the file. What could be read is returned even when there are problems, so that they can all be reported.
+pub fn parse<'a>(text: &'a str, problems: &RefCell<Problems<'a>>) -> ClusterFile {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    for error in errors {
+        let at = error.span().map_or(0, |span| span.start);
+        let rule = if error.message().contains("duplicate key") { "duplicate-key" } else { "syntax" };
+        problems.borrow_mut().add(at, rule, "", error.message().trim(), "");
+    }
+    let root = Section::new(String::new(), 0, document.get_ref(), shape::ROOT, problems);
+    let cluster = root.section("cluster");
+    let rocketmq = root.section("rocketmq");
+    let namesrv = root.section("namesrv");
+    let broker = root.section("broker");
+    let cluster = cluster.as_ref();
+    let rocketmq = rocketmq.as_ref();
+    if cluster.is_none_or(|section| !section.has("mode")) {
+        root.missing("cluster.mode", "say for example mode = \"2m-2s-sync\"");
+    }
+    if rocketmq.is_none_or(|section| !section.has("version")) {
+        root.missing("rocketmq.version", "say for example version = \"5.5.0\"");
+    }
+    ClusterFile {
+        name: cluster.and_then(|s| s.parsed("name", "bad-name")),
+        mode: cluster.and_then(|s| s.text("mode")),
+        groups: cluster.and_then(|s| s.integer("groups", 1, 1000)).map(|n| n.map(|n| n as usize)),
+        base_dir: cluster.and_then(|s| s.text("base_dir")),
+        layout: cluster.and_then(|s| s.text("layout")),
+        version: rocketmq.and_then(|s| s.parsed("version", "bad-version")),
+        source: rocketmq.and_then(|s| s.text("source")),
+        sha512: rocketmq.and_then(|s| s.text("sha512")),
+        java_home: rocketmq.and_then(|s| s.text("java_home")),
+        agent_port: root.section("agent").and_then(|s| s.port("port")),
+        namesrv_hosts: namesrv.as_ref().and_then(|s| s.list("hosts", "bad-name")),
+        namesrv: namesrv.as_ref().map(read_namesrv).unwrap_or_default(),
+        broker_hosts: broker.as_ref().and_then(|s| s.list("hosts", "bad-name")),
+        max_lag: broker.as_ref().and_then(|s| s.parsed("max_lag", "bad-size")),
+        broker: broker
+            .as_ref()
+            .map(|s| BrokerFile { port: s.port("port"), slave_port: s.port("slave_port"), ..read_broker(s) })
+            .unwrap_or_default(),
+        hosts: root.sections("host").iter().map(read_host).collect(),
+        named_groups: root.sections("group").iter().map(read_group).collect(),
+    }
+}
+
+fn read_jvm(section: &Section<'_, '_>) -> JvmFile {
+    JvmFile {
+        heap: section.parsed("heap", "bad-size"),
+        young: section.parsed("young", "bad-size"),
+        direct_memory: section.parsed("direct_memory", "bad-size"),
+        java_options: section.list("java_options", "wrong-type").map(|list| list.value).unwrap_or_default(),
+        config: section.properties("config"),
+        path: section.path().to_owned(),
+    }
+}
+
+fn read_namesrv(section: &Section<'_, '_>) -> NamesrvFile {
+    NamesrvFile { port: section.port("port"), jvm: read_jvm(section) }
+}
+
+fn read_broker(section: &Section<'_, '_>) -> BrokerFile {
+    let role = |key| section.section(key).map(|s| read_jvm(&s)).unwrap_or_default();
+    BrokerFile { port: None, slave_port: None, jvm: read_jvm(section), master: role("master"), slave: role("slave") }
+}
+
+fn read_host(section: &Section<'_, '_>) -> HostFile {
+    for (key, fix) in [("name", "every host needs one"), ("address", "every host needs its own IP address")] {
+        if !section.has(key) {
+            section.missing(key, fix);
+        }
+    }
+    HostFile {
+        at: section.at,
+        name: section.parsed("name", "bad-name"),
+        address: section.parsed("address", "bad-address"),
+        public_address: section.parsed("public_address", "bad-address"),
+        nat: section.flag("nat"),
+        zone: section.parsed("zone", "bad-name"),
+        memory: section.parsed("memory", "bad-size"),
+        java_home: section.text("java_home"),
+        agent_port: section.port("agent_port"),
+        namesrv: section.section("namesrv").map(|s| read_namesrv(&s)).unwrap_or_default(),
+        broker: section
+            .section("broker")
+            .map(|s| BrokerFile { port: s.port("port"), slave_port: s.port("slave_port"), ..read_broker(&s) })
+            .unwrap_or_default(),
+    }
+}
+
+fn read_group(section: &Section<'_, '_>) -> GroupFile {
+    if !section.has("name") {
+        section.missing("name", "every group needs its brokerName");
+    }
+    GroupFile {
+        name: section.parsed("name", "bad-name"),
+        hosts: section.list("hosts", "bad-name"),
+        broker: read_broker(section),
+    }
+}

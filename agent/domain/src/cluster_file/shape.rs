@@ -1,0 +1,232 @@
+//! Every key that a cluster file can have: its kind, its default and what it means. The reader takes only what is
+//! listed here, and `docs/cluster-file.md` is made from it, so that the two cannot differ.
+
+/// What a key's value must be.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// A string.
+    Text,
+    /// A whole number.
+    Integer,
+    /// `true` or `false`.
+    Flag,
+    /// An array of strings.
+    Texts,
+    /// A table with free keys and string, integer or boolean values.
+    Properties,
+    /// A table: `[key]`.
+    Section(&'static [Key]),
+    /// An array of tables: `[[key]]`.
+    Sections(&'static [Key]),
+}
+
+/// One key.
+#[derive(Debug)]
+pub struct Key {
+    /// As it is written.
+    pub name: &'static str,
+    /// What its value must be.
+    pub kind: Kind,
+    /// What holds when it is left out, in words.
+    pub default: &'static str,
+    /// What it means.
+    pub doc: &'static str,
+}
+
+const fn key(name: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Key {
+    Key { name, kind, default, doc }
+}
+
+/// The top of the file.
+pub const ROOT: &[Key] = &[
+    key("cluster", Kind::Section(CLUSTER), "", "The cluster as a whole."),
+    key("rocketmq", Kind::Section(ROCKETMQ), "", "Which RocketMQ runs, and on which Java."),
+    key("agent", Kind::Section(AGENT), "", "What all agents share."),
+    key("namesrv", Kind::Section(NAMESRV), "", "The NameServers."),
+    key(
+        "broker",
+        Kind::Section(BROKER),
+        "",
+        "All brokers. `[broker.master]`, `[broker.slave]`, `[host.broker]` and `[[group]]` override it, in that order.",
+    ),
+    key(
+        "host",
+        Kind::Sections(HOST),
+        "",
+        "One table a host. The order matters: it is the order of the ring that pairs masters with slaves.",
+    ),
+    key(
+        "group",
+        Kind::Sections(GROUP),
+        "",
+        "One table for each broker group that is to be named, pinned or tuned by hand.",
+    ),
+];
+
+const CLUSTER: &[Key] = &[
+    key("name", Kind::Text, "`DefaultCluster`", "brokerClusterName."),
+    key("mode", Kind::Text, "required", "`single`, `multi-master`, `2m-2s-async` or `2m-2s-sync`."),
+    key(
+        "groups",
+        Kind::Integer,
+        "one master a host",
+        "How many broker groups (brokerNames) there are. More groups than hosts is fine.",
+    ),
+    key(
+        "base_dir",
+        Kind::Text,
+        "`/var/lib/rocketmq`",
+        "The folder that holds RocketMQ and one folder an instance on each host.",
+    ),
+    key(
+        "layout",
+        Kind::Text,
+        "`instance`",
+        "`instance`: one folder an instance. `role`: the classic guide's tree (`server`, `broker-master`, `broker-slave`).",
+    ),
+];
+
+const ROCKETMQ: &[Key] = &[
+    key("version", Kind::Text, "required", "The release, such as `5.5.0`."),
+    key(
+        "source",
+        Kind::Text,
+        "required to run",
+        "A directory, a zip or tar.gz, or an http(s) URL of the binary release.",
+    ),
+    key(
+        "sha512",
+        Kind::Text,
+        "not checked",
+        "The archive's checksum, 128 hexadecimal digits. Needed when the source is plain http.",
+    ),
+    key("java_home", Kind::Text, "the best Java found", "The Java that runs the instances; it must fit the release."),
+];
+
+const AGENT: &[Key] = &[key("port", Kind::Integer, "`9877`", "The port of every agent's HTTP health.")];
+
+const NAMESRV: &[Key] = &[
+    key("hosts", Kind::Texts, "the first three hosts", "The hosts that run a NameServer."),
+    key("port", Kind::Integer, "`9876`", "listenPort of the NameServers."),
+    key("heap", Kind::Text, "by memory", "Xms and Xmx."),
+    key("young", Kind::Text, "left to G1", "Xmn."),
+    key("direct_memory", Kind::Text, "by memory", "MaxDirectMemorySize."),
+    key("java_options", Kind::Texts, "none", "More JVM options, one a string; they come last and win."),
+    key("config", Kind::Properties, "none", "Any namesrv.conf key that the agent does not derive itself."),
+];
+
+const BROKER: &[Key] = &[
+    key("hosts", Kind::Texts, "all hosts", "The hosts that run brokers."),
+    key(
+        "port",
+        Kind::Integer,
+        "`10911`",
+        "listenPort of a host's first master; further ones follow in steps of 10. listenPort-2 and listenPort+1 are taken too.",
+    ),
+    key(
+        "slave_port",
+        Kind::Integer,
+        "`11911`",
+        "listenPort of a host's first slave; further ones follow in steps of 10.",
+    ),
+    key("max_lag", Kind::Text, "`16M`", "How far a slave may be behind and still count as in sync."),
+    key("heap", Kind::Text, "by memory", "Xms and Xmx."),
+    key("young", Kind::Text, "left to G1", "Xmn."),
+    key("direct_memory", Kind::Text, "by memory", "MaxDirectMemorySize."),
+    key("java_options", Kind::Texts, "none", "More JVM options, one a string; they come last and win."),
+    key("config", Kind::Properties, "none", "Any broker.conf key that the agent does not derive itself."),
+    key("master", Kind::Section(BROKER_ROLE), "", "Overrides for masters."),
+    key("slave", Kind::Section(BROKER_ROLE), "", "Overrides for slaves."),
+];
+
+const BROKER_ROLE: &[Key] = &[
+    key("heap", Kind::Text, "as above", "Xms and Xmx."),
+    key("young", Kind::Text, "as above", "Xmn."),
+    key("direct_memory", Kind::Text, "as above", "MaxDirectMemorySize."),
+    key("java_options", Kind::Texts, "none", "Added after those above."),
+    key("config", Kind::Properties, "none", "broker.conf keys; they win over those above."),
+];
+
+const HOST: &[Key] = &[
+    key("name", Kind::Text, "required", "The host's name; an agent finds itself by it, or by its address."),
+    key(
+        "address",
+        Kind::Text,
+        "required",
+        "The IP address that the hosts reach each other by: brokerIP2, and brokerIP1 unless public_address is set.",
+    ),
+    key("public_address", Kind::Text, "`address`", "The IP address that clients reach this host by: brokerIP1."),
+    key(
+        "nat",
+        Kind::Flag,
+        "`false`",
+        "The address is not on a network card of the host itself, so the agent must not look for it there.",
+    ),
+    key(
+        "zone",
+        Kind::Text,
+        "none",
+        "Rack, room or availability zone. A slave is put in another zone than its master where that can be had.",
+    ),
+    key("memory", Kind::Text, "as measured", "The memory that heaps are computed from."),
+    key("java_home", Kind::Text, "`rocketmq.java_home`", "The Java of this host."),
+    key("agent_port", Kind::Integer, "`agent.port`", "The port of this host's agent."),
+    key("namesrv", Kind::Section(HOST_NAMESRV), "", "Overrides for this host's NameServer."),
+    key("broker", Kind::Section(HOST_BROKER), "", "Overrides for this host's brokers."),
+];
+
+const HOST_NAMESRV: &[Key] = &[
+    key("port", Kind::Integer, "as above", "listenPort."),
+    key("heap", Kind::Text, "as above", "Xms and Xmx."),
+    key("young", Kind::Text, "as above", "Xmn."),
+    key("direct_memory", Kind::Text, "as above", "MaxDirectMemorySize."),
+    key("java_options", Kind::Texts, "none", "Added after those above."),
+    key("config", Kind::Properties, "none", "namesrv.conf keys; they win over those above."),
+];
+
+const HOST_BROKER: &[Key] = &[
+    key("port", Kind::Integer, "as above", "listenPort of this host's first master."),
+    key("slave_port", Kind::Integer, "as above", "listenPort of this host's first slave."),
+    key("heap", Kind::Text, "as above", "Xms and Xmx."),
+    key("young", Kind::Text, "as above", "Xmn."),
+    key("direct_memory", Kind::Text, "as above", "MaxDirectMemorySize."),
+    key("java_options", Kind::Texts, "none", "Added after those above."),
+    key("config", Kind::Properties, "none", "broker.conf keys; they win over those above."),
+    key("master", Kind::Section(BROKER_ROLE), "", "Overrides for this host's masters."),
+    key("slave", Kind::Section(BROKER_ROLE), "", "Overrides for this host's slaves."),
+];
+
+const GROUP: &[Key] = &[
+    key("name", Kind::Text, "required", "brokerName."),
+    key(
+        "hosts",
+        Kind::Texts,
+        "placed by the agent",
+        "Where the group lives: the master's host first, then the slave's.",
+    ),
+    key("heap", Kind::Text, "as above", "Xms and Xmx."),
+    key("young", Kind::Text, "as above", "Xmn."),
+    key("direct_memory", Kind::Text, "as above", "MaxDirectMemorySize."),
+    key("java_options", Kind::Texts, "none", "Added after those above."),
+    key("config", Kind::Properties, "none", "broker.conf keys; they win over those above."),
+    key("master", Kind::Section(BROKER_ROLE), "", "Overrides for this group's master."),
+    key("slave", Kind::Section(BROKER_ROLE), "", "Overrides for this group's slave."),
+];
+
+/// Every key with its full path (`host[].broker.heap`), in the order above.
+pub fn every_key() -> Vec<(String, &'static Key)> {
+    fn walk(prefix: &str, keys: &'static [Key], out: &mut Vec<(String, &'static Key)>) {
+        for key in keys {
+            let path = if prefix.is_empty() { key.name.to_owned() } else { format!("{prefix}.{}", key.name) };
+            out.push((path.clone(), key));
+            match key.kind {
+                Kind::Section(inner) => walk(&path, inner, out),
+                Kind::Sections(inner) => walk(&format!("{path}[]"), inner, out),
+                _ => {}
+            }
+        }
+    }
+    let mut out = Vec::new();
+    walk("", ROOT, &mut out);
+    out
+}

@@ -1,0 +1,115 @@
+//! What is wrong with a cluster file: every mistake with its place, the key, the rule it breaks and the way out.
+//! In: byte offsets and rules. Out: lines that a person can act on.
+
+use serde::Serialize;
+use std::fmt;
+
+/// One mistake in a cluster file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// 1-based line in the file.
+    pub line: usize,
+    /// 1-based column, in characters.
+    pub column: usize,
+    /// Stable id of the rule that is broken, such as `unknown-key`.
+    pub rule: &'static str,
+    /// The key that is meant, such as `host[1].address`; empty for a mistake of syntax.
+    pub key: String,
+    /// What is wrong.
+    pub what: String,
+    /// How to put it right; may be empty where `what` says it all.
+    pub fix: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: ", self.line, self.column)?;
+        if !self.key.is_empty() {
+            write!(f, "{}: ", self.key)?;
+        }
+        f.write_str(&self.what)?;
+        if !self.fix.is_empty() {
+            write!(f, "; {}", self.fix)?;
+        }
+        write!(f, " [{}]", self.rule)
+    }
+}
+
+/// The mistakes of one file, gathered while it is read, in the order of the file.
+#[derive(Debug)]
+pub struct Problems<'a> {
+    text: &'a str,
+    found: Vec<(usize, Problem)>,
+}
+
+impl<'a> Problems<'a> {
+    /// None yet, of the file with this text.
+    pub fn new(text: &'a str) -> Self {
+        Self { text, found: Vec::new() }
+    }
+
+    /// Adds a mistake at a byte offset of the text.
+    pub fn add(
+        &mut self,
+        at: usize,
+        rule: &'static str,
+        key: impl Into<String>,
+        what: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
+        let (line, column) = line_and_column(self.text, at);
+        let problem = Problem { line, column, rule, key: key.into(), what: what.into(), fix: fix.into() };
+        self.found.push((at, problem));
+    }
+
+    /// Whether nothing was found.
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// All of them, first line first.
+    pub fn into_vec(mut self) -> Vec<Problem> {
+        self.found.sort_by_key(|(at, _)| *at);
+        self.found.into_iter().map(|(_, problem)| problem).collect()
+    }
+}
+
+fn line_and_column(text: &str, at: usize) -> (usize, usize) {
+    let before = text.get(..at.min(text.len())).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+}
+
+/// The candidate that was most likely meant by `typed`, if any is near enough to be worth naming.
+pub fn nearest<'c>(typed: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+    let typed = typed.to_lowercase();
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&typed, &candidate.to_lowercase()), candidate))
+        .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// `did you mean "…"?`, or nothing.
+pub fn did_you_mean<'c>(typed: &str, candidates: impl IntoIterator<Item = &'c str>) -> String {
+    nearest(typed, candidates).map(|near| format!("did you mean \"{near}\"?")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_count_characters_not_bytes() {
+        assert_eq!(line_and_column("名字 = 1\nab", 7), (1, 4));
+        assert_eq!(line_and_column("a\nbc", 3), (2, 2));
+        assert_eq!(line_and_column("a", 99), (1, 2));
+    }
+
+    #[test]
+    fn a_far_fetched_guess_is_not_offered() {
+        assert_eq!(nearest("adress", ["name", "address"]), Some("address"));
+        assert_eq!(nearest("colour", ["name", "address"]), None);
+    }
+}

@@ -1,0 +1,46 @@
+//! Keys of RocketMQ's own files that follow from the cluster file and may not be set by hand: two sources for one
+//! truth is how slaves pair with nobody.
+
+use crate::names::Version;
+
+/// Why a broker.conf key cannot be set by hand: where its value comes from. `None`: it can.
+pub(super) fn broker_key(key: &str, version: Option<Version>) -> Option<&'static str> {
+    Some(match key {
+        "brokerClusterName" => "it is cluster.name",
+        "brokerName" => "it is the group's name",
+        "brokerId" | "brokerRole" => "it follows from the placement: pin a group with [[group]] hosts",
+        "brokerIP1" => "it is the host's public_address, or its address",
+        "brokerIP2" | "haMasterAddress" => "it is the host's address",
+        "listenPort" | "haListenPort" | "fastListenPort" => "it follows from broker.port and broker.slave_port",
+        "namesrvAddr" | "fetchNamesrvAddrByAddressServer" | "rmqAddressServerDomain" => {
+            "it follows from namesrv.hosts and namesrv.port"
+        }
+        "storePathRootDir" | "storePathCommitLog" | "storePathDLedgerCommitLog" | "storePathEpochFile" => {
+            "it follows from cluster.base_dir and cluster.layout"
+        }
+        "totalReplicas" | "inSyncReplicas" | "minInSyncReplicas" | "enableAutoInSyncReplicas" => {
+            "it follows from cluster.mode"
+        }
+        "enableDLegerCommitLog" | "dLegerGroup" | "dLegerPeers" | "dLegerSelfId" => {
+            "cluster.mode does not ask for DLedger"
+        }
+        "enableControllerMode" | "controllerAddr" => "cluster.mode does not ask for controllers",
+        "brokerPermission" => "the agent sets it while it drains a broker",
+        "rocketmqHome" | "brokerConfigPath" => "the agent sets it for each instance",
+        // BrokerController of 5.3.3 reads it nowhere: the module acl is gone, and the broker would be open to all.
+        "aclEnable" if version.is_some_and(|v| v >= Version::new(5, 3, 3)) => {
+            "this release ignores it and would be open to everybody; use authenticationEnabled and authorizationEnabled"
+        }
+        _ => return None,
+    })
+}
+
+/// The same for a namesrv.conf key.
+pub(super) fn namesrv_key(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "listenPort" => "it is namesrv.port",
+        "rocketmqHome" | "kvConfigPath" | "configStorePath" => "the agent sets it for each instance",
+        "enableControllerInNamesrv" => "cluster.mode does not ask for controllers",
+        _ => return None,
+    })
+}

@@ -1,0 +1,174 @@
+//! The rules for `[[host]]`, `namesrv.hosts` and `broker.hosts`: who is there, where, and on which ports.
+
+use super::{Host, judge_host_list};
+use crate::{
+    cluster_file::{At, ClusterFile, HostFile},
+    problem::Problems,
+};
+use std::{collections::BTreeMap, net::IpAddr};
+
+const NAMESRV_PORT: u16 = 9876;
+const MASTER_PORT: u16 = 10911;
+const SLAVE_PORT: u16 = 11911;
+const AGENT_PORT: u16 = 9877;
+/// NameServers where the file does not say: more add no safety, and every broker registers with each.
+const NAMESRVS: usize = 3;
+
+/// The hosts that could be read; what is wrong with the others has been reported.
+pub(super) fn judge(file: &ClusterFile, problems: &mut Problems<'_>) -> Vec<Host> {
+    if file.hosts.is_empty() {
+        problems.add(
+            0,
+            "no-hosts",
+            "host",
+            "the file names no host",
+            "add a [[host]] with name and address for each VM",
+        );
+    }
+    judge_names(file, problems);
+    judge_addresses(file, problems);
+    let hosts: Vec<Host> = file
+        .hosts
+        .iter()
+        .enumerate()
+        .filter_map(|(index, host)| Some((index, host, host.name.as_ref()?, host.address.as_ref()?)))
+        .map(|(index, host, name, address)| Host {
+            name: name.value.clone(),
+            address: address.value,
+            public_address: host.public_address.as_ref().map_or(address.value, |public| public.value),
+            nat: host.nat.as_ref().is_some_and(|nat| nat.value),
+            zone: host.zone.as_ref().map(|zone| zone.value.clone()),
+            memory: host.memory.as_ref().map(|memory| memory.value),
+            java_home: host.java_home.as_ref().or(file.java_home.as_ref()).map(|home| home.value.clone().into()),
+            agent_port: value_or(&[&host.agent_port, &file.agent_port], AGENT_PORT),
+            namesrv_port: runs_namesrv(file, index, host)
+                .then(|| value_or(&[&host.namesrv.port, &file.namesrv.port], NAMESRV_PORT)),
+            brokers: file.broker_hosts.as_ref().is_none_or(|list| list.value.iter().any(|n| n.value == name.value)),
+            master_port: value_or(&[&host.broker.port, &file.broker.port], MASTER_PORT),
+            slave_port: value_or(&[&host.broker.slave_port, &file.broker.slave_port], SLAVE_PORT),
+        })
+        .collect();
+    for (list, key) in [(&file.namesrv_hosts, "namesrv.hosts"), (&file.broker_hosts, "broker.hosts")] {
+        if let Some(list) = list {
+            judge_host_list(&list.value, key, &hosts, problems);
+            if list.value.is_empty() {
+                problems.add(list.at, "empty-list", key, "names no host", "leave it out to have the default");
+            }
+        }
+    }
+    judge_ports(file, &hosts, problems);
+    hosts
+}
+
+fn value_or(layers: &[&Option<At<u16>>], default: u16) -> u16 {
+    layers.iter().find_map(|layer| layer.as_ref().map(|port| port.value)).unwrap_or(default)
+}
+
+fn runs_namesrv(file: &ClusterFile, index: usize, host: &HostFile) -> bool {
+    match &file.namesrv_hosts {
+        None => index < NAMESRVS,
+        Some(list) => list.value.iter().any(|name| Some(&name.value) == host.name.as_ref().map(|n| &n.value)),
+    }
+}
+
+fn judge_names(file: &ClusterFile, problems: &mut Problems<'_>) {
+    let mut seen = BTreeMap::new();
+    for (index, name) in file.hosts.iter().enumerate().filter_map(|(i, host)| Some((i, host.name.as_ref()?))) {
+        if let Some(first) = seen.insert(&name.value, index) {
+            let what = format!("\"{}\" is already the name of host[{first}]", name.value);
+            problems.add(name.at, "name-twice", format!("host[{index}].name"), what, "");
+        }
+    }
+}
+
+fn judge_addresses(file: &ClusterFile, problems: &mut Problems<'_>) {
+    let mut seen: BTreeMap<IpAddr, usize> = BTreeMap::new();
+    let all = || file.hosts.iter().filter_map(|host| host.address.as_ref());
+    let some_loopback = all().any(|address| address.value.is_loopback());
+    let all_loopback = all().all(|address| address.value.is_loopback());
+    for (index, host) in file.hosts.iter().enumerate() {
+        let addresses = [(&host.address, "address"), (&host.public_address, "public_address")];
+        for (address, key) in addresses.into_iter().filter_map(|(address, key)| Some((address.as_ref()?, key))) {
+            let path = format!("host[{index}].{key}");
+            let ip = address.value;
+            if ip.is_unspecified() || ip.is_multicast() {
+                let what = format!("{ip} is not the address of a host");
+                problems.add(
+                    address.at,
+                    "unusable-address",
+                    path.clone(),
+                    what,
+                    "give the address that others reach it by",
+                );
+            }
+            if key == "address" && some_loopback && !all_loopback && ip.is_loopback() {
+                let what = format!("the other hosts cannot reach {ip}");
+                problems.add(
+                    address.at,
+                    "loopback-address",
+                    path.clone(),
+                    what,
+                    "give the address of its network card",
+                );
+            }
+            if let Some(first) = seen.insert(ip, index).filter(|first| *first != index) {
+                let what = format!("{ip} is already the address of host[{first}]");
+                problems.add(address.at, "address-twice", path, what, "every host needs an address of its own");
+            }
+        }
+    }
+}
+
+/// The ports of one host that do not depend on the placement must leave each other room. Those that do are checked
+/// when they are given out.
+fn judge_ports(file: &ClusterFile, hosts: &[Host], problems: &mut Problems<'_>) {
+    for (host, written) in hosts.iter().filter_map(|h| Some((h, file.hosts.iter().find(|w| named(w, h))?))) {
+        let mut taken: Vec<(u16, &str)> = vec![(host.agent_port, "the agent's port")];
+        let name = &host.name;
+        let at = |layers: [&Option<At<u16>>; 2]| layers.into_iter().flatten().next().map_or(written.at, |port| port.at);
+        if let Some(port) = host.namesrv_port {
+            claim(
+                &mut taken,
+                &[port],
+                "the NameServer's port",
+                at([&written.namesrv.port, &file.namesrv.port]),
+                name.as_str(),
+                problems,
+            );
+        }
+        if host.brokers {
+            let master_at = at([&written.broker.port, &file.broker.port]);
+            let slave_at = at([&written.broker.slave_port, &file.broker.slave_port]);
+            for (port, what, at) in
+                [(host.master_port, "the master's ports", master_at), (host.slave_port, "the slave's ports", slave_at)]
+            {
+                if !(3..=65524).contains(&port) {
+                    let text =
+                        format!("listenPort {port} leaves no room for listenPort-2 and listenPort+1 (host \"{name}\")");
+                    problems.add(at, "out-of-range", "broker.port", text, "use a port from 3 to 65524");
+                    continue;
+                }
+                claim(&mut taken, &[port - 2, port, port + 1], what, at, name.as_str(), problems);
+            }
+        }
+    }
+}
+
+fn named(written: &HostFile, host: &Host) -> bool {
+    written.name.as_ref().is_some_and(|name| name.value == host.name)
+}
+
+fn claim<'w>(
+    taken: &mut Vec<(u16, &'w str)>,
+    ports: &[u16],
+    what: &'w str,
+    at: usize,
+    host: &str,
+    problems: &mut Problems<'_>,
+) {
+    if let Some((port, owner)) = taken.iter().find(|(port, _)| ports.contains(port)) {
+        let text = format!("{what} on host \"{host}\" take {port}, which {owner} takes too");
+        problems.add(at, "port-clash", "", text, "a broker takes listenPort-2, listenPort and listenPort+1");
+    }
+    taken.extend(ports.iter().map(|port| (*port, what)));
+}

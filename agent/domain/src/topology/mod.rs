@@ -1,0 +1,286 @@
+//! A cluster file that holds together: defaults filled in, every cross-reference known, every rule kept.
+//! In: a [`ClusterFile`]. Out: a [`Topology`], or every [`Problem`] found. It does not decide where anything runs.
+
+mod derived;
+mod groups;
+mod hosts;
+mod settings;
+
+pub use settings::{JvmSettings, Layers};
+
+use crate::{
+    cluster_file::{self, At, ClusterFile},
+    names::{BrokerName, ClusterName, HostName, Version, Zone},
+    problem::{Problem, Problems, did_you_mean},
+    size::Size,
+};
+use serde::{Deserialize, Serialize};
+use std::{cell::RefCell, collections::BTreeMap, fmt, net::IpAddr, path::PathBuf};
+
+/// What kind of cluster it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Mode {
+    /// One NameServer, one broker.
+    #[serde(rename = "single")]
+    Single,
+    /// Masters only.
+    #[serde(rename = "multi-master")]
+    MultiMaster,
+    /// Every master has a slave that follows when it can.
+    #[serde(rename = "2m-2s-async")]
+    AsyncSlaves,
+    /// Every master answers a send when its slave has the message too.
+    #[serde(rename = "2m-2s-sync")]
+    SyncSlaves,
+}
+
+const MODES: [(&str, Mode); 4] = [
+    ("single", Mode::Single),
+    ("multi-master", Mode::MultiMaster),
+    ("2m-2s-async", Mode::AsyncSlaves),
+    ("2m-2s-sync", Mode::SyncSlaves),
+];
+
+impl Mode {
+    /// Whether masters have slaves.
+    pub fn has_slaves(self) -> bool {
+        matches!(self, Mode::AsyncSlaves | Mode::SyncSlaves)
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(MODES.iter().find(|(_, mode)| mode == self).map_or("", |(name, _)| name))
+    }
+}
+
+/// How the folders below `base_dir` are named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Layout {
+    /// One folder an instance: `namesrv`, `broker-a`.
+    Instance,
+    /// The classic guide's tree: `server`, `broker-master`, `broker-slave`.
+    Role,
+}
+
+/// One host of the cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host {
+    /// Its name.
+    pub name: HostName,
+    /// Where the other hosts reach it (brokerIP2).
+    pub address: IpAddr,
+    /// Where clients reach it (brokerIP1).
+    pub public_address: IpAddr,
+    /// The address is not on a card of the host itself.
+    pub nat: bool,
+    /// Its failure domain.
+    pub zone: Option<Zone>,
+    /// The memory to compute heaps from, when it is said rather than measured.
+    pub memory: Option<Size>,
+    /// The Java to use, when it is said rather than found.
+    pub java_home: Option<PathBuf>,
+    /// Its agent's HTTP port.
+    pub agent_port: u16,
+    /// Whether it runs a NameServer, and on which port.
+    pub namesrv_port: Option<u16>,
+    /// Whether it may run brokers.
+    pub brokers: bool,
+    /// listenPort of its first master.
+    pub master_port: u16,
+    /// listenPort of its first slave.
+    pub slave_port: u16,
+}
+
+/// A broker group that is named in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedGroup {
+    /// brokerName.
+    pub name: BrokerName,
+    /// Pinned to these hosts: the master's, then the slave's.
+    pub hosts: Option<Vec<HostName>>,
+}
+
+/// Where the distribution comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// A directory, an archive or a URL.
+    pub location: String,
+    /// The archive's checksum.
+    pub sha512: Option<String>,
+}
+
+/// A valid cluster.
+#[derive(Debug)]
+pub struct Topology {
+    /// brokerClusterName.
+    pub name: ClusterName,
+    /// Its kind.
+    pub mode: Mode,
+    /// How many groups there are to be, when it is said.
+    pub groups: Option<usize>,
+    /// The folder of everything on each host.
+    pub base_dir: PathBuf,
+    /// How folders are named.
+    pub layout: Layout,
+    /// The RocketMQ release.
+    pub version: Version,
+    /// Where it comes from; needed to run, not to render.
+    pub source: Option<Source>,
+    /// Hosts, in the order of the ring.
+    pub hosts: Vec<Host>,
+    /// Groups that the file names.
+    pub named_groups: Vec<NamedGroup>,
+    /// A slave this far behind still counts as in sync.
+    pub max_lag: Size,
+    /// JVM settings and properties by level.
+    pub layers: Layers,
+}
+
+impl Topology {
+    /// The host of that name.
+    pub fn host(&self, name: &HostName) -> Option<&Host> {
+        self.hosts.iter().find(|host| host.name == *name)
+    }
+}
+
+/// Reads and judges a cluster file.
+pub fn read(text: &str) -> Result<Topology, Vec<Problem>> {
+    let problems = RefCell::new(Problems::new(text));
+    let file = cluster_file::parse(text, &problems);
+    let mut problems = problems.into_inner();
+    let topology = judge(&file, &mut problems);
+    match topology {
+        Some(topology) if problems.is_empty() => Ok(topology),
+        _ => Err(problems.into_vec()),
+    }
+}
+
+/// `None` only where something without which no topology can be had is missing; that has been reported.
+fn judge(file: &ClusterFile, problems: &mut Problems<'_>) -> Option<Topology> {
+    let mode = file.mode.as_ref().and_then(|mode| judge_mode(mode, problems));
+    let layout = judge_layout(file.layout.as_ref(), problems);
+    let base_dir = judge_absolute(file.base_dir.as_ref(), "cluster.base_dir", problems)
+        .unwrap_or_else(|| PathBuf::from("/var/lib/rocketmq"));
+    let version = file.version.as_ref().and_then(|version| judge_version(version, problems));
+    let source = judge_source(file, problems);
+    let hosts = hosts::judge(file, problems);
+    let named_groups = groups::judge(file, mode, &hosts, problems);
+    settings::judge(file, version, problems);
+    Some(Topology {
+        name: file.name.as_ref().map(|name| name.value.clone()).or_else(|| "DefaultCluster".parse().ok())?,
+        mode: mode?,
+        groups: file.groups.as_ref().map(|groups| groups.value),
+        base_dir,
+        layout,
+        version: version?,
+        source,
+        hosts,
+        named_groups,
+        max_lag: file.max_lag.as_ref().map_or(Size::mib(16), |lag| lag.value),
+        layers: settings::layers(file),
+    })
+}
+
+fn judge_mode(mode: &At<String>, problems: &mut Problems<'_>) -> Option<Mode> {
+    let known = MODES.iter().find(|(name, _)| *name == mode.value).map(|(_, mode)| *mode);
+    if known.is_none() {
+        let names = MODES.map(|(name, _)| name);
+        let (rule, what, fix) = match mode.value.as_str() {
+            later @ ("dledger" | "controller") => (
+                "mode-not-built",
+                format!("mode \"{later}\" is not built yet"),
+                format!("it comes in a later release; until then use one of {}", names.join(", ")),
+            ),
+            other => {
+                let guess = did_you_mean(other, names);
+                let fix = if guess.is_empty() { format!("use one of {}", names.join(", ")) } else { guess };
+                ("unknown-mode", format!("there is no mode \"{other}\""), fix)
+            }
+        };
+        problems.add(mode.at, rule, "cluster.mode", what, fix);
+    }
+    known
+}
+
+fn judge_layout(layout: Option<&At<String>>, problems: &mut Problems<'_>) -> Layout {
+    match layout.map(|layout| layout.value.as_str()) {
+        None | Some("instance") => Layout::Instance,
+        Some("role") => Layout::Role,
+        Some(other) => {
+            let what = format!("there is no layout \"{other}\"");
+            let at = layout.map_or(0, |layout| layout.at);
+            problems.add(at, "unknown-layout", "cluster.layout", what, "use \"instance\" or \"role\"");
+            Layout::Instance
+        }
+    }
+}
+
+/// Oldest and newest line that the facts behind the rendered keys and options were checked for.
+fn judge_version(version: &At<Version>, problems: &mut Problems<'_>) -> Option<Version> {
+    if version.value < Version::new(4, 5, 0) || version.value.major > 5 {
+        let what = format!("RocketMQ {} is not known to this agent", version.value);
+        problems.add(version.at, "unknown-version", "rocketmq.version", what, "use a release from 4.5.0 to 5.x");
+        return None;
+    }
+    Some(version.value)
+}
+
+fn judge_absolute(path: Option<&At<String>>, key: &str, problems: &mut Problems<'_>) -> Option<PathBuf> {
+    let path = path?;
+    let plain = path.value.starts_with('/')
+        && !path.value.split('/').any(|part| part == "..")
+        && !path.value.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, ',' | ';' | ':' | '\\'));
+    if !plain {
+        let what = "must be an absolute path without \"..\", blanks, ',', ';', ':' or '\\'";
+        problems.add(path.at, "bad-path", key, what, format!("this is \"{}\"", path.value));
+        return None;
+    }
+    Some(PathBuf::from(path.value.trim_end_matches('/')))
+}
+
+fn judge_source(file: &ClusterFile, problems: &mut Problems<'_>) -> Option<Source> {
+    if let Some(sum) = &file.sha512
+        && (sum.value.len() != 128 || !sum.value.bytes().all(|b| b.is_ascii_hexdigit()))
+    {
+        problems.add(
+            sum.at,
+            "bad-sha512",
+            "rocketmq.sha512",
+            "must be 128 hexadecimal digits",
+            "`sha512sum FILE` prints it",
+        );
+    }
+    judge_absolute(file.java_home.as_ref(), "rocketmq.java_home", problems);
+    for (index, host) in file.hosts.iter().enumerate() {
+        judge_absolute(host.java_home.as_ref(), &format!("host[{index}].java_home"), problems);
+    }
+    let source = file.source.as_ref()?;
+    let is_url = source.value.starts_with("https://") || source.value.starts_with("http://");
+    if source.value.starts_with("http://") && file.sha512.is_none() {
+        let what = "anyone on the way can change what plain http brings";
+        problems.add(source.at, "http-without-sha512", "rocketmq.source", what, "add rocketmq.sha512, or use https");
+    } else if !is_url && !source.value.starts_with('/') {
+        let what = "must be an absolute path or an http(s) URL";
+        problems.add(source.at, "bad-source", "rocketmq.source", what, format!("this is \"{}\"", source.value));
+    }
+    Some(Source {
+        location: source.value.clone(),
+        sha512: file.sha512.as_ref().map(|sum| sum.value.to_ascii_lowercase()),
+    })
+}
+
+/// Reports each name of a list that is not a host, or that comes twice.
+fn judge_host_list(list: &[At<HostName>], key: &str, hosts: &[Host], problems: &mut Problems<'_>) {
+    let mut seen = BTreeMap::new();
+    for name in list {
+        if !hosts.iter().any(|host| host.name == name.value) {
+            let fix = did_you_mean(name.value.as_str(), hosts.iter().map(|host| host.name.as_str()));
+            problems.add(name.at, "unknown-host", key, format!("there is no host \"{}\"", name.value), fix);
+        }
+        if seen.insert(&name.value, ()).is_some() {
+            problems.add(name.at, "host-twice", key, format!("host \"{}\" is named twice", name.value), "");
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! JVM settings and properties: the rules they keep at every level, and how the levels add up for one instance.
+
+use super::derived;
+use crate::{
+    cluster_file::{BrokerFile, ClusterFile, JvmFile},
+    launch::Role,
+    names::{BrokerName, HostName, Version},
+    problem::Problems,
+    size::Size,
+};
+use std::collections::BTreeMap;
+
+/// What was said for one JVM, all levels taken together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JvmSettings {
+    /// Xms and Xmx.
+    pub heap: Option<Size>,
+    /// Xmn.
+    pub young: Option<Size>,
+    /// MaxDirectMemorySize.
+    pub direct_memory: Option<Size>,
+    /// More options, the widest level's first: the JVM takes the last.
+    pub java_options: Vec<String>,
+    /// Keys for the properties file.
+    pub config: BTreeMap<String, String>,
+}
+
+impl JvmSettings {
+    fn add(&mut self, layer: &JvmFile) {
+        let over = |mine: &mut Option<Size>, theirs: &Option<crate::cluster_file::At<Size>>| {
+            if let Some(size) = theirs {
+                *mine = Some(size.value);
+            }
+        };
+        over(&mut self.heap, &layer.heap);
+        over(&mut self.young, &layer.young);
+        over(&mut self.direct_memory, &layer.direct_memory);
+        self.java_options.extend(layer.java_options.iter().map(|option| option.value.0.clone()));
+        self.config.extend(layer.config.iter().map(|(key, value)| (key.clone(), value.value.clone())));
+    }
+}
+
+/// All levels, so that the settings of any instance can be asked for.
+#[derive(Debug, Default)]
+pub struct Layers {
+    namesrv: JvmFile,
+    broker: Roles,
+    host_namesrv: BTreeMap<HostName, JvmFile>,
+    host_broker: BTreeMap<HostName, Roles>,
+    group: BTreeMap<BrokerName, Roles>,
+}
+
+#[derive(Debug, Default)]
+struct Roles {
+    both: JvmFile,
+    master: JvmFile,
+    slave: JvmFile,
+}
+
+impl From<&BrokerFile> for Roles {
+    fn from(file: &BrokerFile) -> Self {
+        Self { both: file.jvm.clone(), master: file.master.clone(), slave: file.slave.clone() }
+    }
+}
+
+impl Layers {
+    /// The settings of a host's NameServer.
+    pub fn namesrv(&self, host: &HostName) -> JvmSettings {
+        let mut settings = JvmSettings::default();
+        settings.add(&self.namesrv);
+        if let Some(layer) = self.host_namesrv.get(host) {
+            settings.add(layer);
+        }
+        settings
+    }
+
+    /// The settings of a broker of that group and role on that host: `[broker]`, then the host's, then the group's,
+    /// at each level what is said for the role after what is said for both.
+    pub fn broker(&self, host: &HostName, group: &BrokerName, role: Role) -> JvmSettings {
+        let mut settings = JvmSettings::default();
+        for roles in [Some(&self.broker), self.host_broker.get(host), self.group.get(group)].into_iter().flatten() {
+            settings.add(&roles.both);
+            settings.add(if role == Role::Slave { &roles.slave } else { &roles.master });
+        }
+        settings
+    }
+}
+
+pub(super) fn layers(file: &ClusterFile) -> Layers {
+    let hosts = || file.hosts.iter().filter_map(|host| Some((host.name.as_ref()?.value.clone(), host)));
+    Layers {
+        namesrv: file.namesrv.jvm.clone(),
+        broker: Roles::from(&file.broker),
+        host_namesrv: hosts().map(|(name, host)| (name, host.namesrv.jvm.clone())).collect(),
+        host_broker: hosts().map(|(name, host)| (name, Roles::from(&host.broker))).collect(),
+        group: file
+            .named_groups
+            .iter()
+            .filter_map(|group| Some((group.name.as_ref()?.value.clone(), Roles::from(&group.broker))))
+            .collect(),
+    }
+}
+
+/// Smallest heaps that the processes were seen to serve with.
+const LEAST_NAMESRV_HEAP: Size = Size::mib(64);
+const LEAST_BROKER_HEAP: Size = Size::mib(128);
+
+pub(super) fn judge(file: &ClusterFile, version: Option<Version>, problems: &mut Problems<'_>) {
+    let namesrv = |key: &str| derived::namesrv_key(key);
+    let broker = |key: &str| derived::broker_key(key, version);
+    judge_layer(&file.namesrv.jvm, LEAST_NAMESRV_HEAP, &namesrv, problems);
+    for host in &file.hosts {
+        judge_layer(&host.namesrv.jvm, LEAST_NAMESRV_HEAP, &namesrv, problems);
+    }
+    let brokers = std::iter::once(&file.broker)
+        .chain(file.hosts.iter().map(|host| &host.broker))
+        .chain(file.named_groups.iter().map(|group| &group.broker));
+    for roles in brokers {
+        for layer in [&roles.jvm, &roles.master, &roles.slave] {
+            judge_layer(layer, LEAST_BROKER_HEAP, &broker, problems);
+        }
+    }
+}
+
+fn judge_layer(
+    layer: &JvmFile,
+    least_heap: Size,
+    derived: &dyn Fn(&str) -> Option<&'static str>,
+    problems: &mut Problems<'_>,
+) {
+    let key = |name: &str| format!("{}.{name}", layer.path);
+    if let Some(heap) = layer.heap.as_ref().filter(|heap| heap.value < least_heap) {
+        let what = format!("{} is too little to start with", heap.value);
+        problems.add(heap.at, "heap-too-small", key("heap"), what, format!("give at least {least_heap}"));
+    }
+    if let (Some(young), Some(heap)) = (&layer.young, &layer.heap)
+        && young.value >= heap.value
+    {
+        let what = format!("{} does not fit in a heap of {}", young.value, heap.value);
+        problems.add(young.at, "young-too-large", key("young"), what, "it is a part of the heap");
+    }
+    for option in &layer.java_options {
+        judge_option(&option.value.0, option.at, &key("java_options"), problems);
+    }
+    for (name, value) in &layer.config {
+        let path = key(&format!("config.{name}"));
+        if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')) {
+            problems.add(value.at, "bad-key", path, "is not the name of a RocketMQ key", "");
+        } else if let Some(source) = derived(name) {
+            problems.add(value.at, "derived-key", path, "cannot be set by hand", source);
+        } else if value.value.trim() != value.value {
+            // Blanks belong to the value in a Java properties file: "true " is false (MixAll.properties2Object).
+            problems.add(
+                value.at,
+                "blank-at-the-end",
+                path,
+                "starts or ends with a blank",
+                "RocketMQ would not understand it",
+            );
+        } else if value.value.chars().any(char::is_control) {
+            problems.add(value.at, "control-character", path, "holds a control character", "");
+        } else if value.value.is_empty() {
+            problems.add(value.at, "empty-value", path, "is empty", "leave the key out to have RocketMQ's default");
+        }
+    }
+}
+
+fn judge_option(option: &str, at: usize, key: &str, problems: &mut Problems<'_>) {
+    const SET_BY_KEYS: [(&str, &str); 4] =
+        [("-Xms", "heap"), ("-Xmx", "heap"), ("-Xmn", "young"), ("-XX:MaxDirectMemorySize", "direct_memory")];
+    if let Some((_, by)) = SET_BY_KEYS.iter().find(|(prefix, _)| option.starts_with(prefix)) {
+        problems.add(at, "option-has-a-key", key, format!("\"{option}\" has a key of its own"), format!("use {by}"));
+    } else if !option.starts_with('-')
+        || option.starts_with("-cp")
+        || option.starts_with("-classpath")
+        || option == "-jar"
+    {
+        let what = format!("\"{option}\" is not a JVM option that can be added");
+        problems.add(at, "bad-java-option", key, what, "one option a string, each starting with '-'");
+    } else if option.chars().any(char::is_whitespace) {
+        let what = format!("\"{option}\" holds a blank");
+        problems.add(at, "bad-java-option", key, what, "one option a string; no shell splits or quotes them");
+    }
+}
