@@ -1,0 +1,69 @@
+//! Where the parts of an instance lie on a host. Part of what a cluster file promises: it never changes under data.
+
+use crate::{
+    launch::Role,
+    names::{InstanceName, Version},
+    topology::Layout,
+};
+use std::path::{Path, PathBuf};
+
+/// The folders of one instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folders {
+    /// Its own folder: `user.home`, `ROCKETMQ_HOME` and working directory, so that no two instances share a log or a
+    /// default path.
+    pub home: PathBuf,
+}
+
+impl Folders {
+    /// The folders of that instance.
+    pub fn of(base: &Path, layout: Layout, instance: &InstanceName, role: Role) -> Self {
+        let name = match (layout, role) {
+            (Layout::Instance, _) => instance.as_str(),
+            (Layout::Role, Role::Namesrv) => "server",
+            (Layout::Role, Role::Master) => "broker-master",
+            (Layout::Role, Role::Slave) => "broker-slave",
+        };
+        Self { home: base.join(name) }
+    }
+
+    /// What the agent renders.
+    pub fn conf(&self) -> PathBuf {
+        self.home.join("conf")
+    }
+
+    /// storePathRootDir.
+    pub fn store(&self) -> PathBuf {
+        self.home.join("store")
+    }
+
+    /// storePathCommitLog, always below the store.
+    pub fn commit_log(&self) -> PathBuf {
+        self.store().join("commitlog")
+    }
+
+    /// Console, GC log and RocketMQ's own logs.
+    pub fn logs(&self) -> PathBuf {
+        self.home.join("logs")
+    }
+
+    /// `java.io.tmpdir`.
+    pub fn tmp(&self) -> PathBuf {
+        self.home.join("tmp")
+    }
+
+    /// Where RocketMQ's appenders write: `${user.home}/logs/rocketmqlogs` in every release.
+    pub fn rocketmq_logs(&self) -> PathBuf {
+        self.logs().join("rocketmqlogs")
+    }
+}
+
+/// The folder that distributions are unpacked into.
+pub fn distributions(base: &Path) -> PathBuf {
+    base.join("dist")
+}
+
+/// One unpacked release.
+pub fn distribution(base: &Path, version: Version) -> PathBuf {
+    distributions(base).join(version.to_string())
+}

@@ -1,0 +1,102 @@
+//! Shares a host's memory out over all its JVMs. RocketMQ's scripts ask for 8 GB a broker and 4 GB a NameServer
+//! whatever the host has, and pre-touch it; here at most 60 % goes to heaps and direct memory, so that the page cache,
+//! which is what serves messages, keeps the rest.
+
+use crate::{launch::Role, size::Size, topology::JvmSettings};
+
+/// What one JVM gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    /// Xms and Xmx.
+    pub heap: Size,
+    /// MaxDirectMemorySize.
+    pub direct: Size,
+}
+
+/// The JVMs of a host ask for more than it has.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the JVMs of this host would take {wanted} of its {memory}")]
+pub struct TooLittleMemory {
+    /// Heaps and direct memory of all of them.
+    pub wanted: Size,
+    /// What the host has.
+    pub memory: Size,
+}
+
+const FOR_JVMS_PERCENT: u64 = 60;
+/// Above this the kernel would kill a JVM sooner or later: code, threads and page tables come on top.
+const LIMIT_PERCENT: u64 = 90;
+
+/// Lowest and highest computed values.
+fn bounds(role: Role) -> (Size, Size, Size, Size) {
+    match role {
+        Role::Namesrv => (Size::mib(128), Size::mib(2048), Size::mib(64), Size::mib(512)),
+        Role::Master | Role::Slave => (Size::mib(256), Size::mib(8192), Size::mib(128), Size::mib(4096)),
+    }
+}
+
+fn weight(role: Role) -> u64 {
+    if role == Role::Namesrv { 1 } else { 4 }
+}
+
+/// A share for each JVM, in the order given. What is set by hand is taken as it is, and leaves the others the rest.
+pub fn share(memory: Size, jvms: &[(Role, &JvmSettings)]) -> Result<Vec<Share>, TooLittleMemory> {
+    let set: u64 = jvms.iter().filter_map(|(_, s)| Some(s.heap?.0 + s.direct_memory.unwrap_or(half(s.heap?)).0)).sum();
+    let free = (memory.0 / 100 * FOR_JVMS_PERCENT).saturating_sub(set);
+    let weights: u64 = jvms.iter().filter(|(_, s)| s.heap.is_none()).map(|(role, _)| weight(*role)).sum();
+    let shares: Vec<Share> = jvms
+        .iter()
+        .map(|(role, settings)| {
+            let (least, most, least_direct, most_direct) = bounds(*role);
+            let computed = Size(free * weight(*role) / weights.max(1) * 2 / 3).clamp(least, most);
+            let heap = settings.heap.unwrap_or(Size(computed.0 >> 24 << 24));
+            let direct = settings.direct_memory.unwrap_or(half(heap).clamp(least_direct, most_direct));
+            Share { heap, direct }
+        })
+        .collect();
+    let wanted = Size(shares.iter().map(|share| share.heap.0 + share.direct.0).sum());
+    if wanted.0 > memory.0 / 100 * LIMIT_PERCENT {
+        return Err(TooLittleMemory { wanted, memory });
+    }
+    Ok(shares)
+}
+
+fn half(size: Size) -> Size {
+    Size(size.0 / 2)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const ROLES: [Role; 3] = [Role::Namesrv, Role::Master, Role::Slave];
+
+    fn shared(memory: Size, settings: &JvmSettings) -> Result<Vec<Share>, TooLittleMemory> {
+        share(memory, &ROLES.map(|role| (role, settings)))
+    }
+
+    #[test]
+    fn the_page_cache_keeps_two_fifths_of_the_host() {
+        for gib in [4, 8, 16, 32, 256] {
+            let memory = Size::mib(gib << 10);
+            let shares = shared(memory, &JvmSettings::default()).unwrap();
+            let sum: u64 = shares.iter().map(|s| s.heap.0 + s.direct.0).sum();
+            assert!(sum <= memory.0 / 100 * 61, "{gib} GiB: {shares:?}");
+            assert!(shares[1].heap >= shares[0].heap);
+        }
+    }
+
+    #[test]
+    fn a_heap_that_is_set_is_taken_as_it_is() {
+        let settings = JvmSettings { heap: Some(Size::mib(512)), ..JvmSettings::default() };
+        let shares = shared(Size::mib(8192), &settings).unwrap();
+        assert_eq!(shares[1], Share { heap: Size::mib(512), direct: Size::mib(256) });
+    }
+
+    #[test]
+    fn a_host_that_is_too_small_is_refused_with_both_numbers() {
+        let error = shared(Size::mib(512), &JvmSettings::default()).unwrap_err();
+        assert_eq!(error.to_string(), "the JVMs of this host would take 960 MiB of its 512 MiB");
+    }
+}

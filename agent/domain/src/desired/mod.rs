@@ -1,0 +1,338 @@
+//! Everything that one host should have: folders, files, and for each instance the command that runs it and what it
+//! must look like from outside when it is right.
+//! In: a topology, its placement, the host's name and facts. Out: [`Desired`]. Nothing is looked up here.
+
+pub mod conf;
+pub mod folders;
+pub mod java_options;
+mod logback;
+pub mod memory;
+pub mod properties;
+
+pub use java_options::Java;
+
+use crate::{
+    launch::{Launch, Role, StoreIdentity},
+    names::{BrokerName, HostName, InstanceName, Version},
+    placement::{BrokerSeat, Placement},
+    size::Size,
+    topology::{Host, Source, Topology},
+};
+use folders::Folders;
+use sha2::{Digest, Sha256};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+/// What is measured on a host before anything can be rendered for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostFacts {
+    /// Physical memory.
+    pub memory: Size,
+    /// The Java that runs its instances.
+    pub java: Java,
+}
+
+/// A folder that must be there, owned by the account that RocketMQ runs as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Directory {
+    /// Absolute.
+    pub path: PathBuf,
+    /// Permission bits.
+    pub mode: u32,
+}
+
+/// A file that must have exactly this text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RenderedFile {
+    /// Absolute.
+    pub path: PathBuf,
+    /// Its whole text.
+    pub text: String,
+    /// Permission bits.
+    pub mode: u32,
+}
+
+/// The other member of a broker's group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Partner {
+    /// Where it runs.
+    pub host: HostName,
+    /// Its listenPort, as the hosts reach it.
+    pub address: SocketAddr,
+    /// Its HA port, as the hosts reach it.
+    pub ha_address: SocketAddr,
+}
+
+/// What a broker must look like from outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExpectedBroker {
+    /// brokerClusterName.
+    pub cluster: String,
+    /// brokerName.
+    pub group: BrokerName,
+    /// 0 for the master.
+    pub broker_id: u64,
+    /// What it must be registered as in every NameServer.
+    pub client_address: SocketAddr,
+    /// The other member, in modes with slaves.
+    pub partner: Option<Partner>,
+    /// A slave this far behind still counts as in sync.
+    pub max_lag: Size,
+    /// Sends wait for the slave.
+    pub sync: bool,
+    /// The properties that were rendered, to be compared with what the broker says it runs with.
+    pub config: BTreeMap<String, String>,
+}
+
+/// One instance of this host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instance {
+    /// How it is run.
+    pub launch: Launch,
+    /// Where this host's agent reaches it.
+    pub address: SocketAddr,
+    /// What it must look like, for a broker.
+    pub broker: Option<ExpectedBroker>,
+}
+
+/// Everything that one host should have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Desired {
+    /// Which host.
+    pub host: HostName,
+    /// Its address, to be found on one of its network cards; `None` where the file says it will not be there.
+    pub local_address: Option<IpAddr>,
+    /// The release.
+    pub version: Version,
+    /// Where the release comes from.
+    pub source: Option<Source>,
+    /// The folder that releases are unpacked into.
+    pub distributions: PathBuf,
+    /// Every NameServer of the cluster, as the hosts reach them.
+    pub namesrvs: Vec<SocketAddr>,
+    /// Folders, parents first.
+    pub directories: Vec<Directory>,
+    /// Files.
+    pub files: Vec<RenderedFile>,
+    /// Instances, in the order they start: the NameServer, masters, slaves.
+    pub instances: Vec<Instance>,
+}
+
+impl Desired {
+    /// The instance of that name.
+    pub fn instance(&self, name: &InstanceName) -> Option<&Instance> {
+        self.instances.iter().find(|instance| instance.launch.instance == *name)
+    }
+}
+
+/// Why a host's state cannot be worked out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DesiredError {
+    /// The cluster file does not know it.
+    #[error("there is no host \"{0}\" in the cluster file")]
+    UnknownHost(HostName),
+    /// Heaps do not fit.
+    #[error(transparent)]
+    Memory(#[from] memory::TooLittleMemory),
+}
+
+/// A clean stop flushes and persists; an idle broker takes up to 20 s, one with a large page cache minutes.
+const BROKER_STOP: Duration = Duration::from_secs(300);
+const NAMESRV_STOP: Duration = Duration::from_secs(60);
+
+/// Works out what a host should have.
+pub fn desired(
+    topology: &Topology,
+    placement: &Placement,
+    host: &HostName,
+    facts: &HostFacts,
+) -> Result<Desired, DesiredError> {
+    let host = topology.host(host).ok_or_else(|| DesiredError::UnknownHost(host.clone()))?;
+    let mut seats: Vec<&BrokerSeat> = placement.brokers_on(&host.name).collect();
+    seats.sort_by_key(|seat| seat.broker_id);
+    let namesrv_port = placement.namesrvs.iter().find(|seat| seat.host == host.name).map(|seat| seat.port);
+
+    let namesrv_settings = topology.layers.namesrv(&host.name);
+    let broker_settings: Vec<_> =
+        seats.iter().map(|seat| topology.layers.broker(&host.name, &seat.group, seat.role())).collect();
+    let mut jvms: Vec<_> = namesrv_port.iter().map(|_| (Role::Namesrv, &namesrv_settings)).collect();
+    jvms.extend(seats.iter().zip(&broker_settings).map(|(seat, settings)| (seat.role(), settings)));
+    let mut shares = memory::share(host.memory.unwrap_or(facts.memory), &jvms)?.into_iter();
+
+    let namesrvs = namesrv_addresses(topology, placement, |host| host.address);
+    let mut builder =
+        Builder { topology, host, facts, directories: Vec::new(), files: Vec::new(), instances: Vec::new() };
+    builder.directory(topology.base_dir.clone());
+    if let Some(port) = namesrv_port
+        && let Some(share) = shares.next()
+    {
+        let lines = conf::namesrv(port, &namesrv_settings);
+        builder.instance(
+            InstanceName::namesrv(),
+            Role::Namesrv,
+            port,
+            vec![port],
+            &lines,
+            share,
+            &namesrv_settings,
+            None,
+        );
+    }
+    for ((seat, settings), share) in seats.iter().zip(&broker_settings).zip(shares) {
+        let folders = Folders::of(&topology.base_dir, topology.layout, &seat.instance(), seat.role());
+        let lines = conf::broker(topology, seat, host, &folders, &namesrvs, settings);
+        let expected = expected_broker(topology, placement, seat, host, &lines);
+        let ports = vec![seat.port, seat.fast_port(), seat.ha_port()];
+        builder.instance(seat.instance(), seat.role(), seat.port, ports, &lines, share, settings, Some(expected));
+    }
+    Ok(Desired {
+        host: host.name.clone(),
+        local_address: (!host.nat).then_some(host.address),
+        version: topology.version,
+        source: topology.source.clone(),
+        distributions: folders::distributions(&topology.base_dir),
+        namesrvs,
+        directories: builder.directories,
+        files: builder.files,
+        instances: builder.instances,
+    })
+}
+
+/// The NameServers, by their hosts' addresses of one kind.
+pub fn namesrv_addresses(
+    topology: &Topology,
+    placement: &Placement,
+    address: impl Fn(&Host) -> IpAddr,
+) -> Vec<SocketAddr> {
+    let seats = placement.namesrvs.iter();
+    seats.filter_map(|seat| Some(SocketAddr::new(address(topology.host(&seat.host)?), seat.port))).collect()
+}
+
+fn expected_broker(
+    topology: &Topology,
+    placement: &Placement,
+    seat: &BrokerSeat,
+    host: &Host,
+    lines: &conf::Lines,
+) -> ExpectedBroker {
+    let partner = placement.members(&seat.group).find(|other| other.broker_id != seat.broker_id).and_then(|other| {
+        let address = topology.host(&other.host)?.address;
+        Some(Partner {
+            host: other.host.clone(),
+            address: SocketAddr::new(address, other.port),
+            ha_address: SocketAddr::new(address, other.ha_port()),
+        })
+    });
+    ExpectedBroker {
+        cluster: topology.name.to_string(),
+        group: seat.group.clone(),
+        broker_id: seat.broker_id,
+        client_address: SocketAddr::new(host.public_address, seat.port),
+        partner,
+        max_lag: topology.max_lag,
+        sync: topology.mode == crate::topology::Mode::SyncSlaves,
+        config: lines.iter().cloned().collect(),
+    }
+}
+
+struct Builder<'t> {
+    topology: &'t Topology,
+    host: &'t Host,
+    facts: &'t HostFacts,
+    directories: Vec<Directory>,
+    files: Vec<RenderedFile>,
+    instances: Vec<Instance>,
+}
+
+impl Builder<'_> {
+    fn directory(&mut self, path: PathBuf) {
+        self.directories.push(Directory { path, mode: 0o755 });
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "called twice, right above; a struct would only repeat the names")]
+    fn instance(
+        &mut self,
+        name: InstanceName,
+        role: Role,
+        port: u16,
+        ports: Vec<u16>,
+        lines: &conf::Lines,
+        share: memory::Share,
+        settings: &crate::topology::JvmSettings,
+        broker: Option<ExpectedBroker>,
+    ) {
+        let topology = self.topology;
+        let folders = Folders::of(&topology.base_dir, topology.layout, &name, role);
+        let is_broker = broker.is_some();
+        for path in [folders.home.clone(), folders.conf(), folders.logs(), folders.tmp()] {
+            self.directory(path);
+        }
+        if is_broker {
+            self.directory(folders.store());
+        }
+        let conf = folders.conf().join(if is_broker { "broker.conf" } else { "namesrv.conf" });
+        let first_file = self.files.len();
+        self.files.push(RenderedFile { path: conf.clone(), text: conf::text(lines), mode: 0o644 });
+        if let Some((file, text)) = logback::logback(topology.version, role) {
+            self.files.push(RenderedFile { path: folders.conf().join(file), text, mode: 0o644 });
+        }
+        let distribution = folders::distribution(&topology.base_dir, topology.version);
+        let own = [java_options::main_class(role).to_owned(), "-c".to_owned(), conf.display().to_string()];
+        let java = &self.facts.java;
+        let arguments = java_options::arguments(role, java.release, &folders, &distribution, share, settings, &own);
+        let fingerprint = fingerprint(&java.program, &arguments, &self.files[first_file..]);
+        let log = |file: &str| folders.rocketmq_logs().join(file);
+        let logs = if is_broker { vec![log("store.log"), log("broker.log")] } else { vec![log("namesrv.log")] };
+        let store = broker.as_ref().map(|broker| StoreIdentity {
+            root: folders.store(),
+            commit_log: folders.commit_log(),
+            cluster: broker.cluster.clone(),
+            broker: broker.group.clone(),
+        });
+        let launch = Launch {
+            instance: name,
+            role,
+            program: java.program.clone(),
+            arguments,
+            environment: environment(&folders),
+            directory: folders.home.clone(),
+            console: folders.logs().join("console.log"),
+            logs,
+            store,
+            ports,
+            stop_deadline: if is_broker { BROKER_STOP } else { NAMESRV_STOP },
+            fingerprint,
+        };
+        let near = if self.host.nat { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { self.host.address };
+        self.instances.push(Instance { launch, address: SocketAddr::new(near, port), broker });
+    }
+}
+
+fn environment(folders: &Folders) -> BTreeMap<String, String> {
+    let home = folders.home.display().to_string();
+    [
+        ("HOME", home.clone()),
+        ("ROCKETMQ_HOME", home),
+        ("LANG", "C.UTF-8".to_owned()),
+        ("PATH", "/usr/bin:/bin".to_owned()),
+    ]
+    .map(|(key, value)| (key.to_owned(), value))
+    .into()
+}
+
+/// A digest of what an instance is run with: equal digests, equal configuration, on every host and agent release.
+fn fingerprint(program: &std::path::Path, arguments: &[String], files: &[RenderedFile]) -> String {
+    let mut digest = Sha256::new();
+    let texts = files.iter().map(|file| file.text.as_str());
+    for part in
+        [program.to_string_lossy().as_ref()].into_iter().chain(arguments.iter().map(String::as_str)).chain(texts)
+    {
+        digest.update((part.len() as u64).to_be_bytes());
+        digest.update(part.as_bytes());
+    }
+    digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,235 @@
+//! From what should be and what is to the steps between them. Pure: the same inputs give the same plan, and a host
+//! that is as it should be gets an empty one. What was not observed is not acted on.
+
+use crate::{
+    desired::{Desired, Instance},
+    launch::{Cause, Launch, ProcessState},
+    names::InstanceName,
+    observed::{DirectoryState, DistributionState, Fact, FileState, Observed},
+    store,
+};
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// One thing to do on the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "step")]
+pub enum Step {
+    /// Make a folder.
+    MakeDirectory {
+        /// Which.
+        path: PathBuf,
+        /// Permission bits.
+        mode: u32,
+    },
+    /// Write a file as rendered.
+    WriteFile {
+        /// Which.
+        path: PathBuf,
+    },
+    /// Fetch and unpack the release.
+    InstallDistribution {
+        /// Which.
+        version: String,
+    },
+    /// Note whose data a store holds.
+    MarkStore {
+        /// Of which broker.
+        instance: InstanceName,
+    },
+    /// Start an instance.
+    Start {
+        /// Which.
+        instance: InstanceName,
+    },
+}
+
+impl std::fmt::Display for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Step::MakeDirectory { path, .. } => write!(f, "make folder {}", path.display()),
+            Step::WriteFile { path } => write!(f, "write {}", path.display()),
+            Step::InstallDistribution { version } => write!(f, "install RocketMQ {version}"),
+            Step::MarkStore { instance } => write!(f, "mark the store of {instance} as its own"),
+            Step::Start { instance } => write!(f, "start {instance}"),
+        }
+    }
+}
+
+/// Something that keeps the host, or one instance, from being as it should be, and that no step can change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Blocked {
+    /// The instance it holds up; `None` for all of the host.
+    pub instance: Option<InstanceName>,
+    /// What and why.
+    pub cause: Cause,
+}
+
+/// What to do next.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// In this order.
+    pub steps: Vec<Step>,
+    /// What stands in the way of more.
+    pub blocked: Vec<Blocked>,
+    /// Instances that run with an older configuration than the one rendered.
+    pub restart_pending: Vec<InstanceName>,
+    /// Instances that run and are not in the cluster file; they are left alone.
+    pub not_in_file: Vec<InstanceName>,
+}
+
+impl Plan {
+    /// Nothing to do, nothing in the way.
+    pub fn is_empty(&self) -> bool {
+        *self == Plan::default()
+    }
+
+    fn block(&mut self, instance: Option<&InstanceName>, id: &str, what: impl Into<String>, fix: impl Into<String>) {
+        let cause = Cause { id: id.to_owned(), what: what.into(), fix: fix.into() };
+        self.blocked.push(Blocked { instance: instance.cloned(), cause });
+    }
+}
+
+/// Plans one pass.
+pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
+    let mut plan = Plan::default();
+    let folders_ready = plan_directories(desired, observed, &mut plan);
+    if folders_ready {
+        plan_files(desired, observed, &mut plan);
+    }
+    let may_start =
+        folders_ready & plan_distribution(desired, observed, &mut plan) & check_address(desired, observed, &mut plan);
+    for instance in &desired.instances {
+        plan_instance(instance, observed, may_start, &mut plan);
+    }
+    let leftover = observed.processes.iter().filter(|(name, _)| desired.instance(name).is_none());
+    let running = leftover.filter(|(_, process)| matches!(process, Fact::Known(ProcessState::Running { .. })));
+    plan.not_in_file = running.map(|(name, _)| name.clone()).collect();
+    plan
+}
+
+fn plan_directories(desired: &Desired, observed: &Observed, plan: &mut Plan) -> bool {
+    let mut ready = true;
+    for directory in &desired.directories {
+        let path = directory.path.display();
+        match observed.directories.get(&directory.path) {
+            Some(Fact::Known(DirectoryState::Fine)) => {}
+            Some(Fact::Known(DirectoryState::Missing)) => {
+                plan.steps.push(Step::MakeDirectory { path: directory.path.clone(), mode: directory.mode });
+            }
+            Some(Fact::Known(DirectoryState::Unusable(why))) => {
+                ready = false;
+                plan.block(
+                    None,
+                    "folder-unusable",
+                    format!("{path} {why}"),
+                    "give it to the account that RocketMQ runs as, or set cluster.base_dir",
+                );
+            }
+            Some(Fact::Unknown(why)) => {
+                ready = false;
+                plan.block(None, "folder-unknown", format!("{path} cannot be looked at: {why}"), "");
+            }
+            None => ready = false,
+        }
+    }
+    ready
+}
+
+fn plan_files(desired: &Desired, observed: &Observed, plan: &mut Plan) {
+    for file in &desired.files {
+        match observed.files.get(&file.path) {
+            Some(Fact::Known(FileState::Differs)) => plan.steps.push(Step::WriteFile { path: file.path.clone() }),
+            Some(Fact::Unknown(why)) => {
+                plan.block(None, "file-unknown", format!("{} cannot be read: {why}", file.path.display()), "");
+            }
+            Some(Fact::Known(FileState::Same)) | None => {}
+        }
+    }
+}
+
+fn plan_distribution(desired: &Desired, observed: &Observed, plan: &mut Plan) -> bool {
+    match &observed.distribution {
+        Fact::Known(DistributionState::Installed) => return true,
+        Fact::Known(DistributionState::Missing) if desired.source.is_none() => {
+            let what = format!("RocketMQ {} is not on this host", desired.version);
+            plan.block(None, "no-source", what, "say in cluster.toml where it comes from: rocketmq.source");
+        }
+        Fact::Known(DistributionState::Missing) => {
+            plan.steps.push(Step::InstallDistribution { version: desired.version.to_string() });
+        }
+        Fact::Known(DistributionState::Installing(progress)) => {
+            plan.block(None, "installing", format!("RocketMQ {} is being installed: {progress}", desired.version), "");
+        }
+        Fact::Known(DistributionState::Failed(cause)) => {
+            plan.blocked.push(Blocked { instance: None, cause: cause.clone() })
+        }
+        Fact::Unknown(why) => {
+            plan.block(None, "distribution-unknown", format!("{}: {why}", desired.distributions.display()), "")
+        }
+    }
+    false
+}
+
+fn check_address(desired: &Desired, observed: &Observed, plan: &mut Plan) -> bool {
+    let (Some(address), Fact::Known(addresses)) = (desired.local_address, &observed.addresses) else { return true };
+    // All of 127.0.0.0/8 answers on `lo`, whichever of it the card carries.
+    let here = address.is_loopback() || addresses.contains(&address);
+    if !here {
+        let found =
+            addresses.iter().filter(|a| !a.is_loopback()).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let what = format!("the address {address} is on no network card of this host (it has {found})");
+        plan.block(None, "address-not-here", what, "put host.address right in cluster.toml, or say nat = true there");
+    }
+    here
+}
+
+fn plan_instance(instance: &Instance, observed: &Observed, may_start: bool, plan: &mut Plan) {
+    let launch = &instance.launch;
+    match observed.processes.get(&launch.instance) {
+        Some(Fact::Known(ProcessState::Running { fingerprint, .. })) => {
+            if *fingerprint != launch.fingerprint {
+                plan.restart_pending.push(launch.instance.clone());
+            }
+        }
+        Some(Fact::Known(ProcessState::Stopped { backing_off: false, .. })) => {
+            if store_is_ready(launch, observed, plan) && may_start {
+                plan.steps.push(Step::Start { instance: launch.instance.clone() });
+            }
+        }
+        Some(Fact::Known(ProcessState::Stopping { .. } | ProcessState::Stopped { .. })) | None => {}
+        Some(Fact::Unknown(why)) => {
+            plan.block(
+                Some(&launch.instance),
+                "process-unknown",
+                format!("its process cannot be looked at: {why}"),
+                "",
+            );
+        }
+    }
+}
+
+fn store_is_ready(launch: &Launch, observed: &Observed, plan: &mut Plan) -> bool {
+    let Some(identity) = &launch.store else { return true };
+    match observed.stores.get(&launch.instance) {
+        Some(Fact::Known(state)) => match store::judge(identity, state) {
+            store::Verdict::Own => true,
+            store::Verdict::Claim => {
+                plan.steps.push(Step::MarkStore { instance: launch.instance.clone() });
+                true
+            }
+            store::Verdict::Refused(cause) => {
+                plan.blocked.push(Blocked { instance: Some(launch.instance.clone()), cause });
+                false
+            }
+        },
+        Some(Fact::Unknown(why)) => {
+            plan.block(Some(&launch.instance), "store-unknown", format!("its store cannot be looked at: {why}"), "");
+            false
+        }
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;

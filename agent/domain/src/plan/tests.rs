@@ -1,0 +1,186 @@
+//! The plan on hosts in every state.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use super::*;
+use crate::{
+    desired::{HostFacts, Java, desired},
+    launch::Exit,
+    observed::StoreState,
+    placement::place,
+    size::Size,
+    topology::read,
+};
+
+const FILE: &str = r#"
+[cluster]
+mode = "2m-2s-sync"
+[rocketmq]
+version = "5.5.0"
+source = "/opt/rocketmq.zip"
+[[host]]
+name = "vm1"
+address = "10.0.0.1"
+[[host]]
+name = "vm2"
+address = "10.0.0.2"
+"#;
+
+fn wanted() -> Desired {
+    let topology = read(FILE).unwrap();
+    let placement = place(&topology, None).unwrap();
+    let facts = HostFacts { memory: Size::mib(8192), java: Java { program: "/usr/bin/java".into(), release: 17 } };
+    desired(&topology, &placement, &"vm1".parse().unwrap(), &facts).unwrap()
+}
+
+fn stopped() -> ProcessState {
+    ProcessState::Stopped {
+        last_exit: None,
+        cause: None,
+        failures: 0,
+        backing_off: false,
+        quarantined: false,
+        next_start_at: None,
+    }
+}
+
+/// A host on which everything is as it should be.
+fn converged(desired: &Desired) -> Observed {
+    Observed {
+        addresses: Fact::Known(vec!["10.0.0.1".parse().unwrap()]),
+        distribution: Fact::Known(DistributionState::Installed),
+        directories: desired.directories.iter().map(|d| (d.path.clone(), Fact::Known(DirectoryState::Fine))).collect(),
+        files: desired.files.iter().map(|f| (f.path.clone(), Fact::Known(FileState::Same))).collect(),
+        processes: desired
+            .instances
+            .iter()
+            .map(|i| {
+                let running =
+                    ProcessState::Running { pid: 1, started_at: 0, fingerprint: i.launch.fingerprint.clone() };
+                (i.launch.instance.clone(), Fact::Known(running))
+            })
+            .collect(),
+        stores: desired
+            .instances
+            .iter()
+            .map(|i| (i.launch.instance.clone(), Fact::Known(StoreState::default())))
+            .collect(),
+    }
+}
+
+/// A host on which nothing is there yet.
+fn fresh(desired: &Desired) -> Observed {
+    let mut observed = converged(desired);
+    observed.distribution = Fact::Known(DistributionState::Missing);
+    observed.directories.values_mut().for_each(|d| *d = Fact::Known(DirectoryState::Missing));
+    observed.files.values_mut().for_each(|f| *f = Fact::Known(FileState::Differs));
+    observed.processes.values_mut().for_each(|p| *p = Fact::Known(stopped()));
+    observed
+}
+
+fn ids(plan: &Plan) -> Vec<&str> {
+    plan.blocked.iter().map(|blocked| blocked.cause.id.as_str()).collect()
+}
+
+#[test]
+fn a_host_that_is_as_it_should_be_has_an_empty_plan() {
+    let desired = wanted();
+    assert_eq!(plan(&desired, &converged(&desired)), Plan::default());
+}
+
+#[test]
+fn a_fresh_host_gets_folders_then_files_then_the_release_and_no_start_before_it() {
+    let desired = wanted();
+    let steps = plan(&desired, &fresh(&desired)).steps;
+    let kinds: Vec<_> = steps.iter().map(std::mem::discriminant).collect();
+    let first_file = steps.iter().position(|s| matches!(s, Step::WriteFile { .. })).unwrap();
+    let release = steps.iter().position(|s| matches!(s, Step::InstallDistribution { .. })).unwrap();
+    assert!(kinds[..first_file].iter().all(|k| *k == kinds[0]) && first_file < release);
+    assert!(!steps.iter().any(|s| matches!(s, Step::Start { .. })));
+}
+
+#[test]
+fn with_the_release_there_the_namesrv_starts_first_and_masters_before_slaves() {
+    let desired = wanted();
+    let mut observed = fresh(&desired);
+    observed.distribution = Fact::Known(DistributionState::Installed);
+    let starts: Vec<_> = plan(&desired, &observed)
+        .steps
+        .iter()
+        .filter_map(|s| if let Step::Start { instance } = s { Some(instance.to_string()) } else { None })
+        .collect();
+    assert_eq!(starts, ["namesrv", "broker-a", "broker-b"]);
+}
+
+#[test]
+fn what_is_unknown_is_not_acted_on() {
+    let desired = wanted();
+    let mut observed = fresh(&desired);
+    observed.distribution = Fact::Known(DistributionState::Installed);
+    for process in observed.processes.values_mut() {
+        *process = Fact::Unknown("no rights".to_owned());
+    }
+    let plan = plan(&desired, &observed);
+    assert!(!plan.steps.iter().any(|s| matches!(s, Step::Start { .. })));
+    assert_eq!(ids(&plan), ["process-unknown"; 3]);
+}
+
+#[test]
+fn an_instance_that_backs_off_is_not_started() {
+    let desired = wanted();
+    let mut observed = converged(&desired);
+    let backing_off = ProcessState::Stopped {
+        last_exit: Some(Exit::Status(255)),
+        cause: None,
+        failures: 3,
+        backing_off: true,
+        quarantined: false,
+        next_start_at: Some(1),
+    };
+    observed.processes.insert(InstanceName::namesrv(), Fact::Known(backing_off));
+    assert_eq!(plan(&desired, &observed), Plan::default());
+}
+
+#[test]
+fn a_running_instance_with_an_older_configuration_is_not_restarted_behind_anybodys_back() {
+    let desired = wanted();
+    let mut observed = converged(&desired);
+    let older = ProcessState::Running { pid: 1, started_at: 0, fingerprint: "older".to_owned() };
+    observed.processes.insert("broker-a".parse().unwrap(), Fact::Known(older));
+    let plan = plan(&desired, &observed);
+    assert_eq!((plan.steps.len(), plan.restart_pending.len()), (0, 1));
+}
+
+#[test]
+fn a_foreign_store_stops_its_own_broker_only() {
+    let desired = wanted();
+    let mut observed = fresh(&desired);
+    observed.distribution = Fact::Known(DistributionState::Installed);
+    let topics = Some(vec!["broker-x".to_owned()]);
+    let foreign = StoreState { topics, has_commit_log: true, ..StoreState::default() };
+    observed.stores.insert("broker-a".parse().unwrap(), Fact::Known(foreign));
+    let plan = plan(&desired, &observed);
+    assert_eq!(ids(&plan), ["foreign-store"]);
+    assert!(!plan.steps.contains(&Step::Start { instance: "broker-a".parse().unwrap() }));
+    assert!(plan.steps.contains(&Step::Start { instance: "broker-b".parse().unwrap() }));
+}
+
+#[test]
+fn an_address_of_another_machine_starts_nothing() {
+    let desired = wanted();
+    let mut observed = fresh(&desired);
+    observed.distribution = Fact::Known(DistributionState::Installed);
+    observed.addresses = Fact::Known(vec!["10.9.9.9".parse().unwrap()]);
+    let plan = plan(&desired, &observed);
+    assert_eq!(ids(&plan), ["address-not-here"]);
+    assert!(!plan.steps.iter().any(|s| matches!(s, Step::Start { .. })));
+}
+
+#[test]
+fn a_running_instance_that_left_the_file_is_named_and_left_alone() {
+    let desired = wanted();
+    let mut observed = converged(&desired);
+    let running = ProcessState::Running { pid: 9, started_at: 0, fingerprint: String::new() };
+    observed.processes.insert("broker-z".parse().unwrap(), Fact::Known(running));
+    let plan = plan(&desired, &observed);
+    assert_eq!((plan.steps.len(), plan.not_in_file.len()), (0, 1));
+}
