@@ -2,5 +2,6 @@
 
 pub mod distribution;
 pub mod http;
+pub mod peers;
 pub mod remoting;
 pub mod supervise;

@@ -1,6 +1,7 @@
 //! The pure core of rocketmq-agent.
 pub mod cluster_file;
 pub mod desired;
+pub mod health;
 pub mod launch;
 pub mod names;
 pub mod observed;

@@ -8,7 +8,7 @@ use crate::{
     observed::{DirectoryState, DistributionState, Fact, FileState, Observed},
     store,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// One thing to do on the host.
@@ -57,7 +57,7 @@ impl std::fmt::Display for Step {
 }
 
 /// Something that keeps the host, or one instance, from being as it should be, and that no step can change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Blocked {
     /// The instance it holds up; `None` for all of the host.
     pub instance: Option<InstanceName>,

@@ -1,0 +1,176 @@
+//! The rules for a broker: it answers, is registered everywhere under its own name, id and address, runs with what
+//! was rendered, and replicates.
+
+use super::{
+    Findings, cause,
+    facts::{BrokerFacts, PartnerFacts, Runtime},
+    not_answering,
+    report::InstanceReport,
+};
+use crate::{
+    desired::{ExpectedBroker, Instance},
+    launch::Role,
+    observed::Fact,
+    size::Size,
+};
+
+pub(super) fn judge(instance: &Instance, facts: &BrokerFacts, report: &mut InstanceReport, findings: &mut Findings) {
+    let Some(expected) = &instance.broker else { return };
+    let runtime = match &facts.runtime {
+        Fact::Known(runtime) => runtime,
+        Fact::Unknown(why) => {
+            findings.reasons.push(not_answering(why));
+            return;
+        }
+    };
+    report.answers = true;
+    report.version = Some(runtime.version.clone());
+    report.max_offset = Some(runtime.max_offset);
+    report.figures = runtime.figures.clone();
+    judge_registration(expected, facts, findings);
+    judge_config(expected, facts, findings);
+    judge_replication(instance.launch.role, expected, facts, runtime, report, findings);
+}
+
+/// Every NameServer must name this broker, and nobody else, under its name and id: a second claimant makes the route
+/// flap between the two with no error anywhere.
+fn judge_registration(expected: &ExpectedBroker, facts: &BrokerFacts, findings: &mut Findings) {
+    let own = expected.client_address.to_string();
+    for (namesrv, registered) in &facts.registered {
+        match registered {
+            Fact::Unknown(why) => {
+                let what = format!("whether NameServer {namesrv} knows it cannot be told: {why}");
+                findings.reasons.push(cause("namesrv-unreachable", what, "look at that NameServer"));
+            }
+            Fact::Known(addresses) => {
+                judge_one_registration(expected, &own, &namesrv.to_string(), addresses, findings);
+            }
+        }
+    }
+}
+
+fn judge_one_registration(
+    expected: &ExpectedBroker,
+    own: &str,
+    namesrv: &str,
+    addresses: &std::collections::BTreeMap<u64, String>,
+    findings: &mut Findings,
+) {
+    let (group, id) = (&expected.group, expected.broker_id);
+    match addresses.get(&id) {
+        Some(address) if address == own => {}
+        Some(other) => {
+            let what = format!("NameServer {namesrv} has {group} with brokerId {id} at {other}, not at {own}");
+            let fix = "two brokers claim one identity: stop the one that is not in cluster.toml";
+            findings.reasons.push(cause("two-claimants", what, fix));
+        }
+        None => {
+            let what = format!("NameServer {namesrv} does not have {group} with brokerId {id}");
+            findings.reasons.push(cause(
+                "not-registered",
+                what,
+                "it registers every 30 s; if it stays so, look at its broker.log",
+            ));
+        }
+    }
+    if let Some((other_id, _)) = addresses.iter().find(|(other, address)| **other != id && *address == own) {
+        let what = format!("NameServer {namesrv} has {own} as {group} with brokerId {other_id}, not {id}");
+        findings.reasons.push(cause("wrong-id", what, "compare broker.conf with what the broker runs with"));
+    }
+}
+
+/// RocketMQ drops a value that it does not understand without a word, and anybody can change one online.
+fn judge_config(expected: &ExpectedBroker, facts: &BrokerFacts, findings: &mut Findings) {
+    let effective = match &facts.config {
+        Fact::Known(effective) => effective,
+        Fact::Unknown(why) => {
+            findings.reasons.push(cause("config-unknown", format!("what it runs with cannot be read: {why}"), ""));
+            return;
+        }
+    };
+    for (key, wanted) in &expected.config {
+        let found = effective.get(key);
+        if found != Some(wanted) {
+            let found = found.map_or("nothing".to_owned(), |value| format!("\"{value}\""));
+            let what = format!("it runs with {key} = {found}, and \"{wanted}\" was rendered");
+            let fix = "somebody changed it online, or this release does not understand it; a restart brings it back";
+            findings.reasons.push(cause("config-differs", what, fix));
+        }
+    }
+}
+
+fn judge_replication(
+    role: Role,
+    expected: &ExpectedBroker,
+    facts: &BrokerFacts,
+    runtime: &Runtime,
+    report: &mut InstanceReport,
+    findings: &mut Findings,
+) {
+    let Some(partner) = &facts.partner else { return };
+    let is_slave = role == Role::Slave;
+    let required = is_slave || expected.sync;
+    let other = if is_slave { "master" } else { "slave" };
+    let partner = match partner {
+        Fact::Known(partner) => partner,
+        Fact::Unknown(why) => {
+            let what = format!("its {other} does not answer: {why}");
+            let fix = expected.partner.as_ref().map(|p| format!("look at host {}", p.host)).unwrap_or_default();
+            let id = if is_slave { "master-unreachable" } else { "slave-unreachable" };
+            findings.put(required, cause(id, what, fix));
+            return;
+        }
+    };
+    if let Fact::Known(false) = facts.ha_connected {
+        let (from, to) = if is_slave {
+            ("it has no connection", "to its master's HA port")
+        } else {
+            ("no slave is connected", "to its HA port")
+        };
+        let at =
+            expected.partner.as_ref().filter(|_| is_slave).map(|p| format!(" {}", p.ha_address)).unwrap_or_default();
+        let fix = "it connects after its next registration (30 s); if it stays so, open listenPort+1 between the hosts";
+        findings.put(required, cause("no-replication", format!("{from} {to}{at}"), fix));
+    } else if let Fact::Unknown(why) = &facts.ha_connected {
+        findings
+            .put(required, cause("replication-unknown", format!("whether it replicates cannot be told: {why}"), ""));
+    }
+    let (slave_max, master_max) =
+        if is_slave { (runtime.max_offset, partner.max_offset) } else { (partner.max_offset, runtime.max_offset) };
+    report.lag = Some(master_max.saturating_sub(slave_max));
+    if slave_max > master_max {
+        let what = format!("the slave is {} ahead of its master", Size(slave_max - master_max));
+        let fix = "the master lost the end of its log: stop both and compare the stores before anything else";
+        findings.reasons.push(cause("slave-ahead", what, fix));
+    } else if master_max - slave_max > expected.max_lag.0 {
+        let lag = Size(master_max - slave_max);
+        let what =
+            if is_slave { format!("it is {lag} behind its master") } else { format!("its slave is {lag} behind") };
+        findings.put(required, cause("lagging", format!("{what} (broker.max_lag is {})", expected.max_lag), ""));
+    }
+    if is_slave {
+        judge_history(runtime, partner, report, findings);
+    }
+}
+
+/// A new slave starts at its master's last commit log file (HAConnection: slaveRequestOffset == 0), so what came
+/// before exists on the master only, until retention has passed.
+fn judge_history(runtime: &Runtime, master: &PartnerFacts, report: &mut InstanceReport, findings: &mut Findings) {
+    let (Some(master_min), Some(own_min)) = (master.min_offset, runtime.min_offset) else { return };
+    if own_min > master_min {
+        let missing = Size(own_min - master_min);
+        report.no_history_before = Some(runtime.earliest_message.unwrap_or_default());
+        report.missing_history = Some(missing.0);
+        let what =
+            format!("it has no history before offset {own_min}: {missing} of older messages are on the master only");
+        let fix = "wait until retention has passed, or copy the master's store while it is stopped";
+        findings.warnings.push(cause("no-history", what, fix));
+    }
+}
+
+impl Findings {
+    /// A reason where the mode depends on it, else a warning.
+    fn put(&mut self, required: bool, cause: crate::launch::Cause) {
+        if required { self.reasons.push(cause) } else { self.warnings.push(cause) }
+    }
+}

@@ -1,0 +1,54 @@
+//! What RocketMQ itself says about an instance: the probe fills these in, the rules beside this file judge them.
+
+use crate::observed::Fact;
+use std::{collections::BTreeMap, net::SocketAddr};
+
+/// What the probe found out about one instance.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ServiceFacts {
+    /// Of a NameServer: it answers GET_BROKER_CLUSTER_INFO.
+    Namesrv(Fact<()>),
+    /// Of a broker.
+    Broker(Box<BrokerFacts>),
+}
+
+/// What is known of a broker.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BrokerFacts {
+    /// Its own words (GET_BROKER_RUNTIME_INFO).
+    pub runtime: Fact<Runtime>,
+    /// The configuration it runs with (GET_BROKER_CONFIG).
+    pub config: Fact<BTreeMap<String, String>>,
+    /// What each NameServer has under its brokerName: brokerId → address.
+    pub registered: BTreeMap<SocketAddr, Fact<BTreeMap<u64, String>>>,
+    /// The other member of its group, where there is one.
+    pub partner: Option<Fact<PartnerFacts>>,
+    /// A TCP connection for replication stands: a slave's to its master's HA port, a master's from a slave.
+    pub ha_connected: Fact<bool>,
+}
+
+/// Figures of GET_BROKER_RUNTIME_INFO.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Runtime {
+    /// `brokerVersionDesc`, such as `V5_5_0`.
+    pub version: String,
+    /// When it booted, milliseconds since 1970.
+    pub boot_timestamp: Option<u64>,
+    /// Lowest offset of the commit log; `None` where there is no file yet.
+    pub min_offset: Option<u64>,
+    /// End of the commit log.
+    pub max_offset: u64,
+    /// Store time of its oldest message, milliseconds since 1970.
+    pub earliest_message: Option<u64>,
+    /// Figures for metrics: exporter's metric name → value.
+    pub figures: BTreeMap<String, f64>,
+}
+
+/// The other member, asked directly.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PartnerFacts {
+    /// Lowest offset of its commit log.
+    pub min_offset: Option<u64>,
+    /// End of its commit log. The slave of the two is always asked first, so that a lag is never negative by timing.
+    pub max_offset: u64,
+}

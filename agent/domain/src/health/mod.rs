@@ -1,0 +1,86 @@
+//! Whether an instance is ready, in the sense of RocketMQ's clients, and if not, why not.
+//! In: what was expected and what was found. Out: reasons in words a person can act on; none means ready.
+
+mod broker;
+pub mod facts;
+pub mod report;
+
+use crate::{
+    desired::Instance,
+    launch::{Cause, ProcessState},
+    observed::Fact,
+};
+use facts::ServiceFacts;
+use report::{InstanceReport, State};
+
+/// A reason with its words.
+fn cause(id: &str, what: impl Into<String>, fix: impl Into<String>) -> Cause {
+    Cause { id: id.to_owned(), what: what.into(), fix: fix.into() }
+}
+
+/// What was concluded about an instance.
+#[derive(Debug, Default)]
+struct Findings {
+    reasons: Vec<Cause>,
+    warnings: Vec<Cause>,
+}
+
+/// Judges one instance. `service` is `None` while nothing has been asked since its process started.
+pub fn judge(instance: &Instance, process: &Fact<ProcessState>, service: Option<&ServiceFacts>) -> InstanceReport {
+    let mut report = InstanceReport::new(instance);
+    let mut findings = Findings::default();
+    let running = judge_process(process, &mut report, &mut findings);
+    if running {
+        match service {
+            None => findings.reasons.push(cause("starting", "it has just started and was not asked yet", "")),
+            Some(ServiceFacts::Namesrv(Fact::Known(()))) => report.answers = true,
+            Some(ServiceFacts::Namesrv(Fact::Unknown(why))) => findings.reasons.push(not_answering(why)),
+            Some(ServiceFacts::Broker(facts)) => broker::judge(instance, facts, &mut report, &mut findings),
+        }
+        report.state = match (&findings.reasons[..], report.answers) {
+            ([], _) => State::Ready,
+            (_, true) => State::NotReady,
+            (_, false) => State::Starting,
+        };
+    }
+    report.reasons = findings.reasons;
+    report.warnings = findings.warnings;
+    report
+}
+
+fn not_answering(why: &str) -> Cause {
+    cause("not-answering", format!("its process runs and does not answer: {why}"), "")
+}
+
+/// Says how the process is; whether it runs.
+fn judge_process(process: &Fact<ProcessState>, report: &mut InstanceReport, findings: &mut Findings) -> bool {
+    match process {
+        Fact::Unknown(why) => {
+            report.state = State::Unknown;
+            findings.reasons.push(cause("process-unknown", format!("its process cannot be looked at: {why}"), ""));
+        }
+        Fact::Known(ProcessState::Running { pid, started_at, .. }) => {
+            report.pid = Some(*pid);
+            report.started_at = Some(*started_at);
+            return true;
+        }
+        Fact::Known(ProcessState::Stopping { pid }) => {
+            report.state = State::Stopping;
+            report.pid = Some(*pid);
+            findings.reasons.push(cause("stopping", "it is stopping and flushes its store", ""));
+        }
+        Fact::Known(ProcessState::Stopped { last_exit, cause: why, failures, quarantined, next_start_at, .. }) => {
+            report.state = if *quarantined { State::Quarantined } else { State::Stopped };
+            report.next_start_at = *next_start_at;
+            report.failures = *failures;
+            findings.reasons.push(why.clone().unwrap_or_else(|| match last_exit {
+                Some(exit) => cause("stopped", format!("it ended with {exit}"), ""),
+                None => cause("stopped", "it does not run yet", ""),
+            }));
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,238 @@
+//! What an agent publishes: one report a host, made by its loop and served as it is. The JSON of `/v1/host` and
+//! `/v1/cluster` is these types; their field names are a promise.
+
+use crate::{
+    desired::Instance,
+    launch::{Cause, Role},
+    names::{HostName, InstanceName, Version},
+    plan::Blocked,
+    topology::Mode,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// How an instance is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// It serves as it should.
+    Ready,
+    /// Its process runs and does not answer yet.
+    Starting,
+    /// It answers, and something is not as it should be.
+    NotReady,
+    /// It is stopping.
+    Stopping,
+    /// It does not run.
+    Stopped,
+    /// It failed again and again and is tried only once in a while.
+    Quarantined,
+    /// It could not be found out.
+    Unknown,
+}
+
+impl std::fmt::Display for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            State::Ready => "ready",
+            State::Starting => "starting",
+            State::NotReady => "not ready",
+            State::Stopping => "stopping",
+            State::Stopped => "stopped",
+            State::Quarantined => "quarantined",
+            State::Unknown => "unknown",
+        })
+    }
+}
+
+/// One instance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InstanceReport {
+    /// Its name on its host.
+    pub instance: InstanceName,
+    /// What it is.
+    pub role: Role,
+    /// brokerId, for a broker.
+    pub broker_id: Option<u64>,
+    /// Where clients reach it.
+    pub address: String,
+    /// How it is.
+    pub state: State,
+    /// Whether it answers the remoting protocol.
+    pub answers: bool,
+    /// Its process.
+    pub pid: Option<u32>,
+    /// When the process started, milliseconds since 1970.
+    pub started_at: Option<u64>,
+    /// `brokerVersionDesc`.
+    pub version: Option<String>,
+    /// Why it is not ready; empty when it is.
+    pub reasons: Vec<Cause>,
+    /// What is worth knowing though it is ready.
+    pub warnings: Vec<Cause>,
+    /// Bytes that the slave of its group is behind the master.
+    pub lag: Option<u64>,
+    /// End of its commit log.
+    pub max_offset: Option<u64>,
+    /// A slave's oldest message (milliseconds since 1970) where its master has older ones; 0 where it has none yet.
+    pub no_history_before: Option<u64>,
+    /// Bytes of older messages that only the master has.
+    pub missing_history: Option<u64>,
+    /// It runs with an older configuration than the one rendered.
+    pub restart_pending: bool,
+    /// Crashes and failed starts in a row.
+    pub failures: u32,
+    /// When it is started next, milliseconds since 1970, while it is held back.
+    pub next_start_at: Option<u64>,
+    /// RocketMQ's own figures, under the names of rocketmq-exporter.
+    pub figures: BTreeMap<String, f64>,
+}
+
+impl InstanceReport {
+    /// A report that says nothing yet.
+    pub fn new(instance: &Instance) -> Self {
+        let broker = instance.broker.as_ref();
+        Self {
+            instance: instance.launch.instance.clone(),
+            role: instance.launch.role,
+            broker_id: broker.map(|broker| broker.broker_id),
+            address: broker.map_or(instance.address, |broker| broker.client_address).to_string(),
+            state: State::Unknown,
+            answers: false,
+            pid: None,
+            started_at: None,
+            version: None,
+            reasons: Vec::new(),
+            warnings: Vec::new(),
+            lag: None,
+            max_offset: None,
+            no_history_before: None,
+            missing_history: None,
+            restart_pending: false,
+            failures: 0,
+            next_start_at: None,
+            figures: BTreeMap::new(),
+        }
+    }
+
+    /// Whether it serves as it should.
+    pub fn is_ready(&self) -> bool {
+        self.state == State::Ready
+    }
+}
+
+/// One host, as its agent sees it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HostReport {
+    /// Which host.
+    pub host: HostName,
+    /// brokerClusterName.
+    pub cluster: String,
+    /// The cluster's kind.
+    pub mode: Mode,
+    /// The RocketMQ release that it should run.
+    pub rocketmq: Version,
+    /// The agent's own version.
+    pub agent: String,
+    /// When this was true, milliseconds since 1970.
+    pub at: u64,
+    /// A digest of its cluster file: equal on all hosts, or somebody edited one.
+    pub cluster_file: String,
+    /// A digest of its placement: equal on all hosts, or two hosts disagree who runs what.
+    pub placement: String,
+    /// Everything this host should run is ready and nothing stands in the way.
+    pub ready: bool,
+    /// What stands in the way.
+    pub blocked: Vec<Blocked>,
+    /// What it is doing: the steps of its last pass, in words.
+    pub steps: Vec<String>,
+    /// Instances that run and are not in the cluster file.
+    pub not_in_file: Vec<InstanceName>,
+    /// Its instances, in the order they start.
+    pub instances: Vec<InstanceReport>,
+}
+
+impl HostReport {
+    /// Everything that keeps the host from being ready, a line each.
+    pub fn reasons(&self) -> Vec<String> {
+        let blocked = self.blocked.iter().map(|blocked| {
+            let scope = blocked.instance.as_ref().map_or(self.host.to_string(), ToString::to_string);
+            format!("{scope}: {}", in_words(&blocked.cause))
+        });
+        let instances = self.instances.iter().flat_map(|instance| {
+            instance.reasons.iter().map(move |c| format!("{}: {}", instance.instance, in_words(c)))
+        });
+        blocked.chain(instances).collect()
+    }
+}
+
+/// A cause in one line.
+pub fn in_words(cause: &Cause) -> String {
+    if cause.fix.is_empty() { cause.what.clone() } else { format!("{}; {}", cause.what, cause.fix) }
+}
+
+/// One host in the view of the whole cluster.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HostView {
+    /// Which host.
+    pub host: HostName,
+    /// Where the other hosts reach it.
+    pub address: String,
+    /// What its agent last said.
+    pub report: Option<HostReport>,
+    /// Since when its agent does not answer, milliseconds since 1970; what it said before may be out of date.
+    pub unknown_since: Option<u64>,
+    /// Why it does not answer.
+    pub error: Option<String>,
+}
+
+/// The whole cluster, as one agent sees it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClusterReport {
+    /// brokerClusterName.
+    pub cluster: String,
+    /// Its kind.
+    pub mode: Mode,
+    /// The RocketMQ release that it should run.
+    pub rocketmq: Version,
+    /// The host whose agent says this.
+    pub seen_from: HostName,
+    /// Every host answers and is ready, and all have the same cluster file and placement.
+    pub ready: bool,
+    /// What is wrong between the hosts.
+    pub problems: Vec<String>,
+    /// Every host of the file.
+    pub hosts: Vec<HostView>,
+}
+
+impl ClusterReport {
+    /// Puts the hosts' views together.
+    pub fn of(own: &HostReport, hosts: Vec<HostView>) -> Self {
+        let mut problems = Vec::new();
+        for view in &hosts {
+            match &view.report {
+                Some(report) if view.unknown_since.is_none() => {
+                    if report.cluster_file != own.cluster_file {
+                        problems.push(format!("{} has another cluster.toml than {}", view.host, own.host));
+                    } else if report.placement != own.placement {
+                        problems.push(format!(
+                            "{} and {} place the brokers differently; pin the groups with [[group]] hosts",
+                            view.host, own.host
+                        ));
+                    }
+                }
+                _ => problems.push(format!("the agent of {} does not answer", view.host)),
+            }
+        }
+        let all_ready = hosts.iter().all(|view| view.report.as_ref().is_some_and(|report| report.ready));
+        Self {
+            cluster: own.cluster.clone(),
+            mode: own.mode,
+            rocketmq: own.rocketmq,
+            seen_from: own.host.clone(),
+            ready: all_ready && problems.is_empty(),
+            problems,
+            hosts,
+        }
+    }
+}

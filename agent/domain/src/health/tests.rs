@@ -1,0 +1,169 @@
+//! Ready, and every way of not being ready.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use super::{facts::*, *};
+use crate::{
+    desired::{HostFacts, Java, desired},
+    names::InstanceName,
+    placement::place,
+    size::Size,
+    topology::read,
+};
+use std::collections::BTreeMap;
+
+const FILE: &str = r#"
+[cluster]
+mode = "MODE"
+[rocketmq]
+version = "5.5.0"
+[[host]]
+name = "vm1"
+address = "10.0.0.1"
+[[host]]
+name = "vm2"
+address = "10.0.0.2"
+"#;
+
+/// vm1's broker of that name: broker-a is a master there, broker-b a slave.
+fn instance(mode: &str, name: &str) -> Instance {
+    let topology = read(&FILE.replace("MODE", mode)).unwrap();
+    let placement = place(&topology, None).unwrap();
+    let facts = HostFacts { memory: Size::mib(8192), java: Java { program: "/usr/bin/java".into(), release: 17 } };
+    let desired = desired(&topology, &placement, &"vm1".parse().unwrap(), &facts).unwrap();
+    desired.instance(&name.parse::<InstanceName>().unwrap()).unwrap().clone()
+}
+
+fn running() -> Fact<ProcessState> {
+    Fact::Known(ProcessState::Running { pid: 7, started_at: 1, fingerprint: String::new() })
+}
+
+/// Facts of a broker as it should be, 1,000 bytes in the log of both members.
+fn healthy(instance: &Instance) -> BrokerFacts {
+    let expected = instance.broker.as_ref().unwrap();
+    let addresses = BTreeMap::from([(expected.broker_id, expected.client_address.to_string())]);
+    let runtime = Runtime { min_offset: Some(0), max_offset: 1000, ..Runtime::default() };
+    BrokerFacts {
+        runtime: Fact::Known(runtime),
+        config: Fact::Known(expected.config.clone()),
+        registered: ["10.0.0.1:9876", "10.0.0.2:9876"]
+            .map(|n| (n.parse().unwrap(), Fact::Known(addresses.clone())))
+            .into(),
+        partner: Some(Fact::Known(PartnerFacts { min_offset: Some(0), max_offset: 1000 })),
+        ha_connected: Fact::Known(true),
+    }
+}
+
+fn judged(mode: &str, name: &str, change: impl FnOnce(&mut BrokerFacts)) -> InstanceReport {
+    let instance = instance(mode, name);
+    let mut facts = healthy(&instance);
+    change(&mut facts);
+    judge(&instance, &running(), Some(&ServiceFacts::Broker(Box::new(facts))))
+}
+
+fn ids(causes: &[Cause]) -> Vec<&str> {
+    causes.iter().map(|cause| cause.id.as_str()).collect()
+}
+
+#[test]
+fn a_broker_as_it_should_be_is_ready() {
+    for name in ["broker-a", "broker-b"] {
+        let report = judged("2m-2s-sync", name, |_| {});
+        assert_eq!((report.state, report.lag, ids(&report.warnings)), (State::Ready, Some(0), vec![]), "{report:?}");
+    }
+}
+
+#[test]
+fn a_broker_that_one_namesrv_does_not_know_is_not_ready() {
+    let report = judged("2m-2s-sync", "broker-a", |facts| {
+        facts.registered.insert("10.0.0.2:9876".parse().unwrap(), Fact::Known(BTreeMap::new()));
+    });
+    assert_eq!(report.state, State::NotReady);
+    assert_eq!(report.reasons[0].what, "NameServer 10.0.0.2:9876 does not have broker-a with brokerId 0");
+}
+
+#[test]
+fn a_namesrv_that_does_not_answer_is_unknown_and_not_ready() {
+    let report = judged("2m-2s-sync", "broker-a", |facts| {
+        facts.registered.insert("10.0.0.2:9876".parse().unwrap(), Fact::Unknown("connection refused".to_owned()));
+    });
+    assert_eq!(ids(&report.reasons), ["namesrv-unreachable"]);
+}
+
+#[test]
+fn a_second_claimant_of_the_same_name_and_id_is_named() {
+    let report = judged("2m-2s-sync", "broker-a", |facts| {
+        let flapped = BTreeMap::from([(0, "10.9.9.9:10911".to_owned())]);
+        facts.registered.insert("10.0.0.1:9876".parse().unwrap(), Fact::Known(flapped));
+    });
+    assert_eq!(ids(&report.reasons), ["two-claimants"]);
+    assert!(report.reasons[0].what.contains("10.9.9.9:10911"), "{:?}", report.reasons);
+}
+
+#[test]
+fn a_slave_that_runs_as_a_master_is_not_ready() {
+    let report = judged("2m-2s-sync", "broker-b", |facts| {
+        let Fact::Known(config) = &mut facts.config else { panic!() };
+        config.insert("brokerRole".to_owned(), "ASYNC_MASTER".to_owned());
+    });
+    assert_eq!(report.reasons[0].what, "it runs with brokerRole = \"ASYNC_MASTER\", and \"SLAVE\" was rendered");
+}
+
+#[test]
+fn a_sync_master_without_its_slave_is_not_ready_and_an_async_one_is_warned() {
+    let gone = |facts: &mut BrokerFacts| {
+        facts.partner = Some(Fact::Unknown("connection refused".to_owned()));
+        facts.ha_connected = Fact::Known(false);
+    };
+    assert_eq!(ids(&judged("2m-2s-sync", "broker-a", gone).reasons), ["slave-unreachable"]);
+    let warned = judged("2m-2s-async", "broker-a", gone);
+    assert_eq!((warned.state, ids(&warned.warnings)), (State::Ready, vec!["slave-unreachable"]));
+}
+
+#[test]
+fn a_slave_without_a_connection_to_the_ha_port_is_not_ready_though_it_answers() {
+    let report = judged("2m-2s-async", "broker-b", |facts| facts.ha_connected = Fact::Known(false));
+    assert_eq!(ids(&report.reasons), ["no-replication"]);
+    assert!(report.reasons[0].what.contains("10.0.0.2:10912"), "{:?}", report.reasons);
+}
+
+#[test]
+fn a_slave_beyond_its_lag_limit_is_not_ready() {
+    let report = judged("2m-2s-sync", "broker-b", |facts| {
+        facts.partner = Some(Fact::Known(PartnerFacts { min_offset: Some(0), max_offset: 1000 + (17 << 20) }));
+    });
+    assert_eq!((ids(&report.reasons), report.lag), (vec!["lagging"], Some(17 << 20)));
+}
+
+#[test]
+fn a_slave_ahead_of_its_master_is_an_alarm_on_both() {
+    for (name, change) in [("broker-b", 400u64), ("broker-a", 2000)] {
+        let report = judged("2m-2s-async", name, |facts| {
+            facts.partner = Some(Fact::Known(PartnerFacts { min_offset: Some(0), max_offset: change }));
+        });
+        assert_eq!(ids(&report.reasons), ["slave-ahead"], "{name}");
+    }
+}
+
+#[test]
+fn a_new_slave_says_that_it_has_no_history() {
+    let report = judged("2m-2s-sync", "broker-b", |facts| {
+        let Fact::Known(runtime) = &mut facts.runtime else { panic!() };
+        runtime.min_offset = Some(800);
+        runtime.earliest_message = Some(1_790_000_000_000);
+    });
+    assert_eq!((report.state, report.no_history_before), (State::Ready, Some(1_790_000_000_000)));
+    assert!(report.warnings[0].what.starts_with("it has no history before offset 800: 800 B"), "{:?}", report.warnings);
+}
+
+#[test]
+fn a_process_that_cannot_be_looked_at_is_unknown_not_stopped() {
+    let report = judge(&instance("2m-2s-sync", "broker-a"), &Fact::Unknown("no rights".to_owned()), None);
+    assert_eq!(report.state, State::Unknown);
+}
+
+#[test]
+fn a_broker_that_does_not_answer_yet_is_starting() {
+    let report =
+        judged("2m-2s-sync", "broker-a", |facts| facts.runtime = Fact::Unknown("connection refused".to_owned()));
+    assert_eq!((report.state, ids(&report.reasons)), (State::Starting, vec!["not-answering"]));
+}

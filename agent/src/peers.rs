@@ -1,0 +1,1 @@
+//! Asks the agents of the other hosts.
