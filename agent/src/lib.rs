@@ -1,7 +1,15 @@
 //! The agent: thin adapters around one reconcile loop. What is decided is decided in `rocketmq-agent-domain`.
 
+pub mod accounts;
+pub mod cli;
+pub mod cluster;
 pub mod distribution;
+pub mod exit_code;
+pub mod files;
+pub mod host;
 pub mod http;
+pub mod java;
 pub mod peers;
 pub mod remoting;
+pub mod settings;
 pub mod supervise;

@@ -4,6 +4,52 @@
 use serde::Serialize;
 use std::fmt;
 
+/// Every rule that a cluster file can break.
+pub const RULES: &[&str] = &[
+    "address-twice",
+    "bad-address",
+    "bad-java-option",
+    "bad-key",
+    "bad-name",
+    "bad-path",
+    "bad-sha512",
+    "bad-size",
+    "bad-source",
+    "bad-version",
+    "blank-at-the-end",
+    "control-character",
+    "derived-key",
+    "duplicate-key",
+    "empty-list",
+    "empty-value",
+    "heap-too-small",
+    "host-twice",
+    "http-without-sha512",
+    "loopback-address",
+    "missing-key",
+    "mode-not-built",
+    "name-twice",
+    "no-broker-host",
+    "no-hosts",
+    "option-has-a-key",
+    "out-of-range",
+    "port-clash",
+    "reserved-name",
+    "syntax",
+    "too-few-hosts",
+    "too-many-groups",
+    "too-many-hosts",
+    "unknown-host",
+    "unknown-key",
+    "unknown-layout",
+    "unknown-mode",
+    "unknown-version",
+    "unusable-address",
+    "wrong-count",
+    "wrong-type",
+    "young-too-large",
+];
+
 /// One mistake in a cluster file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
@@ -57,6 +103,7 @@ impl<'a> Problems<'a> {
         what: impl Into<String>,
         fix: impl Into<String>,
     ) {
+        debug_assert!(RULES.contains(&rule), "{rule} is not listed in RULES");
         let (line, column) = line_and_column(self.text, at);
         let problem = Problem { line, column, rule, key: key.into(), what: what.into(), fix: fix.into() };
         self.found.push((at, problem));
@@ -65,6 +112,11 @@ impl<'a> Problems<'a> {
     /// Whether nothing was found.
     pub fn is_empty(&self) -> bool {
         self.found.is_empty()
+    }
+
+    /// Whether that rule was broken.
+    pub fn has(&self, rule: &str) -> bool {
+        self.found.iter().any(|(_, problem)| problem.rule == rule)
     }
 
     /// All of them, first line first.

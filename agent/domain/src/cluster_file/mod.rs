@@ -61,6 +61,8 @@ pub struct ClusterFile {
     pub max_lag: Option<At<Size>>,
     /// `[[host]]`, in order.
     pub hosts: Vec<HostFile>,
+    /// `host` is there and is not an array of tables.
+    pub has_bad_hosts: bool,
     /// `[[group]]`, in order.
     pub named_groups: Vec<GroupFile>,
 }
@@ -165,7 +167,10 @@ pub fn parse<'a>(text: &'a str, problems: &RefCell<Problems<'a>>) -> ClusterFile
     if rocketmq.is_none_or(|section| !section.has("version")) {
         root.missing("rocketmq.version", "say for example version = \"5.5.0\"");
     }
+    let hosts: Vec<HostFile> = root.sections("host").iter().map(read_host).collect();
     ClusterFile {
+        has_bad_hosts: hosts.is_empty() && root.has("host"),
+        hosts,
         name: cluster.and_then(|s| s.parsed("name", "bad-name")),
         mode: cluster.and_then(|s| s.text("mode")),
         groups: cluster.and_then(|s| s.integer("groups", 1, 1000)).map(|n| n.map(|n| n as usize)),
@@ -184,7 +189,6 @@ pub fn parse<'a>(text: &'a str, problems: &RefCell<Problems<'a>>) -> ClusterFile
             .as_ref()
             .map(|s| BrokerFile { port: s.port("port"), slave_port: s.port("slave_port"), ..read_broker(s) })
             .unwrap_or_default(),
-        hosts: root.sections("host").iter().map(read_host).collect(),
         named_groups: root.sections("group").iter().map(read_group).collect(),
     }
 }

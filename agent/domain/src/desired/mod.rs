@@ -36,11 +36,22 @@ pub struct HostFacts {
     pub java: Java,
 }
 
-/// A folder that must be there, owned by the account that RocketMQ runs as.
+/// Whose a folder is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// The agent's: RocketMQ reads what is rendered there and cannot change it.
+    Agent,
+    /// The account's that RocketMQ runs as.
+    RocketMq,
+}
+
+/// A folder that must be there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Directory {
     /// Absolute.
     pub path: PathBuf,
+    /// Whose it is.
+    pub owner: Owner,
     /// Permission bits.
     pub mode: u32,
 }
@@ -166,7 +177,7 @@ pub fn desired(
     let namesrvs = namesrv_addresses(topology, placement, |host| host.address);
     let mut builder =
         Builder { topology, host, facts, directories: Vec::new(), files: Vec::new(), instances: Vec::new() };
-    builder.directory(topology.base_dir.clone());
+    builder.directory(topology.base_dir.clone(), Owner::Agent);
     if let Some(port) = namesrv_port
         && let Some(share) = shares.next()
     {
@@ -249,8 +260,8 @@ struct Builder<'t> {
 }
 
 impl Builder<'_> {
-    fn directory(&mut self, path: PathBuf) {
-        self.directories.push(Directory { path, mode: 0o755 });
+    fn directory(&mut self, path: PathBuf, owner: Owner) {
+        self.directories.push(Directory { path, owner, mode: 0o755 });
     }
 
     #[expect(clippy::too_many_arguments, reason = "called twice, right above; a struct would only repeat the names")]
@@ -268,11 +279,12 @@ impl Builder<'_> {
         let topology = self.topology;
         let folders = Folders::of(&topology.base_dir, topology.layout, &name, role);
         let is_broker = broker.is_some();
-        for path in [folders.home.clone(), folders.conf(), folders.logs(), folders.tmp()] {
-            self.directory(path);
-        }
+        self.directory(folders.home.clone(), Owner::RocketMq);
+        self.directory(folders.conf(), Owner::Agent);
+        self.directory(folders.logs(), Owner::RocketMq);
+        self.directory(folders.tmp(), Owner::RocketMq);
         if is_broker {
-            self.directory(folders.store());
+            self.directory(folders.store(), Owner::RocketMq);
         }
         let conf = folders.conf().join(if is_broker { "broker.conf" } else { "namesrv.conf" });
         let first_file = self.files.len();

@@ -19,8 +19,6 @@ pub enum Step {
     MakeDirectory {
         /// Which.
         path: PathBuf,
-        /// Permission bits.
-        mode: u32,
     },
     /// Write a file as rendered.
     WriteFile {
@@ -47,7 +45,7 @@ pub enum Step {
 impl std::fmt::Display for Step {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Step::MakeDirectory { path, .. } => write!(f, "make folder {}", path.display()),
+            Step::MakeDirectory { path } => write!(f, "make folder {}", path.display()),
             Step::WriteFile { path } => write!(f, "write {}", path.display()),
             Step::InstallDistribution { version } => write!(f, "install RocketMQ {version}"),
             Step::MarkStore { instance } => write!(f, "mark the store of {instance} as its own"),
@@ -115,7 +113,7 @@ fn plan_directories(desired: &Desired, observed: &Observed, plan: &mut Plan) -> 
         match observed.directories.get(&directory.path) {
             Some(Fact::Known(DirectoryState::Fine)) => {}
             Some(Fact::Known(DirectoryState::Missing)) => {
-                plan.steps.push(Step::MakeDirectory { path: directory.path.clone(), mode: directory.mode });
+                plan.steps.push(Step::MakeDirectory { path: directory.path.clone() });
             }
             Some(Fact::Known(DirectoryState::Unusable(why))) => {
                 ready = false;

@@ -17,8 +17,10 @@ pub(super) fn judge(
 ) -> Vec<NamedGroup> {
     let mode_at = file.mode.as_ref().map_or(0, |mode| mode.at);
     let broker_hosts = hosts.iter().filter(|host| host.brokers).count();
+    // A host that could not be read has been reported; it is not missing.
+    let all_read = hosts.len() == file.hosts.len();
     match mode {
-        Some(mode) if mode.has_slaves() && broker_hosts == 1 => {
+        Some(mode) if mode.has_slaves() && broker_hosts == 1 && all_read => {
             let what = format!("{mode} needs two hosts with brokers: a slave beside its master is lost with it");
             problems.add(mode_at, "too-few-hosts", "cluster.mode", what, "add a host, or use mode \"single\"");
         }

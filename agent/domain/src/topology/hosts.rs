@@ -16,7 +16,7 @@ const NAMESRVS: usize = 3;
 
 /// The hosts that could be read; what is wrong with the others has been reported.
 pub(super) fn judge(file: &ClusterFile, problems: &mut Problems<'_>) -> Vec<Host> {
-    if file.hosts.is_empty() {
+    if file.hosts.is_empty() && !file.has_bad_hosts {
         problems.add(
             0,
             "no-hosts",
@@ -123,14 +123,14 @@ fn judge_addresses(file: &ClusterFile, problems: &mut Problems<'_>) {
 /// when they are given out.
 fn judge_ports(file: &ClusterFile, hosts: &[Host], problems: &mut Problems<'_>) {
     for (host, written) in hosts.iter().filter_map(|h| Some((h, file.hosts.iter().find(|w| named(w, h))?))) {
-        let mut taken: Vec<(u16, &str)> = vec![(host.agent_port, "the agent's port")];
+        let mut taken: Vec<(u16, &str)> = vec![(host.agent_port, "the agent")];
         let name = &host.name;
         let at = |layers: [&Option<At<u16>>; 2]| layers.into_iter().flatten().next().map_or(written.at, |port| port.at);
         if let Some(port) = host.namesrv_port {
             claim(
                 &mut taken,
                 &[port],
-                "the NameServer's port",
+                "the NameServer",
                 at([&written.namesrv.port, &file.namesrv.port]),
                 name.as_str(),
                 problems,
@@ -140,7 +140,7 @@ fn judge_ports(file: &ClusterFile, hosts: &[Host], problems: &mut Problems<'_>) 
             let master_at = at([&written.broker.port, &file.broker.port]);
             let slave_at = at([&written.broker.slave_port, &file.broker.slave_port]);
             for (port, what, at) in
-                [(host.master_port, "the master's ports", master_at), (host.slave_port, "the slave's ports", slave_at)]
+                [(host.master_port, "the master", master_at), (host.slave_port, "the slave", slave_at)]
             {
                 if !(3..=65524).contains(&port) {
                     let text =
@@ -167,7 +167,7 @@ fn claim<'w>(
     problems: &mut Problems<'_>,
 ) {
     if let Some((port, owner)) = taken.iter().find(|(port, _)| ports.contains(port)) {
-        let text = format!("{what} on host \"{host}\" take {port}, which {owner} takes too");
+        let text = format!("port {port} of host \"{host}\" is wanted by {owner} and by {what}");
         problems.add(at, "port-clash", "", text, "a broker takes listenPort-2, listenPort and listenPort+1");
     }
     taken.extend(ports.iter().map(|port| (*port, what)));

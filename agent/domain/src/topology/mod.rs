@@ -150,8 +150,11 @@ pub fn read(text: &str) -> Result<Topology, Vec<Problem>> {
     let problems = RefCell::new(Problems::new(text));
     let file = cluster_file::parse(text, &problems);
     let mut problems = problems.into_inner();
-    let topology = judge(&file, &mut problems);
-    match topology {
+    if problems.has("syntax") {
+        // What follows from text that could not be read would only hide what is wrong with it.
+        return Err(problems.into_vec().into_iter().filter(|problem| problem.rule == "syntax").collect());
+    }
+    match judge(&file, &mut problems) {
         Some(topology) if problems.is_empty() => Ok(topology),
         _ => Err(problems.into_vec()),
     }

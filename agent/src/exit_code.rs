@@ -1,0 +1,17 @@
+//! What the program's exit statuses mean; scripts and the unit file rely on them.
+
+use std::process::ExitCode;
+
+/// It did what was asked.
+pub const OK: u8 = 0;
+/// It could not.
+pub const FAILED: u8 = 1;
+/// `plan`: something would change.
+pub const CHANGES_PENDING: u8 = 3;
+/// The configuration is wrong (`EX_CONFIG` of sysexits.h): starting again will not help.
+pub const BAD_CONFIGURATION: u8 = 78;
+
+/// An exit status as the standard library wants it.
+pub fn code(status: u8) -> ExitCode {
+    ExitCode::from(status)
+}

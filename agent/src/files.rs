@@ -1,0 +1,145 @@
+//! Folders and files on this host: looked at, made, and written so that a reader or a power loss never meets half a
+//! file (temp file, fsync, rename, fsync of the folder). What is as it should be is not touched.
+
+use crate::accounts::Account;
+use rocketmq_agent_domain::observed::{DirectoryState, FileState};
+use rustix::fs::{Access, AtFlags, CWD, accessat};
+use std::{
+    fs::{self, File, Permissions},
+    io::{self, Write},
+    os::unix::fs::{MetadataExt, PermissionsExt, chown},
+    path::{Path, PathBuf},
+};
+
+/// Why a file or folder could not be handled.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {doing} {path}")]
+pub struct FileError {
+    doing: &'static str,
+    path: PathBuf,
+    #[source]
+    source: io::Error,
+}
+
+fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FileError {
+    move |source| FileError { doing, path: path.to_owned(), source }
+}
+
+/// Looks at a folder that `owner` (or this process) must be able to write to.
+pub fn observe_directory(path: &Path, owner: Option<Account>) -> Result<DirectoryState, FileError> {
+    let found = match fs::symlink_metadata(path).and_then(|_| fs::metadata(path)) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(missing(path)),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            return Ok(DirectoryState::Unusable("lies below something that is not a folder".to_owned()));
+        }
+        Err(error) => return Err(failed("look at folder", path)(error)),
+    };
+    if !found.is_dir() {
+        return Ok(DirectoryState::Unusable("is not a folder".to_owned()));
+    }
+    match owner {
+        Some(account) if found.uid() != account.uid => {
+            Ok(DirectoryState::Unusable(format!("belongs to user id {}, not to {}", found.uid(), account.uid)))
+        }
+        None if accessat(CWD, path, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS).is_err() => {
+            Ok(DirectoryState::Unusable("cannot be written to by this agent".to_owned()))
+        }
+        _ => Ok(DirectoryState::Fine),
+    }
+}
+
+/// A folder that is not there can be made if its nearest ancestor can be written to.
+fn missing(path: &Path) -> DirectoryState {
+    let ancestor = path.ancestors().skip(1).find(|ancestor| fs::symlink_metadata(ancestor).is_ok());
+    match ancestor {
+        Some(ancestor) if accessat(CWD, ancestor, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS).is_err() => {
+            DirectoryState::Unusable(format!(
+                "cannot be made: {} cannot be written to by this agent",
+                ancestor.display()
+            ))
+        }
+        _ => DirectoryState::Missing,
+    }
+}
+
+/// Makes a folder, and those above it that are missing (they keep this process as owner).
+pub fn make_directory(path: &Path, mode: u32, owner: Option<Account>) -> Result<(), FileError> {
+    fs::create_dir_all(path).map_err(failed("make folder", path))?;
+    fs::set_permissions(path, Permissions::from_mode(mode)).map_err(failed("set the mode of", path))?;
+    give(path, owner)
+}
+
+/// Looks at a file that must have this text and mode.
+pub fn observe_file(path: &Path, text: &str, mode: u32) -> Result<FileState, FileError> {
+    let found = match fs::read(path) {
+        Ok(found) => found,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(FileState::Differs);
+        }
+        Err(error) => return Err(failed("read", path)(error)),
+    };
+    let same_mode = fs::metadata(path).map_err(failed("look at", path))?.mode() & 0o7777 == mode;
+    Ok(if found == text.as_bytes() && same_mode { FileState::Same } else { FileState::Differs })
+}
+
+/// Puts a whole file in place at once.
+pub fn write_file(path: &Path, text: &[u8], mode: u32, owner: Option<Account>) -> Result<(), FileError> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let mut file = tempfile::Builder::new()
+        .prefix(".rocketmq-agent-")
+        .tempfile_in(folder)
+        .map_err(failed("make a file in", folder))?;
+    file.write_all(text).map_err(failed("write", path))?;
+    file.as_file().set_permissions(Permissions::from_mode(mode)).map_err(failed("set the mode of", path))?;
+    give(file.path(), owner)?;
+    file.as_file().sync_all().map_err(failed("flush", path))?;
+    file.persist(path).map_err(|error| failed("put in place", path)(error.error))?;
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed("flush folder", folder))
+}
+
+fn give(path: &Path, owner: Option<Account>) -> Result<(), FileError> {
+    match owner {
+        Some(account) => chown(path, Some(account.uid), Some(account.gid)).map_err(failed("change the owner of", path)),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_written_file_has_its_text_and_mode_and_leaves_nothing_else_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("broker.conf");
+        assert_eq!(observe_file(&path, "a=1\n", 0o644).unwrap(), FileState::Differs);
+        write_file(&path, b"a=1\n", 0o644, None).unwrap();
+        assert_eq!(observe_file(&path, "a=1\n", 0o644).unwrap(), FileState::Same);
+        assert_eq!(observe_file(&path, "a=2\n", 0o644).unwrap(), FileState::Differs);
+        assert_eq!(observe_file(&path, "a=1\n", 0o600).unwrap(), FileState::Differs);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_in_the_place_of_a_folder_is_unusable_not_missing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store");
+        assert_eq!(observe_directory(&path, None).unwrap(), DirectoryState::Missing);
+        fs::write(&path, "").unwrap();
+        assert!(matches!(observe_directory(&path, None).unwrap(), DirectoryState::Unusable(_)));
+        assert!(matches!(observe_directory(&path.join("below"), None).unwrap(), DirectoryState::Unusable(_)));
+    }
+
+    #[test]
+    fn a_folder_of_somebody_else_is_reported_with_both_ids() {
+        let dir = tempfile::tempdir().unwrap();
+        let own = fs::metadata(dir.path()).unwrap().uid();
+        let other = Account { uid: own + 1, gid: own + 1 };
+        let DirectoryState::Unusable(why) = observe_directory(dir.path(), Some(other)).unwrap() else {
+            unreachable!("it belongs to somebody else")
+        };
+        assert_eq!(why, format!("belongs to user id {own}, not to {}", own + 1));
+    }
+}

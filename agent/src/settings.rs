@@ -1,0 +1,154 @@
+//! `agent.toml`: what differs between the hosts of a cluster and so cannot stand in the cluster file.
+//! Every key has a default, and the file may be missing.
+
+use rocketmq_agent_domain::names::HostName;
+use serde::Deserialize;
+use std::{
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+/// Where the file is looked for.
+pub const DEFAULT_PATH: &str = "/etc/rocketmq-agent/agent.toml";
+
+/// The file's keys.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// This host's name in the cluster file; by default found by the machine's host name, then by its addresses.
+    pub host: Option<HostName>,
+    /// The cluster file.
+    pub cluster_file: PathBuf,
+    /// The agent's own state.
+    pub state_dir: PathBuf,
+    /// Where HTTP is served; by default the agent port of the cluster file on all addresses.
+    pub listen: Option<SocketAddr>,
+    /// Who runs the JVMs.
+    pub supervisor: SupervisorKind,
+    /// The embedded supervisor.
+    pub embedded: Embedded,
+}
+
+/// Who runs the JVMs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SupervisorKind {
+    /// What fits the host best; today that is always `embedded`.
+    Auto,
+    /// The agent itself is their parent.
+    Embedded,
+}
+
+/// The embedded supervisor's keys.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Embedded {
+    /// What happens to the JVMs when the agent is told to end.
+    pub on_exit: OnExit,
+    /// The account they run as when the agent is root.
+    pub run_as: RunAs,
+}
+
+/// What happens to the JVMs when the agent is told to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnExit {
+    /// They are stopped cleanly first.
+    Stop,
+    /// They run on, and the next agent takes them over.
+    Leave,
+}
+
+/// The account that instances run as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunAs {
+    /// uid and gid 3000 when the agent is root, else the agent's own.
+    RocketMq,
+    /// The agent's own.
+    #[serde(rename = "self")]
+    Agent,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            host: None,
+            cluster_file: PathBuf::from("/etc/rocketmq-agent/cluster.toml"),
+            state_dir: PathBuf::from("/var/lib/rocketmq-agent"),
+            listen: None,
+            supervisor: SupervisorKind::Auto,
+            embedded: Embedded::default(),
+        }
+    }
+}
+
+impl Default for Embedded {
+    fn default() -> Self {
+        Self { on_exit: OnExit::Stop, run_as: RunAs::RocketMq }
+    }
+}
+
+/// Why there are no settings.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file cannot be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The file is not what it should be.
+    #[error("{path}: {problem}")]
+    Parse {
+        /// Which.
+        path: PathBuf,
+        /// Line, column and what is wrong, as drawn by the TOML parser.
+        problem: String,
+    },
+}
+
+impl Settings {
+    /// Reads the file; a missing one at the default path is as good as an empty one.
+    pub fn read(path: &Path) -> Result<Self, SettingsError> {
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && path == Path::new(DEFAULT_PATH) => String::new(),
+            Err(source) => return Err(SettingsError::Read { path: path.to_owned(), source }),
+        };
+        let settings: Self = toml::from_str(&text)
+            .map_err(|error| SettingsError::Parse { path: path.to_owned(), problem: error.to_string() })?;
+        Ok(settings)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_file_is_enough() {
+        let settings: Settings = toml::from_str("").unwrap();
+        assert_eq!(settings.cluster_file, Path::new("/etc/rocketmq-agent/cluster.toml"));
+        assert_eq!(settings.embedded.on_exit, OnExit::Stop);
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_with_its_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("agent.toml");
+        fs::write(&path, "host = \"vm1\"\nclusterfile = \"/x\"\n").unwrap();
+        let text = Settings::read(&path).unwrap_err().to_string();
+        assert!(text.contains("line 2") && text.contains("cluster_file"), "{text}");
+    }
+
+    #[test]
+    fn a_missing_file_is_an_error_when_it_was_asked_for() {
+        assert!(matches!(Settings::read(Path::new("/nonexistent/agent.toml")), Err(SettingsError::Read { .. })));
+    }
+}

@@ -1,0 +1,67 @@
+//! The documents say what the code does. `UPDATE_EXPECTED=1 cargo test --test documents` writes the generated ones.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+use rocketmq_agent_domain::cluster_file::shape::{Kind, every_key};
+use std::{fs, path::Path};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn reference() -> String {
+    let mut text = String::from(
+        "# The cluster file, key by key\n\n\
+         One file, the same on every host: `/etc/rocketmq-agent/cluster.toml`. `rocketmq-agent check` validates it offline\n\
+         and reports every mistake at once. This page is made from the code (`cargo test --test documents`).\n\n\
+         Sizes are written `512M`, `8G`, `64KB` (multiples of 1024). Paths are absolute. For one JVM the levels add up in\n\
+         this order, the later winning key by key: `[broker]`, `[broker.master]` or `[broker.slave]`, `[host.broker]` and its\n\
+         role, `[[group]]` and its role; `java_options` of all levels are kept, the widest first.\n\n\
+         Role, id, name, addresses, ports, NameServers, store paths and replica counts follow from this file and cannot be\n\
+         set in `config`: `check` says where each comes from.\n",
+    );
+    for (path, key) in every_key() {
+        let kind = match key.kind {
+            Kind::Section(_) => {
+                text += &format!("\n## `[{path}]`\n\n{}\n\n", key.doc);
+                continue;
+            }
+            Kind::Sections(_) => {
+                text += &format!("\n## `[[{path}]]`\n\n{}\n\n", key.doc);
+                continue;
+            }
+            Kind::Text => "string",
+            Kind::Integer => "number",
+            Kind::Flag => "true/false",
+            Kind::Texts => "strings",
+            Kind::Properties => "table",
+        };
+        text += &format!("- **`{}`** ({kind}; default: {}). {}\n", key.name, key.default, key.doc);
+    }
+    text
+}
+
+#[test]
+fn the_page_of_cluster_file_keys_is_what_the_code_takes() {
+    let path = root().join("docs/cluster-file.md");
+    if std::env::var_os("UPDATE_EXPECTED").is_some() {
+        fs::write(&path, reference()).unwrap();
+    }
+    assert_eq!(fs::read_to_string(path).unwrap(), reference());
+}
+
+/// Every path of this repository that a document names in backticks is there.
+#[test]
+fn every_path_that_a_document_names_exists() {
+    let mut missing = Vec::new();
+    for document in ["README.md", "docs/architecture.md", "CONTRIBUTING.md"] {
+        let text = fs::read_to_string(root().join(document)).unwrap();
+        for word in text.split('`').skip(1).step_by(2) {
+            let first = word.split('/').next().unwrap_or_default();
+            let ours = ["agent", "tests", "conf", "systemd", "packaging", "docs", ".ci"].contains(&first);
+            if ours && word.contains('/') && !word.contains(['*', ' ', '<', '{']) && !root().join(word).exists() {
+                missing.push(format!("{document}: {word}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}

@@ -1,0 +1,187 @@
+//! Every example file renders, for each of its hosts, exactly the files and commands kept under
+//! `tests/fixtures/rendered`. `UPDATE_EXPECTED=1 cargo test --test rendered` writes them anew.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+use rocketmq_agent::cluster::Cluster;
+use rocketmq_agent_domain::{
+    desired::{Desired, HostFacts, Java, desired, properties},
+    size::Size,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn desired_of(file: &Path, java: u16) -> Vec<Desired> {
+    let cluster = Cluster::read(file, None).unwrap();
+    let facts = HostFacts {
+        memory: Size::mib(16 << 10),
+        java: Java { program: format!("/usr/lib/jvm/java-{java}/bin/java").into(), release: java },
+    };
+    let hosts = cluster.topology.hosts.iter();
+    hosts.map(|host| desired(&cluster.topology, &cluster.placement, &host.name, &facts).unwrap()).collect()
+}
+
+/// Path below the case's folder → text.
+fn rendered(file: &Path) -> BTreeMap<PathBuf, String> {
+    let mut texts = BTreeMap::new();
+    for host in desired_of(file, 17) {
+        let folder = PathBuf::from(host.host.as_str());
+        for file in &host.files {
+            texts.insert(folder.join(file.path.strip_prefix("/").unwrap()), file.text.clone());
+        }
+        for instance in &host.instances {
+            let command = format!("{}\n{}\n", instance.launch.program.display(), instance.launch.arguments.join("\n"));
+            texts.insert(folder.join(format!("{}.command", instance.launch.instance)), command);
+        }
+    }
+    texts
+}
+
+fn examples() -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(root().join("conf/examples")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+fn files_below(folder: &Path, found: &mut BTreeSet<PathBuf>) {
+    for entry in fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files_below(&path, found);
+        } else {
+            found.insert(path);
+        }
+    }
+}
+
+#[test]
+fn every_example_renders_exactly_what_is_kept() {
+    let mut wrong = Vec::new();
+    for example in examples() {
+        let folder = root().join("tests/fixtures/rendered").join(example.file_stem().unwrap());
+        let texts = rendered(&example);
+        if std::env::var_os("UPDATE_EXPECTED").is_some() {
+            let _ = fs::remove_dir_all(&folder);
+            for (path, text) in &texts {
+                let path = folder.join(path);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, text).unwrap();
+            }
+        }
+        let mut kept = BTreeSet::new();
+        files_below(&folder, &mut kept);
+        let made: BTreeSet<PathBuf> = texts.keys().map(|path| folder.join(path)).collect();
+        wrong.extend(kept.symmetric_difference(&made).map(|path| format!("{} is only on one side", path.display())));
+        for (path, text) in &texts {
+            let found = fs::read_to_string(folder.join(path)).unwrap_or_default();
+            if found != *text {
+                wrong.push(format!("{}:\n  kept: {found}\n  rendered: {text}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The values of the classic two-host guide, key by key, as its readers know them.
+#[test]
+fn the_classic_guides_four_files_come_out_with_its_values() {
+    let file = root().join("conf/examples/classic-two-hosts.toml");
+    let base = Path::new("/usr/local/rocketmq");
+    let hosts = desired_of(&file, 8);
+    for (host, own, master, slave) in
+        [(0, "192.168.2.21", "broker-a", "broker-b"), (1, "192.168.2.22", "broker-b", "broker-a")]
+    {
+        for (folder, role, id, name, port) in
+            [("broker-master", "SYNC_MASTER", "0", master, "10911"), ("broker-slave", "SLAVE", "1", slave, "11911")]
+        {
+            let path = base.join(folder).join("conf/broker.conf");
+            let conf = hosts[host].files.iter().find(|file| file.path == path).unwrap();
+            let read = properties::parse(conf.text.as_bytes());
+            let expected = [
+                ("brokerClusterName", "DefaultCluster"),
+                ("brokerName", name),
+                ("brokerId", id),
+                ("brokerRole", role),
+                ("brokerIP1", own),
+                ("brokerIP2", own),
+                ("listenPort", port),
+                ("deleteWhen", "04"),
+                ("fileReservedTime", "48"),
+                ("flushDiskType", "ASYNC_FLUSH"),
+                ("namesrvAddr", "192.168.2.21:9876;192.168.2.22:9876"),
+                ("storePathRootDir", &format!("/usr/local/rocketmq/{folder}/store")),
+                ("storePathCommitLog", &format!("/usr/local/rocketmq/{folder}/store/commitlog")),
+                ("slaveReadEnable", "true"),
+            ];
+            assert_eq!(read, expected.map(|(k, v)| (k.to_owned(), v.to_owned())).into());
+        }
+        for instance in &hosts[host].instances {
+            for option in ["-Xms512m", "-Xmx512m", "-Xmn128m"] {
+                assert!(
+                    instance.launch.arguments.iter().any(|a| a == option),
+                    "{option} of {}",
+                    instance.launch.instance
+                );
+            }
+        }
+        let folders: Vec<&Path> = hosts[host].directories.iter().map(|directory| directory.path.as_path()).collect();
+        for folder in
+            ["server/logs", "broker-master/conf", "broker-master/logs", "broker-master/store", "broker-slave/store"]
+        {
+            assert!(folders.contains(&base.join(folder).as_path()), "{folder}");
+        }
+    }
+}
+
+#[test]
+fn a_sync_master_of_5_waits_for_its_slave_and_one_of_4_needs_no_such_key() {
+    for (example, keys) in [("2m-2s-sync", Some("2")), ("2m-2s-async", None), ("classic-two-hosts", None)] {
+        let host = desired_of(&root().join(format!("conf/examples/{example}.toml")), 17).remove(0);
+        let master = host.instances.iter().find_map(|i| i.broker.as_ref().filter(|b| b.broker_id == 0)).unwrap();
+        for key in ["totalReplicas", "inSyncReplicas"] {
+            assert_eq!(master.config.get(key).map(String::as_str), keys, "{example} {key}");
+        }
+    }
+}
+
+#[test]
+fn every_instance_has_its_own_home_logs_and_temporary_folder() {
+    for example in examples() {
+        for host in desired_of(&example, 17) {
+            let mut seen = BTreeSet::new();
+            for instance in &host.instances {
+                for option in ["-Duser.home=", "-Djava.io.tmpdir="] {
+                    let found = instance.launch.arguments.iter().find(|a| a.starts_with(option)).unwrap();
+                    assert!(seen.insert(found.clone()), "{found} twice on {}", host.host);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn java_8_gets_no_option_that_it_does_not_know() {
+    let host = desired_of(&root().join("conf/examples/classic-two-hosts.toml"), 8).remove(0);
+    for instance in &host.instances {
+        let unknown = |a: &&String| a.starts_with("--add-opens") || a.starts_with("-Xlog:");
+        assert_eq!(instance.launch.arguments.iter().find(unknown), None);
+    }
+}
+
+#[test]
+fn the_sample_files_are_good_and_show_every_key() {
+    let sample = root().join("conf/cluster.toml");
+    Cluster::read(&sample, None).unwrap();
+    let text = fs::read_to_string(sample).unwrap();
+    for (path, key) in rocketmq_agent_domain::cluster_file::shape::every_key() {
+        assert!(text.contains(key.name), "conf/cluster.toml does not show {path}");
+    }
+    rocketmq_agent::settings::Settings::read(&root().join("conf/agent.toml")).unwrap();
+}
