@@ -127,6 +127,8 @@ pub struct HostFile {
     pub memory: Option<At<Size>>,
     /// Its Java.
     pub java_home: Option<At<String>>,
+    /// Its folder.
+    pub base_dir: Option<At<String>>,
     /// Its agent's HTTP port.
     pub agent_port: Option<At<u16>>,
     /// Overrides for its NameServer.
@@ -228,6 +230,7 @@ fn read_host(section: &Section<'_, '_>) -> HostFile {
         zone: section.parsed("zone", "bad-name"),
         memory: section.parsed("memory", "bad-size"),
         java_home: section.text("java_home"),
+        base_dir: section.text("base_dir"),
         agent_port: section.port("agent_port"),
         namesrv: section.section("namesrv").map(|s| read_namesrv(&s)).unwrap_or_default(),
         broker: section

@@ -170,6 +170,7 @@ const HOST: &[Key] = &[
     ),
     key("memory", Kind::Text, "as measured", "The memory that heaps are computed from."),
     key("java_home", Kind::Text, "`rocketmq.java_home`", "The Java of this host."),
+    key("base_dir", Kind::Text, "`cluster.base_dir`", "The folder of everything on this host, where its disks differ."),
     key("agent_port", Kind::Integer, "`agent.port`", "The port of this host's agent."),
     key("namesrv", Kind::Section(HOST_NAMESRV), "", "Overrides for this host's NameServer."),
     key("broker", Kind::Section(HOST_BROKER), "", "Overrides for this host's brokers."),

@@ -177,7 +177,7 @@ pub fn desired(
     let namesrvs = namesrv_addresses(topology, placement, |host| host.address);
     let mut builder =
         Builder { topology, host, facts, directories: Vec::new(), files: Vec::new(), instances: Vec::new() };
-    builder.directory(topology.base_dir.clone(), Owner::Agent);
+    builder.directory(host.base_dir.clone(), Owner::Agent);
     if let Some(port) = namesrv_port
         && let Some(share) = shares.next()
     {
@@ -194,7 +194,7 @@ pub fn desired(
         );
     }
     for ((seat, settings), share) in seats.iter().zip(&broker_settings).zip(shares) {
-        let folders = Folders::of(&topology.base_dir, topology.layout, &seat.instance(), seat.role());
+        let folders = Folders::of(&host.base_dir, topology.layout, &seat.instance(), seat.role());
         let lines = conf::broker(topology, seat, host, &folders, &namesrvs, settings);
         let expected = expected_broker(topology, placement, seat, host, &lines);
         let ports = vec![seat.port, seat.fast_port(), seat.ha_port()];
@@ -205,7 +205,7 @@ pub fn desired(
         local_address: (!host.nat).then_some(host.address),
         version: topology.version,
         source: topology.source.clone(),
-        distributions: folders::distributions(&topology.base_dir),
+        distributions: folders::distributions(&host.base_dir),
         namesrvs,
         directories: builder.directories,
         files: builder.files,
@@ -277,7 +277,7 @@ impl Builder<'_> {
         broker: Option<ExpectedBroker>,
     ) {
         let topology = self.topology;
-        let folders = Folders::of(&topology.base_dir, topology.layout, &name, role);
+        let folders = Folders::of(&self.host.base_dir, topology.layout, &name, role);
         let is_broker = broker.is_some();
         self.directory(folders.home.clone(), Owner::RocketMq);
         self.directory(folders.conf(), Owner::Agent);
@@ -292,7 +292,7 @@ impl Builder<'_> {
         if let Some((file, text)) = logback::logback(topology.version, role) {
             self.files.push(RenderedFile { path: folders.conf().join(file), text, mode: 0o644 });
         }
-        let distribution = folders::distribution(&topology.base_dir, topology.version);
+        let distribution = folders::distribution(&self.host.base_dir, topology.version);
         let own = [java_options::main_class(role).to_owned(), "-c".to_owned(), conf.display().to_string()];
         let java = &self.facts.java;
         let arguments = java_options::arguments(role, java.release, &folders, &distribution, share, settings, &own);

@@ -121,7 +121,7 @@ fn plan_directories(desired: &Desired, observed: &Observed, plan: &mut Plan) -> 
                     None,
                     "folder-unusable",
                     format!("{path} {why}"),
-                    "give it to the account that RocketMQ runs as, or set cluster.base_dir",
+                    "give it to the account that RocketMQ runs as, or set base_dir in cluster.toml",
                 );
             }
             Some(Fact::Unknown(why)) => {

@@ -7,6 +7,7 @@ use crate::{
 };
 use std::{collections::BTreeMap, net::IpAddr};
 
+const BASE_DIR: &str = "/var/lib/rocketmq";
 const NAMESRV_PORT: u16 = 9876;
 const MASTER_PORT: u16 = 10911;
 const SLAVE_PORT: u16 = 11911;
@@ -40,6 +41,12 @@ pub(super) fn judge(file: &ClusterFile, problems: &mut Problems<'_>) -> Vec<Host
             zone: host.zone.as_ref().map(|zone| zone.value.clone()),
             memory: host.memory.as_ref().map(|memory| memory.value),
             java_home: host.java_home.as_ref().or(file.java_home.as_ref()).map(|home| home.value.clone().into()),
+            base_dir: host
+                .base_dir
+                .as_ref()
+                .or(file.base_dir.as_ref())
+                .map_or(BASE_DIR, |dir| dir.value.trim_end_matches('/'))
+                .into(),
             agent_port: value_or(&[&host.agent_port, &file.agent_port], AGENT_PORT),
             namesrv_port: runs_namesrv(file, index, host)
                 .then(|| value_or(&[&host.namesrv.port, &file.namesrv.port], NAMESRV_PORT)),

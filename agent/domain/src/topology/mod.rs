@@ -81,6 +81,8 @@ pub struct Host {
     pub memory: Option<Size>,
     /// The Java to use, when it is said rather than found.
     pub java_home: Option<PathBuf>,
+    /// The folder of everything on it.
+    pub base_dir: PathBuf,
     /// Its agent's HTTP port.
     pub agent_port: u16,
     /// Whether it runs a NameServer, and on which port.
@@ -120,8 +122,6 @@ pub struct Topology {
     pub mode: Mode,
     /// How many groups there are to be, when it is said.
     pub groups: Option<usize>,
-    /// The folder of everything on each host.
-    pub base_dir: PathBuf,
     /// How folders are named.
     pub layout: Layout,
     /// The RocketMQ release.
@@ -164,8 +164,6 @@ pub fn read(text: &str) -> Result<Topology, Vec<Problem>> {
 fn judge(file: &ClusterFile, problems: &mut Problems<'_>) -> Option<Topology> {
     let mode = file.mode.as_ref().and_then(|mode| judge_mode(mode, problems));
     let layout = judge_layout(file.layout.as_ref(), problems);
-    let base_dir = judge_absolute(file.base_dir.as_ref(), "cluster.base_dir", problems)
-        .unwrap_or_else(|| PathBuf::from("/var/lib/rocketmq"));
     let version = file.version.as_ref().and_then(|version| judge_version(version, problems));
     let source = judge_source(file, problems);
     let hosts = hosts::judge(file, problems);
@@ -175,7 +173,6 @@ fn judge(file: &ClusterFile, problems: &mut Problems<'_>) -> Option<Topology> {
         name: file.name.as_ref().map(|name| name.value.clone()).or_else(|| "DefaultCluster".parse().ok())?,
         mode: mode?,
         groups: file.groups.as_ref().map(|groups| groups.value),
-        base_dir,
         layout,
         version: version?,
         source,
@@ -230,17 +227,15 @@ fn judge_version(version: &At<Version>, problems: &mut Problems<'_>) -> Option<V
     Some(version.value)
 }
 
-fn judge_absolute(path: Option<&At<String>>, key: &str, problems: &mut Problems<'_>) -> Option<PathBuf> {
-    let path = path?;
+fn judge_absolute(path: Option<&At<String>>, key: &str, problems: &mut Problems<'_>) {
+    let Some(path) = path else { return };
     let plain = path.value.starts_with('/')
         && !path.value.split('/').any(|part| part == "..")
         && !path.value.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, ',' | ';' | ':' | '\\'));
     if !plain {
         let what = "must be an absolute path without \"..\", blanks, ',', ';', ':' or '\\'";
         problems.add(path.at, "bad-path", key, what, format!("this is \"{}\"", path.value));
-        return None;
     }
-    Some(PathBuf::from(path.value.trim_end_matches('/')))
 }
 
 fn judge_source(file: &ClusterFile, problems: &mut Problems<'_>) -> Option<Source> {
@@ -255,8 +250,10 @@ fn judge_source(file: &ClusterFile, problems: &mut Problems<'_>) -> Option<Sourc
             "`sha512sum FILE` prints it",
         );
     }
+    judge_absolute(file.base_dir.as_ref(), "cluster.base_dir", problems);
     judge_absolute(file.java_home.as_ref(), "rocketmq.java_home", problems);
     for (index, host) in file.hosts.iter().enumerate() {
+        judge_absolute(host.base_dir.as_ref(), &format!("host[{index}].base_dir"), problems);
         judge_absolute(host.java_home.as_ref(), &format!("host[{index}].java_home"), problems);
     }
     let source = file.source.as_ref()?;
