@@ -1,0 +1,338 @@
+//! Calls to any number of addresses over one kept connection each. A connection is made at the first call to its
+//! address and again at the first call after it broke. Every call has a deadline, connecting included. What the bodies
+//! mean is not known here.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    io,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    DEFAULT_FRAME_LIMIT, FrameCodec, Malformation, RemotingCommand, RemotingError, RequestCode,
+    ResponseCode,
+    connection::{CallError, Connection},
+};
+
+/// What is asked, before it gets an opaque and an address.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub(super) code: RequestCode,
+    fields: BTreeMap<String, String>,
+    body: Bytes,
+}
+
+impl Request {
+    /// A request without fields and body.
+    pub fn new(code: RequestCode) -> Self {
+        Self {
+            code,
+            fields: BTreeMap::new(),
+            body: Bytes::new(),
+        }
+    }
+
+    /// Adds one of `extFields`, whose values are all strings on the wire.
+    #[must_use]
+    pub fn field(mut self, name: &str, value: impl ToString) -> Self {
+        self.fields.insert(name.to_owned(), value.to_string());
+        self
+    }
+
+    /// Sets the body.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+}
+
+/// Connections to NameServers and brokers, one an address. Clones share them.
+#[derive(Debug, Clone)]
+pub struct Client {
+    slots: Arc<Mutex<HashMap<String, Slot>>>,
+    connect_timeout: Duration,
+    codec: FrameCodec,
+}
+
+/// The connection to one address. Locked while connecting, so that calls made meanwhile share the new connection.
+type Slot = Arc<tokio::sync::Mutex<Option<Connection>>>;
+
+impl Client {
+    /// A client without connections that waits `connect_timeout` for a new one, and no longer than the call's own
+    /// timeout.
+    pub fn new(connect_timeout: Duration) -> Self {
+        Self::with_frame_limit(connect_timeout, DEFAULT_FRAME_LIMIT)
+    }
+
+    /// As [`Client::new`], taking answers of up to `limit` bytes, at most [`super::LARGEST_FRAME_LIMIT`].
+    pub fn with_frame_limit(connect_timeout: Duration, limit: usize) -> Self {
+        Self {
+            slots: Arc::default(),
+            connect_timeout,
+            codec: FrameCodec::with_limit(limit),
+        }
+    }
+
+    /// Asks `address` (`host:port`) and gives its answer if that is a success.
+    ///
+    /// # Errors
+    /// [`RemotingError::Refused`] where the code of the answer is not 0, and all that [`Client::call_any`] gives.
+    pub async fn call(
+        &self,
+        address: &str,
+        request: Request,
+        timeout: Duration,
+    ) -> Result<RemotingCommand, RemotingError> {
+        let code = request.code;
+        let answer = self.call_any(address, request, timeout).await?;
+        match ResponseCode(answer.code) {
+            ResponseCode::SUCCESS => Ok(answer),
+            _ => Err(refused(address, code, answer)),
+        }
+    }
+
+    /// Asks `address` and gives its answer whatever its code.
+    ///
+    /// # Errors
+    /// [`RemotingError::Connect`], [`RemotingError::Timeout`], [`RemotingError::Closed`],
+    /// [`RemotingError::Malformed`] and [`RemotingError::Unsendable`].
+    pub async fn call_any(
+        &self,
+        address: &str,
+        request: Request,
+        timeout: Duration,
+    ) -> Result<RemotingCommand, RemotingError> {
+        let deadline = Instant::now() + timeout;
+        let code = request.code;
+        let slot = self.slot(address);
+        let connection = timeout_at(deadline, self.connection(address, &slot))
+            .await
+            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+            .map_err(|source| RemotingError::Connect {
+                address: address.to_owned(),
+                source,
+            })?;
+        let command = RemotingCommand {
+            code: code.number(),
+            ext_fields: request.fields,
+            body: request.body,
+            ..RemotingCommand::default()
+        };
+        match timeout_at(deadline, connection.call(command)).await {
+            Ok(result) => result.map_err(|error| call_error(address, code, error)),
+            Err(_) => {
+                // Where the peer's host vanished, TCP takes minutes to notice. The next call starts on a new
+                // connection; calls under way on this one keep it. A locked slot is being replaced already.
+                if let Ok(mut slot) = slot.try_lock()
+                    && slot.as_ref().is_some_and(|kept| kept.is(&connection))
+                {
+                    *slot = None;
+                }
+                Err(RemotingError::Timeout {
+                    address: address.to_owned(),
+                    request: code,
+                    timeout,
+                })
+            }
+        }
+    }
+
+    /// Closes the connection to `address`, if there is one, and keeps nothing of it. For addresses that left the
+    /// cluster; calls under way end as they would.
+    pub fn forget(&self, address: &str) {
+        self.lock().remove(address);
+    }
+
+    fn slot(&self, address: &str) -> Slot {
+        let mut slots = self.lock();
+        match slots.get(address) {
+            Some(slot) => Arc::clone(slot),
+            None => Arc::clone(slots.entry(address.to_owned()).or_default()),
+        }
+    }
+
+    /// The lock is held for look-ups only, never across an await, hence std's.
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Slot>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn connection(&self, address: &str, slot: &Slot) -> io::Result<Connection> {
+        let mut slot = slot.lock().await;
+        if let Some(open) = slot.as_ref().filter(|open| !open.is_closed()) {
+            return Ok(open.clone());
+        }
+        *slot = None;
+        let open = Connection::open(address, self.codec.clone());
+        let open = tokio::time::timeout(self.connect_timeout, open).await??;
+        Ok(slot.insert(open).clone())
+    }
+}
+
+pub(super) fn refused(
+    address: &str,
+    request: RequestCode,
+    answer: RemotingCommand,
+) -> RemotingError {
+    RemotingError::Refused {
+        address: address.to_owned(),
+        request,
+        code: ResponseCode(answer.code),
+        remark: answer.remark.unwrap_or_default(),
+    }
+}
+
+fn call_error(address: &str, request: RequestCode, error: CallError) -> RemotingError {
+    let address = address.to_owned();
+    match error {
+        CallError::Closed(source) => RemotingError::Closed {
+            address,
+            request,
+            source,
+        },
+        CallError::Malformed(source) => RemotingError::Malformed {
+            address,
+            request,
+            source: Malformation::Frame(source),
+        },
+        CallError::Unsendable(source) => RemotingError::Unsendable {
+            address,
+            request,
+            source,
+        },
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use super::*;
+    use crate::remoting::scripted_peer::{ScriptedPeer, answer_to};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    const LONG: Duration = Duration::from_secs(20);
+    const SHORT: Duration = Duration::from_millis(50);
+
+    fn request() -> Request {
+        Request::new(RequestCode::GetBrokerRuntimeInfo)
+    }
+
+    /// A peer that answers with the number of the connection, unless told to keep silent or to hang up.
+    async fn counting_peer() -> ScriptedPeer {
+        let connections = Arc::new(AtomicUsize::new(0));
+        ScriptedPeer::start(move |mut peer| {
+            let number = connections.fetch_add(1, Ordering::SeqCst) + 1;
+            async move {
+                while let Some(request) = peer.request().await {
+                    match request.ext_fields.get("do").map(String::as_str) {
+                        Some("silence") => {}
+                        Some("close") => return,
+                        _ => {
+                            let mut answer = answer_to(&request);
+                            answer.ext_fields.insert("n".into(), number.to_string());
+                            peer.send(&answer).await;
+                        }
+                    }
+                }
+            }
+        })
+        .await
+    }
+
+    async fn connection_number(client: &Client, peer: &ScriptedPeer) -> String {
+        let answer = client.call(&peer.address, request(), LONG).await.unwrap();
+        answer.ext_fields["n"].clone()
+    }
+
+    #[tokio::test]
+    async fn calls_at_once_and_calls_later_share_one_connection() {
+        let (client, peer) = (Client::new(LONG), counting_peer().await);
+        let (one, two) = tokio::join!(
+            connection_number(&client, &peer),
+            connection_number(&client, &peer)
+        );
+        let three = connection_number(&client.clone(), &peer).await;
+        assert_eq!([one, two, three], ["1", "1", "1"]);
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_hangs_up_is_connected_to_again() {
+        let (client, peer) = (Client::new(LONG), counting_peer().await);
+        let close = request().field("do", "close");
+        let result = client.call(&peer.address, close, LONG).await;
+        assert!(
+            matches!(result, Err(RemotingError::Closed { .. })),
+            "{result:?}"
+        );
+        assert_eq!(connection_number(&client, &peer).await, "2");
+    }
+
+    #[tokio::test]
+    async fn a_silent_peer_times_out_and_gets_a_new_connection() {
+        let (client, peer) = (Client::new(LONG), counting_peer().await);
+        let silence = request().field("do", "silence");
+        let result = client.call(&peer.address, silence, SHORT).await;
+        assert!(
+            matches!(result, Err(RemotingError::Timeout { .. })),
+            "{result:?}"
+        );
+        assert_eq!(connection_number(&client, &peer).await, "2");
+    }
+
+    #[tokio::test]
+    async fn a_forgotten_address_is_connected_to_again() {
+        let (client, peer) = (Client::new(LONG), counting_peer().await);
+        connection_number(&client, &peer).await;
+        client.forget(&peer.address);
+        assert_eq!(connection_number(&client, &peer).await, "2");
+    }
+
+    #[tokio::test]
+    async fn a_port_without_a_listener_is_a_connect_error() {
+        let address = {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            listener.local_addr().unwrap().to_string()
+        };
+        let result = Client::new(LONG).call(&address, request(), LONG).await;
+        match result {
+            Err(RemotingError::Connect { source, .. }) => {
+                assert_eq!(source.kind(), io::ErrorKind::ConnectionRefused);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_none_is_a_connect_error() {
+        let result = Client::new(LONG).call("10911", request(), LONG).await;
+        assert!(
+            matches!(result, Err(RemotingError::Connect { .. })),
+            "{result:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_code_that_is_not_success_is_a_refusal_with_its_remark() {
+        let peer = ScriptedPeer::answering(|request| {
+            let mut answer = answer_to(request);
+            answer.code = 16;
+            answer.remark = Some("no way".into());
+            Some(answer)
+        })
+        .await;
+        let result = Client::new(LONG).call(&peer.address, request(), LONG).await;
+        match result {
+            Err(RemotingError::Refused { code, remark, .. }) => {
+                assert_eq!(
+                    (code, remark.as_str()),
+                    (ResponseCode::NO_PERMISSION, "no way")
+                );
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
