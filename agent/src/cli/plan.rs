@@ -1,0 +1,58 @@
+//! `plan`: what the agent would do on this host now; touches nothing. Exit status 3 where something would change.
+
+use crate::{
+    accounts,
+    cluster::{Applied, Cluster},
+    daemon, exit_code, host,
+    reconcile::{Installer, observe},
+    settings::Settings,
+    supervise::Embedded,
+};
+use rocketmq_agent_domain::{desired::desired, health::report::in_words, plan::plan};
+use std::{path::PathBuf, process::ExitCode};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct PlanCommand {
+    /// The cluster file [default: the one of the settings]
+    file: Option<PathBuf>,
+    /// Print the plan as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl PlanCommand {
+    pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+        let applied = Applied::read(&settings.state_dir)?;
+        let previous = applied.as_ref().map(|applied| &applied.placement);
+        let cluster = Cluster::read(self.file.as_deref().unwrap_or(&settings.cluster_file), previous)?;
+        let name = host::identify(&cluster.topology, settings.host.as_ref())?;
+        let facts = daemon::facts(&cluster.topology, &name)?;
+        let desired = desired(&cluster.topology, &cluster.placement, &name, &facts)?;
+        let account = accounts::run_as(settings.embedded.run_as)?;
+        let launches: Vec<_> = desired.instances.iter().map(|instance| instance.launch.clone()).collect();
+        let supervisor = Embedded::only_looking(&settings.state_dir, &launches);
+        let observed = observe(&desired, &supervisor, &Installer::default(), account).await;
+        let plan = plan(&desired, &observed);
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(&plan)?);
+        } else {
+            for step in &plan.steps {
+                println!("{name}: {step}");
+            }
+            for blocked in &plan.blocked {
+                let scope = blocked.instance.as_ref().map(|instance| format!(" {instance}")).unwrap_or_default();
+                println!("{name}{scope}: blocked: {}", in_words(&blocked.cause));
+            }
+            for instance in &plan.restart_pending {
+                println!("{name}: {instance} runs with an older configuration; a restart is pending");
+            }
+            for instance in &plan.not_in_file {
+                println!("{name}: {instance} runs and is not in the file; it is left alone");
+            }
+            if plan.is_empty() {
+                println!("{name}: everything is as it should be");
+            }
+        }
+        Ok(exit_code::code(if plan.is_empty() { exit_code::OK } else { exit_code::CHANGES_PENDING }))
+    }
+}

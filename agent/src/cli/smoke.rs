@@ -1,0 +1,89 @@
+//! `smoke`: sends messages through every master and reads them back, without a client of RocketMQ's. It uses the topic
+//! that every broker keeps under its own name, so it makes none.
+
+use crate::{
+    cluster::Cluster,
+    exit_code,
+    remoting::{Broker, Client, OutgoingMessage, PullStatus, SendStatus},
+    settings::Settings,
+};
+use anyhow::{Context, bail};
+use rocketmq_agent_domain::{placement::BrokerSeat, topology::Topology};
+use std::{
+    collections::BTreeSet,
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitCode,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Smoke {
+    /// The cluster file [default: the one of the settings]
+    file: Option<PathBuf>,
+    /// How many messages through each master
+    #[arg(long, short = 'n', default_value_t = 10)]
+    count: u32,
+}
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+const PULL_AT_ONCE: u32 = 32;
+/// What was just acknowledged can be pulled once it is dispatched to its queue, which takes milliseconds.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Smoke {
+    pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+        let cluster = Cluster::read(self.file.as_deref().unwrap_or(&settings.cluster_file), None)?;
+        let client = Client::new(TIMEOUT);
+        let mut failed = false;
+        for seat in cluster.placement.brokers.iter().filter(|seat| seat.broker_id == 0) {
+            let Some(address) = address(&cluster.topology, seat) else { continue };
+            let broker = Broker::new(&client, address.to_string(), TIMEOUT);
+            match self.through(&broker, seat).await {
+                Ok(()) => println!("{} ({address}): {} sent, all SEND_OK, all read back", seat.group, self.count),
+                Err(error) => {
+                    failed = true;
+                    println!("{} ({address}): {error:#}", seat.group);
+                }
+            }
+        }
+        Ok(exit_code::code(if failed { exit_code::FAILED } else { exit_code::OK }))
+    }
+
+    async fn through(&self, broker: &Broker, seat: &BrokerSeat) -> anyhow::Result<()> {
+        let topic = seat.group.as_str();
+        let run = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        let mut bodies = BTreeSet::new();
+        let mut first = None;
+        for number in 0..self.count {
+            let body = format!("smoke-{run}-{number}");
+            let sent = broker.send(OutgoingMessage::new(topic, 0, body.clone())).await;
+            let sent = sent.with_context(|| format!("message {number} was refused"))?;
+            if sent.status != SendStatus::SendOk {
+                bail!("message {number} is stored here alone: {:?}", sent.status);
+            }
+            first.get_or_insert(sent.queue_offset);
+            bodies.insert(body.into_bytes());
+        }
+        let Some(mut offset) = first else { return Ok(()) };
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while !bodies.is_empty() {
+            let pulled = broker.pull(topic, 0, offset, PULL_AT_ONCE).await.context("cannot read back")?;
+            for message in &pulled.messages {
+                bodies.remove(message.body.as_ref());
+            }
+            offset = pulled.next_offset;
+            if pulled.status != PullStatus::Found {
+                if tokio::time::Instant::now() > deadline {
+                    bail!("{} of {} messages cannot be read back", bodies.len(), self.count);
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn address(topology: &Topology, seat: &BrokerSeat) -> Option<SocketAddr> {
+    Some(SocketAddr::new(topology.host(&seat.host)?.address, seat.port))
+}

@@ -1,0 +1,83 @@
+//! `status`: asks this host's agent for the whole cluster and shows it.
+
+use super::table;
+use crate::{cluster::Cluster, exit_code, host, settings::Settings};
+use anyhow::Context;
+use rocketmq_agent_domain::health::report::ClusterReport;
+use std::{
+    io::{IsTerminal, Write},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    process::ExitCode,
+    time::Duration,
+};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Status {
+    /// Show it again every two seconds, until Ctrl-C
+    #[arg(long)]
+    watch: bool,
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+    /// Ask this agent instead of this host's, such as 10.0.0.2:9877
+    #[arg(long, value_name = "ADDRESS")]
+    agent: Option<SocketAddr>,
+}
+
+/// The agent itself waits up to 2 s for the others.
+const TIMEOUT: Duration = Duration::from_secs(5);
+const WATCH_EVERY: Duration = Duration::from_secs(2);
+
+impl Status {
+    pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+        let address = self.agent.map_or_else(|| own_agent(&settings), Ok)?;
+        let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build().context("cannot make an HTTP client")?;
+        loop {
+            let asked = ask(&client, address).await;
+            if self.watch && std::io::stdout().is_terminal() {
+                print!("\x1b[2J\x1b[H");
+            }
+            match asked {
+                Ok(text) if self.json => println!("{text}"),
+                Ok(text) => {
+                    let report: ClusterReport = serde_json::from_str(&text).context("the agent's answer is not a report")?;
+                    print!("{}", table::cluster(&report, std::io::stdout().is_terminal()));
+                }
+                Err(error) if self.watch => println!("{error:#}"),
+                Err(error) => return Err(error),
+            }
+            if !self.watch {
+                return Ok(exit_code::code(exit_code::OK));
+            }
+            std::io::stdout().flush().context("cannot write to stdout")?;
+            tokio::time::sleep(WATCH_EVERY).await;
+        }
+    }
+}
+
+async fn ask(client: &reqwest::Client, address: SocketAddr) -> anyhow::Result<String> {
+    let url = format!("http://{address}/v1/cluster");
+    let answer = client.get(&url).send().await;
+    let answer = answer.with_context(|| format!("no agent answers on {address}; is rocketmq-agent running?"))?;
+    let answer = answer.error_for_status().with_context(|| format!("the agent on {address} has nothing to show yet"))?;
+    answer.text().await.with_context(|| format!("the answer of {address} broke off"))
+}
+
+/// Where this host's agent serves.
+fn own_agent(settings: &Settings) -> anyhow::Result<SocketAddr> {
+    let address = match settings.listen {
+        Some(address) => address,
+        None => {
+            let cluster = Cluster::read(&settings.cluster_file, None)?;
+            let name = host::identify(&cluster.topology, settings.host.as_ref())?;
+            let host = cluster.topology.host(&name).ok_or(host::HostError::Unknown(name))?;
+            let everywhere: IpAddr = if host.address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+            SocketAddr::new(everywhere, host.agent_port)
+        }
+    };
+    Ok(match address.ip() {
+        IpAddr::V4(v4) if v4.is_unspecified() => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), address.port()),
+        IpAddr::V6(v6) if v6.is_unspecified() => SocketAddr::new(Ipv6Addr::LOCALHOST.into(), address.port()),
+        _ => address,
+    })
+}

@@ -1,0 +1,169 @@
+//! One round of questions. Everything is asked at the same time, each with a limit, over kept connections.
+
+use super::{Pids, Services, figures};
+use crate::{
+    remoting::{Broker, Client, ClusterInfo, NameServer, RemotingError, RuntimeInfo},
+    supervise::sockets::Sockets,
+};
+use futures_util::future::{join, join_all};
+use rocketmq_agent_domain::{
+    desired::{Desired, ExpectedBroker, Instance},
+    health::facts::{BrokerFacts, PartnerFacts, Runtime, ServiceFacts},
+    launch::Role,
+    names::InstanceName,
+    observed::Fact,
+};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+/// A broker that takes longer for a few figures is not well.
+const TIMEOUT: Duration = Duration::from_secs(3);
+/// The configuration is read back at least this often: anybody can change it online.
+const CONFIG_EVERY: Duration = Duration::from_secs(30);
+
+/// The configuration that a process was last seen to run with.
+struct ReadBack {
+    pid: u32,
+    at: Instant,
+    config: BTreeMap<String, String>,
+}
+
+/// Keeps connections and what need not be asked every time.
+pub(super) struct Asker {
+    client: Client,
+    configs: BTreeMap<InstanceName, ReadBack>,
+}
+
+impl Default for Asker {
+    fn default() -> Self {
+        Self { client: Client::new(TIMEOUT), configs: BTreeMap::new() }
+    }
+}
+
+type Views = BTreeMap<SocketAddr, Fact<ClusterInfo>>;
+
+impl Asker {
+    /// Asks about everything that runs.
+    pub(super) async fn round(&mut self, desired: &Desired, pids: &Pids) -> Services {
+        let views = self.namesrv_views(desired).await;
+        let running = desired.instances.iter().filter_map(|i| Some((i, *pids.get(&i.launch.instance)?)));
+        let running: Vec<(&Instance, u32)> = running.collect();
+        let asked = join_all(running.iter().map(|(instance, pid)| self.one(instance, *pid, &views))).await;
+        let mut services = Services::new();
+        for ((instance, pid), (facts, config)) in running.into_iter().zip(asked) {
+            let name = instance.launch.instance.clone();
+            if let Some(config) = config {
+                self.configs.insert(name.clone(), ReadBack { pid, at: Instant::now(), config });
+            }
+            services.insert(name, (pid, facts));
+        }
+        services
+    }
+
+    async fn namesrv_views(&self, desired: &Desired) -> Views {
+        let asked = join_all(desired.namesrvs.iter().map(|address| async {
+            let namesrv = NameServer::new(&self.client, address.to_string(), TIMEOUT);
+            (*address, Fact::from(namesrv.cluster_info().await))
+        }));
+        asked.await.into_iter().collect()
+    }
+
+    /// The facts, and the configuration if it was read anew.
+    async fn one(&self, instance: &Instance, pid: u32, views: &Views) -> (ServiceFacts, Option<BTreeMap<String, String>>) {
+        let Some(expected) = &instance.broker else {
+            return (ServiceFacts::Namesrv(self.namesrv(instance).await), None);
+        };
+        let broker = Broker::new(&self.client, instance.address.to_string(), TIMEOUT);
+        let kept = self.configs.get(&instance.launch.instance);
+        let kept = kept.filter(|kept| kept.pid == pid && kept.at.elapsed() < CONFIG_EVERY && agrees(&kept.config, expected));
+        let ask_config = async {
+            match kept {
+                Some(kept) => (Fact::Known(kept.config.clone()), None),
+                None => match broker.config().await {
+                    Ok(config) => {
+                        let ours: BTreeMap<_, _> =
+                            config.into_iter().filter(|(key, _)| expected.config.contains_key(key)).collect();
+                        (Fact::Known(ours.clone()), Some(ours))
+                    }
+                    Err(error) => (Fact::from(Err(error)), None),
+                },
+            }
+        };
+        let ((runtime, partner), (config, read)) = join(self.offsets(instance.launch.role, &broker, expected), ask_config).await;
+        let registered = views.iter().map(|(address, view)| (*address, addresses_of(view, expected))).collect();
+        let ha_connected = ha_connection(instance, expected);
+        let facts = BrokerFacts { runtime, config, registered, partner, ha_connected };
+        (ServiceFacts::Broker(Box::new(facts)), read)
+    }
+
+    async fn namesrv(&self, instance: &Instance) -> Fact<()> {
+        let namesrv = NameServer::new(&self.client, instance.address.to_string(), TIMEOUT);
+        Fact::from(namesrv.cluster_info().await.map(|_| ()))
+    }
+
+    /// The slave of the two is asked first, so that what the master takes meanwhile counts as lag and never the other
+    /// way round.
+    async fn offsets(&self, role: Role, broker: &Broker, expected: &ExpectedBroker) -> (Fact<Runtime>, Option<Fact<PartnerFacts>>) {
+        let Some(partner) = &expected.partner else { return (own(broker.runtime_info().await), None) };
+        let other = Broker::new(&self.client, partner.address.to_string(), TIMEOUT);
+        if role == Role::Slave {
+            let runtime = own(broker.runtime_info().await);
+            let partner = others(other.runtime_info().await);
+            (runtime, Some(partner))
+        } else {
+            let partner = others(other.runtime_info().await);
+            let runtime = own(broker.runtime_info().await);
+            (runtime, Some(partner))
+        }
+    }
+}
+
+fn agrees(config: &BTreeMap<String, String>, expected: &ExpectedBroker) -> bool {
+    expected.config.iter().all(|(key, wanted)| config.get(key) == Some(wanted))
+}
+
+fn addresses_of(view: &Fact<ClusterInfo>, expected: &ExpectedBroker) -> Fact<BTreeMap<u64, String>> {
+    match view {
+        Fact::Known(info) => {
+            let group = info.groups.get(expected.group.as_str());
+            Fact::Known(group.map(|group| group.addresses.clone()).unwrap_or_default())
+        }
+        Fact::Unknown(why) => Fact::Unknown(why.clone()),
+    }
+}
+
+fn unsigned(number: Option<i64>) -> Option<u64> {
+    number.and_then(|number| u64::try_from(number).ok())
+}
+
+fn own(answer: Result<RuntimeInfo, RemotingError>) -> Fact<Runtime> {
+    Fact::from(answer.map(|info| Runtime {
+        version: info.version.clone(),
+        boot_timestamp: unsigned(info.boot_timestamp_ms),
+        min_offset: unsigned(info.commit_log_min_offset),
+        max_offset: unsigned(info.commit_log_max_offset).unwrap_or_default(),
+        earliest_message: unsigned(info.earliest_message_timestamp_ms),
+        figures: figures::of(&info.raw),
+    }))
+}
+
+fn others(answer: Result<RuntimeInfo, RemotingError>) -> Fact<PartnerFacts> {
+    Fact::from(answer.map(|info| PartnerFacts {
+        min_offset: unsigned(info.commit_log_min_offset),
+        max_offset: unsigned(info.commit_log_max_offset).unwrap_or_default(),
+    }))
+}
+
+/// Replication is a TCP connection, and the kernel knows of it whatever the release: a slave's goes to its master's HA
+/// port, a master's comes in on its own.
+fn ha_connection(instance: &Instance, expected: &ExpectedBroker) -> Fact<bool> {
+    let Some(partner) = &expected.partner else { return Fact::Known(false) };
+    Fact::from(Sockets::read().map(|sockets| match instance.launch.role {
+        Role::Slave => sockets.established(partner.ha_address),
+        // listenPort + 1, see BrokerSeat::ha_port.
+        _ => sockets.accepted(instance.address.port() + 1),
+    }))
+}

@@ -1,0 +1,61 @@
+//! Asks RocketMQ itself, beside the loop: the instances of this host, every NameServer, and the other member of each
+//! group. In: what should run and what does. Out: [`Services`], each fact with the process that it is about.
+
+mod ask;
+mod figures;
+
+use ask::Asker;
+use rocketmq_agent_domain::{desired::Desired, health::facts::ServiceFacts, names::InstanceName};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use tokio::{sync::watch, time};
+
+/// What was found out about each instance, and of which process.
+pub type Services = BTreeMap<InstanceName, (u32, ServiceFacts)>;
+
+/// The running processes of this host.
+pub type Pids = BTreeMap<InstanceName, u32>;
+
+/// Between two rounds while facts still change, and once they stand still.
+const SOON: Duration = Duration::from_secs(1);
+const LATER: Duration = Duration::from_secs(5);
+
+/// Starts probing; it ends when nobody listens any more.
+pub fn spawn(desired: watch::Receiver<Arc<Desired>>, pids: watch::Receiver<Pids>) -> watch::Receiver<Services> {
+    let (services, seen) = watch::channel(Services::new());
+    tokio::spawn(probe(desired, pids, services));
+    seen
+}
+
+async fn probe(mut desired: watch::Receiver<Arc<Desired>>, mut pids: watch::Receiver<Pids>, services: watch::Sender<Services>) {
+    let mut asker = Asker::default();
+    loop {
+        let goal = Arc::clone(&desired.borrow_and_update());
+        let running = pids.borrow_and_update().clone();
+        let found = asker.round(&goal, &running).await;
+        let settled = found.values().all(|(_, facts)| is_settled(facts));
+        services.send_if_modified(|current| {
+            let differs = *current != found;
+            *current = found;
+            differs
+        });
+        // Cancel-safe: both watches keep what changed for the next look.
+        tokio::select! {
+            changed = pids.changed() => if changed.is_err() { return },
+            changed = desired.changed() => if changed.is_err() { return },
+            () = time::sleep(if settled { LATER } else { SOON }) => {}
+        }
+    }
+}
+
+/// Whether a slower look is enough: everything that was asked has answered.
+fn is_settled(facts: &ServiceFacts) -> bool {
+    match facts {
+        ServiceFacts::Namesrv(answer) => answer.known().is_some(),
+        ServiceFacts::Broker(broker) => {
+            broker.runtime.known().is_some()
+                && broker.registered.values().all(|known| known.known().is_some_and(|addresses| !addresses.is_empty()))
+                && broker.partner.as_ref().is_none_or(|partner| partner.known().is_some())
+                && broker.ha_connected.known() != Some(&false)
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! One step of a plan, done.
+
+use super::install::Installer;
+use crate::{
+    accounts::Account,
+    files::{self, FileError},
+    stores::{self, StoreError},
+    supervise::{Started, Supervisor, SupervisorError},
+};
+use rocketmq_agent_domain::{
+    desired::{Desired, Owner},
+    names::InstanceName,
+    plan::Step,
+};
+use tracing::{info, warn};
+
+/// Why a step failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// A folder or file.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A store's note.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A process.
+    #[error(transparent)]
+    Supervisor(#[from] SupervisorError),
+}
+
+/// Does one step. A step about something that is no longer desired does nothing: the next plan will not have it.
+pub async fn apply(
+    step: &Step,
+    desired: &Desired,
+    supervisor: &impl Supervisor,
+    installer: &Installer,
+    account: Option<Account>,
+) -> Result<(), ApplyError> {
+    let launch_of = |name: &InstanceName| desired.instance(name).map(|instance| &instance.launch);
+    match step {
+        Step::MakeDirectory { path } => {
+            if let Some(directory) = desired.directories.iter().find(|directory| directory.path == *path) {
+                let owner = if directory.owner == Owner::RocketMq { account } else { None };
+                files::make_directory(path, directory.mode, owner)?;
+                info!(folder = %path.display(), "made a folder");
+            }
+        }
+        Step::WriteFile { path } => {
+            if let Some(file) = desired.files.iter().find(|file| file.path == *path) {
+                files::write_file(path, file.text.as_bytes(), file.mode, None)?;
+                info!(file = %path.display(), "wrote a file");
+            }
+        }
+        Step::InstallDistribution { .. } => installer.begin(desired),
+        Step::MarkStore { instance } => {
+            if let Some((launch, identity)) = launch_of(instance).and_then(|l| Some((l, l.store.as_ref()?))) {
+                stores::mark(launch, identity, account)?;
+                info!(%instance, store = %identity.root.display(), "the store is marked as its own");
+            }
+        }
+        Step::Start { instance } => {
+            if let Some(launch) = launch_of(instance) {
+                match supervisor.start(launch).await? {
+                    Started::Running { pid } => info!(%instance, role = %launch.role, pid, "started"),
+                    Started::Refused(cause) => warn!(%instance, cause = %cause.id, "not started: {}", cause.what),
+                }
+            }
+        }
+    }
+    Ok(())
+}

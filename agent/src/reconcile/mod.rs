@@ -1,0 +1,183 @@
+//! The loop: observe, plan, apply, publish, wait. Every pass starts from scratch, so a crash at any point needs no
+//! path of its own. Nothing here waits for a JVM: what RocketMQ says comes from the probe beside the loop.
+
+mod apply;
+mod install;
+mod observe;
+
+pub use install::Installer;
+pub use observe::observe;
+
+use crate::{accounts::Account, cluster::Cluster, probe::Services, supervise::Supervisor};
+use rocketmq_agent_domain::{
+    desired::Desired,
+    health::{self, report::HostReport},
+    launch::{Cause, ProcessState},
+    names::InstanceName,
+    observed::{Fact, Observed},
+    plan::{Blocked, Plan, plan},
+};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use tokio::{sync::watch, time};
+use tracing::{info, warn};
+
+/// A pass at least this often, whether anything woke the loop or not.
+const TICK: Duration = Duration::from_secs(5);
+/// After steps were taken, their effect is looked at this soon.
+const AFTER_STEPS: Duration = Duration::from_millis(100);
+
+/// Milliseconds since 1970.
+pub fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
+
+/// What the loop works towards; replaced as a whole when the cluster file changes.
+#[derive(Debug)]
+pub struct Goal {
+    /// The cluster.
+    pub cluster: Cluster,
+    /// This host's part of it.
+    pub desired: Desired,
+    /// What is wrong with the cluster file as it lies there now, while an earlier one is kept to.
+    pub file_problem: Option<Cause>,
+}
+
+/// Process ids by instance; the probe asks only what runs.
+pub type Pids = BTreeMap<InstanceName, u32>;
+
+/// The loop's ends: what it reads and what it publishes.
+pub struct Channels {
+    /// What RocketMQ says.
+    pub services: watch::Receiver<Services>,
+    /// Which processes run.
+    pub pids: watch::Sender<Pids>,
+    /// The report of the last pass.
+    pub report: watch::Sender<Option<Arc<HostReport>>>,
+}
+
+/// The loop and what it works with.
+pub struct Reconciler<S> {
+    /// Who runs the JVMs.
+    pub supervisor: S,
+    /// Who brings the release.
+    pub installer: Installer,
+    /// Whose the instances are.
+    pub account: Option<Account>,
+    /// Its ends.
+    pub channels: Channels,
+    /// States already logged, so that each change is one line.
+    pub logged: BTreeMap<InstanceName, health::report::State>,
+}
+
+impl<S: Supervisor> Reconciler<S> {
+    /// One pass; whether it took steps.
+    pub async fn pass(&mut self, goal: &Goal) -> bool {
+        let observed = observe(&goal.desired, &self.supervisor, &self.installer, self.account).await;
+        let mut plan = plan(&goal.desired, &observed);
+        self.publish_pids(&observed);
+        let mut report = self.report(goal, &observed, &plan);
+        for instance in report.instances.iter().filter(|instance| instance.is_ready()) {
+            self.supervisor.settled(&instance.instance);
+        }
+        for step in &plan.steps {
+            let done = apply::apply(step, &goal.desired, &self.supervisor, &self.installer, self.account).await;
+            if let Err(error) = done {
+                let what = format!("cannot {step}: {:#}", anyhow::Error::from(error));
+                warn!("{what}");
+                let cause = Cause { id: "step-failed".to_owned(), what, fix: String::new() };
+                plan.blocked.push(Blocked { instance: None, cause });
+                report.blocked.clone_from(&plan.blocked);
+                report.ready = false;
+                break;
+            }
+        }
+        self.log_changes(&report);
+        self.channels.report.send_replace(Some(Arc::new(report)));
+        !plan.steps.is_empty()
+    }
+
+    fn publish_pids(&self, observed: &Observed) {
+        let running = observed.processes.iter().filter_map(|(name, process)| match process {
+            Fact::Known(ProcessState::Running { pid, .. }) => Some((name.clone(), *pid)),
+            _ => None,
+        });
+        let pids: Pids = running.collect();
+        self.channels.pids.send_if_modified(|current| {
+            let differs = *current != pids;
+            *current = pids;
+            differs
+        });
+    }
+
+    fn report(&mut self, goal: &Goal, observed: &Observed, plan: &Plan) -> HostReport {
+        let services = self.channels.services.borrow_and_update();
+        let instances: Vec<_> = goal
+            .desired
+            .instances
+            .iter()
+            .map(|instance| {
+                let name = &instance.launch.instance;
+                let unknown = Fact::Unknown("it was not looked at".to_owned());
+                let process = observed.processes.get(name).unwrap_or(&unknown);
+                // What was asked of an earlier process says nothing about this one.
+                let service = services.get(name).filter(|(pid, _)| pid_of(process) == Some(*pid));
+                let mut report = health::judge(instance, process, service.map(|(_, facts)| facts));
+                report.restart_pending = plan.restart_pending.contains(name);
+                report
+            })
+            .collect();
+        let mut blocked = plan.blocked.clone();
+        blocked.extend(goal.file_problem.clone().map(|cause| Blocked { instance: None, cause }));
+        let cluster = &goal.cluster;
+        HostReport {
+            host: goal.desired.host.clone(),
+            cluster: cluster.topology.name.to_string(),
+            mode: cluster.topology.mode,
+            rocketmq: goal.desired.version,
+            agent: env!("CARGO_PKG_VERSION").to_owned(),
+            at: now(),
+            cluster_file: cluster.file_digest(),
+            placement: cluster.placement_digest(),
+            ready: blocked.is_empty() && instances.iter().all(|instance| instance.is_ready()),
+            blocked,
+            steps: plan.steps.iter().map(ToString::to_string).collect(),
+            not_in_file: plan.not_in_file.clone(),
+            instances,
+        }
+    }
+
+    fn log_changes(&mut self, report: &HostReport) {
+        for instance in &report.instances {
+            let before = self.logged.insert(instance.instance.clone(), instance.state);
+            if before != Some(instance.state) {
+                let why = instance.reasons.first().map(|cause| cause.what.as_str()).unwrap_or_default();
+                info!(instance = %instance.instance, role = %instance.role, state = %instance.state, "{} is {}{}{why}",
+                    instance.instance, instance.state, if why.is_empty() { "" } else { ": " });
+            }
+        }
+    }
+
+    /// Waits for a reason to look again.
+    pub async fn wait(&mut self, after_steps: bool) {
+        let pause = if after_steps { AFTER_STEPS } else { TICK };
+        // All arms are cancel-safe: a notification that is lost with its future is made up for by the next tick, and
+        // every pass looks at everything anyway.
+        tokio::select! {
+            () = self.supervisor.changed() => {}
+            () = self.installer.changed() => {}
+            _ = self.channels.services.changed() => {}
+            () = time::sleep(pause) => {}
+        }
+    }
+}
+
+fn pid_of(process: &Fact<ProcessState>) -> Option<u32> {
+    match process {
+        Fact::Known(ProcessState::Running { pid, .. }) => Some(*pid),
+        _ => None,
+    }
+}

@@ -1,0 +1,111 @@
+//! Looks into a broker's store without touching it, and keeps the agent's note of whose it is.
+
+use crate::{
+    accounts::Account,
+    files::{self, FileError},
+};
+use rocketmq_agent_domain::{
+    launch::{Launch, StoreIdentity},
+    observed::{StoreMark, StoreState},
+};
+use serde::Deserialize;
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// Why a store could not be looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A file or folder cannot be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A file is not what it should be.
+    #[error("{path} is damaged")]
+    Damaged {
+        /// Which.
+        path: PathBuf,
+        /// Where.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The note cannot be written.
+    #[error(transparent)]
+    Write(#[from] FileError),
+}
+
+/// The note lies beside the store, not in it: what is in the store is RocketMQ's.
+fn mark_path(launch: &Launch) -> PathBuf {
+    launch.directory.join("store-owner.json")
+}
+
+/// Notes that a store is this broker's.
+pub fn mark(launch: &Launch, identity: &StoreIdentity, owner: Option<Account>) -> Result<(), StoreError> {
+    let mark = StoreMark {
+        cluster: identity.cluster.clone(),
+        broker: identity.broker.to_string(),
+        commit_log: identity.commit_log.clone(),
+    };
+    let path = mark_path(launch);
+    let text = serde_json::to_vec_pretty(&mark).map_err(|source| StoreError::Damaged { path: path.clone(), source })?;
+    Ok(files::write_file(&path, &text, 0o644, owner)?)
+}
+
+/// Looks into a store.
+pub fn observe(launch: &Launch, identity: &StoreIdentity) -> Result<StoreState, StoreError> {
+    let mark: Option<StoreMark> = read_json(&mark_path(launch))?;
+    let topics: Option<Topics> = read_json(&identity.root.join("config/topics.json"))?;
+    let has_marked_commit_log = match &mark {
+        Some(mark) => has_log_files(&mark.commit_log)?,
+        None => false,
+    };
+    Ok(StoreState {
+        mark,
+        topics: topics.map(|topics| topics.topic_config_table.into_keys().collect()),
+        has_commit_log: has_log_files(&identity.commit_log)?,
+        has_marked_commit_log,
+        has_consume_queues: !entries(&identity.root.join("consumequeue"))?.is_empty(),
+    })
+}
+
+/// `TopicConfigSerializeWrapper` as JSON; the same in 4.x and 5.x.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Topics {
+    #[serde(default)]
+    topic_config_table: BTreeMap<String, serde::de::IgnoredAny>,
+}
+
+fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, StoreError> {
+    match fs::read(path) {
+        Ok(bytes) if bytes.is_empty() => Ok(None),
+        Ok(bytes) => serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(|source| StoreError::Damaged { path: path.to_owned(), source }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(StoreError::Read { path: path.to_owned(), source }),
+    }
+}
+
+/// Commit log files are named by the offset they start at, 20 digits (`UtilAll.offset2FileName`).
+fn has_log_files(folder: &Path) -> Result<bool, StoreError> {
+    let is_log = |name: &String| name.len() == 20 && name.bytes().all(|b| b.is_ascii_digit());
+    Ok(entries(folder)?.iter().any(is_log))
+}
+
+fn entries(folder: &Path) -> Result<Vec<String>, StoreError> {
+    let failed = |source| StoreError::Read { path: folder.to_owned(), source };
+    let list = match fs::read_dir(folder) {
+        Ok(list) => list,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(error)),
+    };
+    list.map(|entry| Ok(entry.map_err(failed)?.file_name().to_string_lossy().into_owned())).collect()
+}
