@@ -44,7 +44,7 @@ pub enum PeerError {
     #[error("no answer within {0:?}")]
     Silent(Duration),
     /// The connection failed or broke.
-    #[error("it cannot be asked")]
+    #[error("cannot be reached")]
     Broken(#[source] reqwest::Error),
     /// It answered something else than a report, such as that it has just started.
     #[error("it answers {status}{}{words}", if words.is_empty() { "" } else { ": " })]

@@ -110,6 +110,8 @@ pub struct Limits {
     pub header: Duration,
     /// For a connection in all; a client that does not read its answer holds it no longer.
     pub connection: Duration,
+    /// For answers under way when a connection has had its time, or the agent ends.
+    pub farewell: Duration,
     /// Connections at once; for one more, the oldest is closed.
     pub connections: usize,
 }
@@ -121,6 +123,7 @@ impl Default for Limits {
             // Longer than the usual scrape interval of 15 s, so that a scraper keeps its connection.
             header: Duration::from_secs(20),
             connection: Duration::from_secs(120),
+            farewell: Duration::from_secs(2),
             connections: 256,
         }
     }

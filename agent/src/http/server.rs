@@ -17,8 +17,6 @@ use tokio::{
 
 /// Request line and headers together; a scraper's or a browser's are below 2 KiB.
 const LONGEST_HEADER: usize = 16 * 1024;
-/// For answers under way when a connection, or the agent, ends.
-const FAREWELL: Duration = Duration::from_secs(2);
 /// Between two tries to accept where the process has run out of file descriptors.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -41,7 +39,7 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, HttpError> {
     TcpListener::bind(address).await.map_err(|source| HttpError::Listen { address, source })
 }
 
-/// Serves until `shutdown` is over, then lets answers under way end (2 s at most).
+/// Serves until `shutdown` is over, then lets answers under way end, for as long as `limits.farewell`.
 pub async fn serve(listener: TcpListener, published: Published, limits: Limits, shutdown: impl Future<Output = ()>) {
     let router = routes::router(published, limits);
     let (end, ending) = watch::channel(());
@@ -91,5 +89,5 @@ async fn converse(stream: TcpStream, router: Router, limits: Limits, mut ending:
         _ = ending.changed() => {}
     }
     connection.as_mut().graceful_shutdown();
-    let _ = tokio::time::timeout(FAREWELL, connection).await;
+    let _ = tokio::time::timeout(limits.farewell, connection).await;
 }

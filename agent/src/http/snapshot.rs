@@ -132,3 +132,49 @@ impl Newest {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    fn report(ready: bool) -> Option<Arc<HostReport>> {
+        let json = serde_json::json!({
+            "host": "vm1", "cluster": "c", "mode": "single", "rocketmq": "5.5.0", "agent": "0.1.0", "at": 0,
+            "cluster_file": "", "placement": "", "ready": ready, "blocked": [], "steps": [], "not_in_file": [],
+            "instances": [{
+                "instance": "broker-a", "role": "master", "broker_id": 0, "address": "10.0.0.1:10911",
+                "state": "ready", "answers": true, "pid": 1, "started_at": 1, "version": "V5_5_0", "reasons": [],
+                "warnings": [], "lag": 0, "max_offset": 0, "no_history_before": null, "missing_history": null,
+                "restart_pending": false, "failures": 0, "next_start_at": null, "figures": { "a": 1.0 },
+            }],
+        });
+        Some(Arc::new(serde_json::from_value(json).unwrap()))
+    }
+
+    /// Where the bytes of every kept answer lie.
+    fn places(newest: &Newest) -> Vec<*const u8> {
+        let snapshot = newest.get().unwrap();
+        let instance = |asked| snapshot.instance("broker-a", asked);
+        let kept = [snapshot.verbose(), snapshot.host(), snapshot.metrics(), snapshot.page()];
+        let health = [snapshot.readyz(), instance(Asked::Any), instance(Asked::Master), instance(Asked::Slave)];
+        kept.into_iter().chain(health).map(|answer| answer.body.as_ptr()).collect()
+    }
+
+    #[test]
+    fn an_answer_is_made_once_for_a_snapshot_and_anew_for_the_next() {
+        let (publish, published) = watch::channel(report(true));
+        let newest = Newest::new(published);
+        let first = newest.get().unwrap();
+        let places_of_first = places(&newest);
+        assert_eq!(places(&newest), places_of_first);
+        publish.send_replace(report(false));
+        let second = newest.get().unwrap();
+        assert!(!Arc::ptr_eq(&first, &second));
+        assert_eq!((first.readyz().status, second.readyz().status), (StatusCode::OK, StatusCode::SERVICE_UNAVAILABLE));
+        // The first snapshot is still held, so that its places cannot have been given away: the large ones differ.
+        assert!(places(&newest)[..4].iter().zip(&places_of_first[..4]).all(|(new, old)| new != old));
+        publish.send_replace(None);
+        assert!(newest.get().is_none());
+    }
+}
