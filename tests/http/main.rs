@@ -1,0 +1,10 @@
+//! The HTTP side over real sockets: every path and method, the text of the metrics, clients that mean harm, and the
+//! agents of other hosts that answer, refuse, hang or talk too much.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod endpoints;
+mod hostile;
+mod openmetrics;
+mod peers;
+mod world;
