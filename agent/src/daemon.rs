@@ -1,18 +1,17 @@
 //! `run`: the one place that builds the adapters, ties them together, and takes them apart again.
 
 use crate::{
-    accounts::{self, Account},
+    accounts,
     cluster::{Applied, Cluster, ClusterError},
     host::{self, HostError},
-    http::{self, ConfigView, Published},
+    http::{self, ConfigView, Heartbeat, Limits, Published},
     java::{self, JavaError},
     peers::Peers,
     probe,
-    reconcile::{Channels, Goal, Installer, Reconciler, now},
+    reconcile::{Channels, Goal, Installer, Reconciler},
     settings::{OnExit, Settings},
-    supervise::{Supervisor, embedded::Embedded},
+    supervise::{Embedded, Timing},
 };
-use anyhow::Context;
 use rocketmq_agent_domain::{
     desired::{Desired, HostFacts, Java, desired, java_options, namesrv_addresses},
     launch::{Cause, Role},
@@ -21,14 +20,10 @@ use rocketmq_agent_domain::{
 };
 use std::{
     collections::BTreeMap,
-    fs::{self, File, TryLockError},
-    io::Write,
+    fs,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::SystemTime,
 };
 use tokio::{
@@ -38,26 +33,15 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
-/// Another agent works on the same folder.
-#[derive(Debug, thiserror::Error)]
-#[error("another rocketmq-agent works on {path}{}", pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default())]
-pub struct AlreadyRunning {
-    path: PathBuf,
-    pid: Option<u32>,
-}
-
 /// Runs until SIGTERM or SIGINT.
 pub async fn run(settings: Settings) -> anyhow::Result<()> {
-    let _lock = lock(&settings.state_dir)?;
     let account = accounts::run_as(settings.embedded.run_as)?;
     let mut goal = first_goal(&settings)?;
+    // It refuses a second agent on one folder, which would start and stop the same brokers.
+    let supervisor = Embedded::open(&settings.state_dir, account, Timing::default())?;
     let topology = Arc::clone(&goal.cluster.topology);
     let name = goal.desired.host.clone();
     let listener = listen(&settings, &topology, &name).await?;
-    let supervisor = Embedded::new(&settings.state_dir, account)?;
-    for instance in &goal.desired.instances {
-        supervisor.adopt(&instance.launch).await?;
-    }
     Applied::write(&goal.cluster, &settings.state_dir)?;
     info!(host = %name, cluster = %topology.name, mode = %topology.mode, rocketmq = %topology.version,
         http = %listener.local_addr()?, "rocketmq-agent {} begins", env!("CARGO_PKG_VERSION"));
@@ -67,8 +51,8 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let (desired_sender, desired_seen) = watch::channel(Arc::new(goal.desired.clone()));
     let (nsaddr, nsaddr_seen) = watch::channel(public_namesrvs(&goal.cluster));
     let (config, config_seen) = watch::channel(Arc::new(config_view(&settings, &goal)));
-    let peers = Arc::new(Peers::new(name.clone(), other_agents(&topology, &name)));
-    let heartbeat = Arc::new(AtomicU64::new(now()));
+    let peers = Arc::new(Peers::new(name.clone(), agents(&topology)));
+    let heartbeat = Arc::new(Heartbeat::new());
     let published = Published {
         report: report_seen,
         heartbeat: Arc::clone(&heartbeat),
@@ -77,7 +61,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         config: config_seen,
     };
     let (stop_http, http_stopped) = watch::channel(false);
-    let server = tokio::spawn(http::serve(listener, published, stopped(http_stopped)));
+    let server = tokio::spawn(http::serve(listener, published, Limits::default(), stopped(http_stopped)));
     let services = probe::spawn(desired_seen, pids_seen);
     let channels = Channels { services, pids, report };
     let mut reconciler =
@@ -87,14 +71,14 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut watched = FileWatch::new(&settings.cluster_file);
     loop {
-        heartbeat.store(now(), Ordering::Relaxed);
+        heartbeat.beat();
         if watched.changed() {
             match next_goal(&settings, &goal, &name) {
                 Ok(next) => {
                     Applied::write(&next.cluster, &settings.state_dir)?;
                     info!("cluster.toml has changed and is taken");
                     goal = next;
-                    peers.set(other_agents(&goal.cluster.topology, &name));
+                    peers.set(agents(&goal.cluster.topology));
                     nsaddr.send_replace(public_namesrvs(&goal.cluster));
                     desired_sender.send_replace(Arc::new(goal.desired.clone()));
                 }
@@ -115,10 +99,10 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     }
     if settings.embedded.on_exit == OnExit::Stop {
         info!("stopping every instance cleanly; this can take minutes");
-        reconciler.supervisor.shutdown(&stop_order(&goal.desired)).await?;
+        reconciler.supervisor.shutdown(&stop_order(&goal.desired)).await;
     }
     stop_http.send_replace(true);
-    server.await??;
+    server.await?;
     info!("rocketmq-agent ends");
     Ok(())
 }
@@ -126,24 +110,6 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
 async fn stopped(mut stop: watch::Receiver<bool>) {
     // An error means that the daemon is gone, which is as good a reason.
     let _ = stop.wait_for(|stop| *stop).await;
-}
-
-/// One agent a state folder: two would start and stop the same brokers.
-fn lock(state_dir: &Path) -> anyhow::Result<File> {
-    fs::create_dir_all(state_dir).with_context(|| format!("cannot make {}", state_dir.display()))?;
-    let path = state_dir.join("agent.lock");
-    let opened = File::options().read(true).write(true).create(true).truncate(false).open(&path);
-    let mut file = opened.with_context(|| format!("cannot open {}", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let pid = fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok());
-            return Err(AlreadyRunning { path: state_dir.to_owned(), pid }.into());
-        }
-        Err(TryLockError::Error(error)) => return Err(error).with_context(|| format!("cannot lock {}", path.display())),
-    }
-    file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).context("cannot note the agent's pid")?;
-    Ok(file)
 }
 
 /// The cluster file as it lies there; where it cannot be used, what was applied last, so that a typo does not keep
@@ -221,12 +187,11 @@ async fn listen(settings: &Settings, topology: &Topology, name: &HostName) -> an
     let host = topology.host(name).ok_or_else(|| HostError::Unknown(name.clone()))?;
     let everywhere = if host.address.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
     let address = settings.listen.unwrap_or(SocketAddr::new(everywhere, host.agent_port));
-    TcpListener::bind(address).await.with_context(|| format!("cannot serve HTTP on {address}"))
+    Ok(http::bind(address).await?)
 }
 
-fn other_agents(topology: &Topology, own: &HostName) -> Vec<(HostName, SocketAddr)> {
-    let others = topology.hosts.iter().filter(|host| host.name != *own);
-    others.map(|host| (host.name.clone(), SocketAddr::new(host.address, host.agent_port))).collect()
+fn agents(topology: &Topology) -> Vec<(HostName, SocketAddr)> {
+    topology.hosts.iter().map(|host| (host.name.clone(), SocketAddr::new(host.address, host.agent_port))).collect()
 }
 
 /// The list for clients: the addresses that they reach.
@@ -239,10 +204,9 @@ fn config_view(settings: &Settings, goal: &Goal) -> ConfigView {
     ConfigView {
         host: goal.desired.host.clone(),
         agent: env!("CARGO_PKG_VERSION").to_owned(),
-        cluster_file: settings.cluster_file.display().to_string(),
-        cluster_file_digest: goal.cluster.file_digest(),
-        placement_digest: goal.cluster.placement_digest(),
-        problem: goal.file_problem.as_ref().map(|cause| cause.what.clone()),
+        path: settings.cluster_file.clone(),
+        cluster_file: goal.cluster.file_digest(),
+        placement: goal.cluster.placement_digest(),
     }
 }
 

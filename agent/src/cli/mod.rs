@@ -1,15 +1,22 @@
 //! The command line: what can be typed, and the way from there to an exit status.
 
 mod check;
+mod plan;
 mod render;
+mod smoke;
+mod status;
+mod table;
 
 use crate::{
     cluster::ClusterError,
+    daemon::{self, UnfitJava},
     exit_code,
     host::HostError,
+    log,
     settings::{self, Settings, SettingsError},
 };
 use clap::{Parser, Subcommand};
+use rocketmq_agent_domain::desired::DesiredError;
 use std::{path::PathBuf, process::ExitCode};
 
 /// Keeps an Apache RocketMQ cluster as one file says, from an agent on each host.
@@ -25,10 +32,18 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the agent, until SIGTERM or Ctrl-C (what the unit starts)
+    Run,
     /// Validate a cluster file offline: every mistake at once
     Check(check::Check),
     /// Print every file that a host would get; touches nothing
     Render(render::Render),
+    /// Show what the agent would do on this host now; exit status 3 where something would change
+    Plan(plan::PlanCommand),
+    /// Show the whole cluster, as this host's agent sees it
+    Status(status::Status),
+    /// Send messages through every master and read them back
+    Smoke(smoke::Smoke),
 }
 
 /// Runs the command that was typed.
@@ -43,10 +58,19 @@ pub fn run(arguments: Arguments) -> ExitCode {
 }
 
 fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let settings = || Settings::read(&arguments.config);
+    let settings = Settings::read(&arguments.config)?;
+    // One thread is enough for a program that mostly waits; disk work that takes long has its own.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match arguments.command {
-        Command::Check(check) => check.run(settings()?),
-        Command::Render(render) => render.run(settings()?),
+        Command::Run => {
+            log::init();
+            runtime.block_on(daemon::run(settings)).map(|()| exit_code::code(exit_code::OK))
+        }
+        Command::Check(check) => check.run(settings),
+        Command::Render(render) => render.run(settings),
+        Command::Plan(plan) => runtime.block_on(plan.run(settings)),
+        Command::Status(status) => runtime.block_on(status.run(settings)),
+        Command::Smoke(smoke) => runtime.block_on(smoke.run(settings)),
     }
 }
 
@@ -58,5 +82,7 @@ fn is_bad_configuration(error: &anyhow::Error) -> bool {
         error.downcast_ref::<HostError>(),
         Some(HostError::NotInFile { .. } | HostError::Ambiguous { .. } | HostError::Unknown(_))
     );
-    cluster || settings || host
+    let java = error.downcast_ref::<UnfitJava>().is_some();
+    let desired = error.downcast_ref::<DesiredError>().is_some();
+    cluster || settings || host || java || desired
 }

@@ -6,7 +6,7 @@ use crate::{
     daemon, exit_code, host,
     reconcile::{Installer, observe},
     settings::Settings,
-    supervise::Embedded,
+    supervise::embedded,
 };
 use rocketmq_agent_domain::{desired::desired, health::report::in_words, plan::plan};
 use std::{path::PathBuf, process::ExitCode};
@@ -29,9 +29,9 @@ impl PlanCommand {
         let facts = daemon::facts(&cluster.topology, &name)?;
         let desired = desired(&cluster.topology, &cluster.placement, &name, &facts)?;
         let account = accounts::run_as(settings.embedded.run_as)?;
-        let launches: Vec<_> = desired.instances.iter().map(|instance| instance.launch.clone()).collect();
-        let supervisor = Embedded::only_looking(&settings.state_dir, &launches);
-        let observed = observe(&desired, &supervisor, &Installer::default(), account).await;
+        let wanted = desired.instances.iter().map(|instance| &instance.launch.instance);
+        let processes = embedded::look(&settings.state_dir, wanted)?;
+        let observed = observe(&desired, processes, &Installer::default(), account);
         let plan = plan(&desired, &observed);
         if self.json {
             println!("{}", serde_json::to_string_pretty(&plan)?);

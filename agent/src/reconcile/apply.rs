@@ -5,14 +5,14 @@ use crate::{
     accounts::Account,
     files::{self, FileError},
     stores::{self, StoreError},
-    supervise::{Started, Supervisor, SupervisorError},
+    supervise::{Start, Supervisor, SupervisorError},
 };
 use rocketmq_agent_domain::{
     desired::{Desired, Owner},
     names::InstanceName,
     plan::Step,
 };
-use tracing::{info, warn};
+use tracing::info;
 
 /// Why a step failed.
 #[derive(Debug, thiserror::Error)]
@@ -61,8 +61,9 @@ pub async fn apply(
         Step::Start { instance } => {
             if let Some(launch) = launch_of(instance) {
                 match supervisor.start(launch).await? {
-                    Started::Running { pid } => info!(%instance, role = %launch.role, pid, "started"),
-                    Started::Refused(cause) => warn!(%instance, cause = %cause.id, "not started: {}", cause.what),
+                    Start::Running { pid } => info!(%instance, role = %launch.role, pid, "started"),
+                    // The supervisor says why by itself, and keeps the cause for the report.
+                    Start::Refused(_) | Start::HeldBack { .. } => {}
                 }
             }
         }

@@ -6,9 +6,14 @@ mod install;
 mod observe;
 
 pub use install::Installer;
-pub use observe::observe;
+pub use observe::{Processes, observe, processes};
 
-use crate::{accounts::Account, cluster::Cluster, probe::Services, supervise::Supervisor};
+use crate::{
+    accounts::Account,
+    cluster::Cluster,
+    probe::{Pids, Services},
+    supervise::Supervisor,
+};
 use rocketmq_agent_domain::{
     desired::Desired,
     health::{self, report::HostReport},
@@ -46,9 +51,6 @@ pub struct Goal {
     pub file_problem: Option<Cause>,
 }
 
-/// Process ids by instance; the probe asks only what runs.
-pub type Pids = BTreeMap<InstanceName, u32>;
-
 /// The loop's ends: what it reads and what it publishes.
 pub struct Channels {
     /// What RocketMQ says.
@@ -76,7 +78,15 @@ pub struct Reconciler<S> {
 impl<S: Supervisor> Reconciler<S> {
     /// One pass; whether it took steps.
     pub async fn pass(&mut self, goal: &Goal) -> bool {
-        let observed = observe(&goal.desired, &self.supervisor, &self.installer, self.account).await;
+        let processes = match processes(&goal.desired, &self.supervisor).await {
+            Ok(processes) => processes,
+            Err(error) => {
+                // Nothing is known of any process then, and so nothing is done about one.
+                warn!("cannot list the processes: {:#}", anyhow::Error::from(error));
+                Processes::new()
+            }
+        };
+        let observed = observe(&goal.desired, processes, &self.installer, self.account);
         let mut plan = plan(&goal.desired, &observed);
         self.publish_pids(&observed);
         let mut report = self.report(goal, &observed, &plan);

@@ -1,7 +1,11 @@
 //! From this host to [`Observed`]: looks, and changes nothing.
 
 use super::install::Installer;
-use crate::{accounts::Account, files, host, stores, supervise::Supervisor};
+use crate::{
+    accounts::Account,
+    files, host, stores,
+    supervise::{Supervisor, SupervisorError},
+};
 use rocketmq_agent_domain::{
     desired::{Desired, Owner},
     launch::ProcessState,
@@ -10,14 +14,11 @@ use rocketmq_agent_domain::{
 };
 use std::collections::BTreeMap;
 
-/// Looks at everything that the plan depends on.
-pub async fn observe(
-    desired: &Desired,
-    supervisor: &impl Supervisor,
-    installer: &Installer,
-    account: Option<Account>,
-) -> Observed {
-    let processes = processes(desired, supervisor).await;
+/// What is known of each process.
+pub type Processes = BTreeMap<InstanceName, Fact<ProcessState>>;
+
+/// Looks at everything that the plan depends on, the processes apart.
+pub fn observe(desired: &Desired, processes: Processes, installer: &Installer, account: Option<Account>) -> Observed {
     let directories = desired
         .directories
         .iter()
@@ -38,20 +39,21 @@ pub async fn observe(
     }
 }
 
-async fn processes(desired: &Desired, supervisor: &impl Supervisor) -> BTreeMap<InstanceName, Fact<ProcessState>> {
+/// Looks at the processes of the desired instances, and of others that the supervisor still knows.
+pub async fn processes(desired: &Desired, supervisor: &impl Supervisor) -> Result<Processes, SupervisorError> {
     let wanted = desired.instances.iter().map(|instance| instance.launch.instance.clone());
-    let mut processes = BTreeMap::new();
-    for name in wanted.chain(supervisor.supervised()) {
+    let mut processes = Processes::new();
+    for name in wanted.chain(supervisor.instances().await?) {
         let state = Fact::from(supervisor.observe(&name).await);
         processes.insert(name, state);
     }
-    processes
+    Ok(processes)
 }
 
 /// Only the stores on which a broker may be started next: a running one owns its store.
 fn stores(
     desired: &Desired,
-    processes: &BTreeMap<InstanceName, Fact<ProcessState>>,
+    processes: &Processes,
 ) -> BTreeMap<InstanceName, Fact<rocketmq_agent_domain::observed::StoreState>> {
     desired
         .instances
