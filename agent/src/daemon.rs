@@ -10,7 +10,7 @@ use crate::{
     probe,
     reconcile::{Channels, Goal, Installer, Reconciler},
     settings::{OnExit, Settings},
-    supervise::{Embedded, Timing},
+    supervise::{Embedded, RunAs, Timing},
 };
 use rocketmq_agent_domain::{
     desired::{Desired, HostFacts, Java, desired, java_options, namesrv_addresses},
@@ -38,7 +38,11 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let account = accounts::run_as(settings.embedded.run_as)?;
     let mut goal = first_goal(&settings)?;
     // It refuses a second agent on one folder, which would start and stop the same brokers.
-    let supervisor = Embedded::open(&settings.state_dir, account, Timing::default())?;
+    let supervisor = Embedded::open(
+        &settings.state_dir,
+        account.map(|account| RunAs { uid: account.uid, gid: account.gid }),
+        Timing::default(),
+    )?;
     let topology = Arc::clone(&goal.cluster.topology);
     let name = goal.desired.host.clone();
     let listener = listen(&settings, &topology, &name).await?;
@@ -145,7 +149,11 @@ fn next_goal(settings: &Settings, goal: &Goal, host: &HostName) -> anyhow::Resul
     Ok(next)
 }
 
-fn goal_of(settings: &Settings, cluster: Result<Cluster, ClusterError>, host: Option<&HostName>) -> anyhow::Result<Goal> {
+fn goal_of(
+    settings: &Settings,
+    cluster: Result<Cluster, ClusterError>,
+    host: Option<&HostName>,
+) -> anyhow::Result<Goal> {
     let cluster = cluster?;
     let name = host::identify(&cluster.topology, host.or(settings.host.as_ref()))?;
     let facts = facts(&cluster.topology, &name)?;
@@ -185,7 +193,8 @@ fn file_problem(problem: &anyhow::Error) -> Cause {
 
 async fn listen(settings: &Settings, topology: &Topology, name: &HostName) -> anyhow::Result<TcpListener> {
     let host = topology.host(name).ok_or_else(|| HostError::Unknown(name.clone()))?;
-    let everywhere = if host.address.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
+    let everywhere =
+        if host.address.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
     let address = settings.listen.unwrap_or(SocketAddr::new(everywhere, host.agent_port));
     Ok(http::bind(address).await?)
 }

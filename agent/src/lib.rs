@@ -18,3 +18,4 @@ pub mod remoting;
 pub mod settings;
 pub mod stores;
 pub mod supervise;
+pub mod web;

@@ -2,6 +2,7 @@
 //! since when it has been silent. In: the hosts of the cluster file. Out: the view of the whole cluster. It asks when
 //! it is asked itself, at most once a second however many ask; it decides nothing.
 
+use crate::web;
 use futures_util::future::join_all;
 use rocketmq_agent_domain::{
     health::report::{ClusterReport, HostReport, HostView},
@@ -158,7 +159,10 @@ impl Peers {
         let (over, round) = watch::channel(None);
         state.round = Some(round.clone());
         let others: Vec<_> = state.hosts.iter().filter(|(host, _)| *host != self.own).cloned().collect();
-        let client = self.client.get_or_init(|| client(self.patience)).clone();
+        let client = self
+            .client
+            .get_or_init(|| web::to_agents(self.patience.timeout).map_err(|error| error.to_string()))
+            .clone();
         let (state, patience) = (self.state.clone(), self.patience);
         tokio::spawn(async move {
             let ask = |(host, address): (HostName, SocketAddr)| {
@@ -206,23 +210,6 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
-}
-
-/// A client for plain HTTP between hosts: no proxy of the environment, no redirects to elsewhere. reqwest sets TLS up
-/// in any case: without a provider it panics, and without certificates on the machine it fails, unless it is told
-/// which ones to use, here none.
-fn client(patience: Patience) -> Result<reqwest::Client, String> {
-    // An error means that the program has already chosen one.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder()
-        .user_agent(concat!("rocketmq-agent/", env!("CARGO_PKG_VERSION")))
-        .timeout(patience.timeout)
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .tls_certs_only([])
-        .pool_max_idle_per_host(1)
-        .build()
-        .map_err(|error| error.to_string())
 }
 
 async fn report_of(

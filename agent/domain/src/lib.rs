@@ -1,4 +1,14 @@
-//! The pure core of rocketmq-agent.
+//! The pure core of rocketmq-agent: from the text of a cluster file to the steps that a host must take.
+//!
+//! ```text
+//! cluster.toml ─cluster_file→ ClusterFile ─topology→ Topology ─placement→ Placement ─desired→ Desired ─┐
+//!                                                        facts of this host → observed::Observed ──────┴─plan→ Plan
+//! ```
+//!
+//! No clock, disk, network, process or environment: what those say comes in as an argument.
+
+pub mod backoff;
+pub mod cause;
 pub mod cluster_file;
 pub mod desired;
 pub mod health;

@@ -30,7 +30,7 @@ impl PlanCommand {
         let desired = desired(&cluster.topology, &cluster.placement, &name, &facts)?;
         let account = accounts::run_as(settings.embedded.run_as)?;
         let wanted = desired.instances.iter().map(|instance| &instance.launch.instance);
-        let processes = embedded::look(&settings.state_dir, wanted)?;
+        let processes = embedded::look(&settings.state_dir, wanted);
         let observed = observe(&desired, processes, &Installer::default(), account);
         let plan = plan(&desired, &observed);
         if self.json {

@@ -4,7 +4,7 @@
 use crate::{
     cluster::Cluster,
     exit_code,
-    remoting::{Broker, Client, OutgoingMessage, PullStatus, SendStatus},
+    remoting::{Broker, Client, OutgoingMessage, PullStatus, SendStatus, TOOLS_CONSUMER_GROUP},
     settings::Settings,
 };
 use anyhow::{Context, bail};
@@ -68,7 +68,8 @@ impl Smoke {
         let Some(mut offset) = first else { return Ok(()) };
         let deadline = tokio::time::Instant::now() + PATIENCE;
         while !bodies.is_empty() {
-            let pulled = broker.pull(topic, 0, offset, PULL_AT_ONCE).await.context("cannot read back")?;
+            let pulled =
+                broker.pull(TOOLS_CONSUMER_GROUP, topic, 0, offset, PULL_AT_ONCE).await.context("cannot read back")?;
             for message in &pulled.messages {
                 bodies.remove(message.body.as_ref());
             }

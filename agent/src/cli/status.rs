@@ -1,7 +1,7 @@
 //! `status`: asks this host's agent for the whole cluster and shows it.
 
 use super::table;
-use crate::{cluster::Cluster, exit_code, host, settings::Settings};
+use crate::{cluster::Cluster, exit_code, host, settings::Settings, web};
 use anyhow::Context;
 use rocketmq_agent_domain::health::report::ClusterReport;
 use std::{
@@ -31,7 +31,7 @@ const WATCH_EVERY: Duration = Duration::from_secs(2);
 impl Status {
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
         let address = self.agent.map_or_else(|| own_agent(&settings), Ok)?;
-        let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build().context("cannot make an HTTP client")?;
+        let client = web::to_agents(TIMEOUT).context("cannot make an HTTP client")?;
         loop {
             let asked = ask(&client, address).await;
             if self.watch && std::io::stdout().is_terminal() {
@@ -40,7 +40,8 @@ impl Status {
             match asked {
                 Ok(text) if self.json => println!("{text}"),
                 Ok(text) => {
-                    let report: ClusterReport = serde_json::from_str(&text).context("the agent's answer is not a report")?;
+                    let report: ClusterReport =
+                        serde_json::from_str(&text).context("the agent's answer is not a report")?;
                     print!("{}", table::cluster(&report, std::io::stdout().is_terminal()));
                 }
                 Err(error) if self.watch => println!("{error:#}"),
@@ -59,7 +60,8 @@ async fn ask(client: &reqwest::Client, address: SocketAddr) -> anyhow::Result<St
     let url = format!("http://{address}/v1/cluster");
     let answer = client.get(&url).send().await;
     let answer = answer.with_context(|| format!("no agent answers on {address}; is rocketmq-agent running?"))?;
-    let answer = answer.error_for_status().with_context(|| format!("the agent on {address} has nothing to show yet"))?;
+    let answer =
+        answer.error_for_status().with_context(|| format!("the agent on {address} has nothing to show yet"))?;
     answer.text().await.with_context(|| format!("the answer of {address} broke off"))
 }
 
@@ -71,7 +73,8 @@ fn own_agent(settings: &Settings) -> anyhow::Result<SocketAddr> {
             let cluster = Cluster::read(&settings.cluster_file, None)?;
             let name = host::identify(&cluster.topology, settings.host.as_ref())?;
             let host = cluster.topology.host(&name).ok_or(host::HostError::Unknown(name))?;
-            let everywhere: IpAddr = if host.address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+            let everywhere: IpAddr =
+                if host.address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
             SocketAddr::new(everywhere, host.agent_port)
         }
     };

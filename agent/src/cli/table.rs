@@ -63,7 +63,15 @@ fn rows_of(view: &HostView) -> Vec<Row> {
     match &view.report {
         Some(report) => report.instances.iter().map(|instance| row(view, instance, stale)).collect(),
         None => vec![Row {
-            cells: [view.host.to_string(), "?".into(), "?".into(), view.address.clone(), "unknown".into(), "".into(), "".into()],
+            cells: [
+                view.host.to_string(),
+                "?".into(),
+                "?".into(),
+                view.address.clone(),
+                "unknown".into(),
+                "".into(),
+                "".into(),
+            ],
             colour: YELLOW,
         }],
     }

@@ -1,6 +1,7 @@
 //! Fetches an archive, and goes on where an earlier try broke off.
 
 use super::{DistributionError, Progress, failed};
+use crate::web;
 use futures_util::StreamExt;
 use reqwest::{
     Client, StatusCode,
@@ -25,10 +26,7 @@ pub async fn fetch(
     target: &Path,
     progress: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<(), DistributionError> {
-    // An error means that a provider is installed already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = Client::builder().connect_timeout(CONNECT).read_timeout(IDLE).build();
-    let client = client.map_err(|error| Failure::from(error).of(url))?;
+    let client = web::to_the_world(CONNECT, IDLE).map_err(|error| Failure::from(error).of(url))?;
     let mut pause = Duration::from_millis(500);
     for attempt in 1.. {
         match transfer(&client, url, target, progress).await {

@@ -72,13 +72,19 @@ impl Asker {
     }
 
     /// The facts, and the configuration if it was read anew.
-    async fn one(&self, instance: &Instance, pid: u32, views: &Views) -> (ServiceFacts, Option<BTreeMap<String, String>>) {
+    async fn one(
+        &self,
+        instance: &Instance,
+        pid: u32,
+        views: &Views,
+    ) -> (ServiceFacts, Option<BTreeMap<String, String>>) {
         let Some(expected) = &instance.broker else {
             return (ServiceFacts::Namesrv(self.namesrv(instance).await), None);
         };
         let broker = Broker::new(&self.client, instance.address.to_string(), TIMEOUT);
         let kept = self.configs.get(&instance.launch.instance);
-        let kept = kept.filter(|kept| kept.pid == pid && kept.at.elapsed() < CONFIG_EVERY && agrees(&kept.config, expected));
+        let kept =
+            kept.filter(|kept| kept.pid == pid && kept.at.elapsed() < CONFIG_EVERY && agrees(&kept.config, expected));
         let ask_config = async {
             match kept {
                 Some(kept) => (Fact::Known(kept.config.clone()), None),
@@ -92,7 +98,8 @@ impl Asker {
                 },
             }
         };
-        let ((runtime, partner), (config, read)) = join(self.offsets(instance.launch.role, &broker, expected), ask_config).await;
+        let ((runtime, partner), (config, read)) =
+            join(self.offsets(instance.launch.role, &broker, expected), ask_config).await;
         let registered = views.iter().map(|(address, view)| (*address, addresses_of(view, expected))).collect();
         let ha_connected = ha_connection(instance, expected);
         let facts = BrokerFacts { runtime, config, registered, partner, ha_connected };
@@ -106,7 +113,12 @@ impl Asker {
 
     /// The slave of the two is asked first, so that what the master takes meanwhile counts as lag and never the other
     /// way round.
-    async fn offsets(&self, role: Role, broker: &Broker, expected: &ExpectedBroker) -> (Fact<Runtime>, Option<Fact<PartnerFacts>>) {
+    async fn offsets(
+        &self,
+        role: Role,
+        broker: &Broker,
+        expected: &ExpectedBroker,
+    ) -> (Fact<Runtime>, Option<Fact<PartnerFacts>>) {
         let Some(partner) = &expected.partner else { return (own(broker.runtime_info().await), None) };
         let other = Broker::new(&self.client, partner.address.to_string(), TIMEOUT);
         if role == Role::Slave {

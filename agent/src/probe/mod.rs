@@ -26,7 +26,11 @@ pub fn spawn(desired: watch::Receiver<Arc<Desired>>, pids: watch::Receiver<Pids>
     seen
 }
 
-async fn probe(mut desired: watch::Receiver<Arc<Desired>>, mut pids: watch::Receiver<Pids>, services: watch::Sender<Services>) {
+async fn probe(
+    mut desired: watch::Receiver<Arc<Desired>>,
+    mut pids: watch::Receiver<Pids>,
+    services: watch::Sender<Services>,
+) {
     let mut asker = Asker::default();
     loop {
         let goal = Arc::clone(&desired.borrow_and_update());

@@ -5,7 +5,7 @@ use crate::{
     accounts::Account,
     files::{self, FileError},
     stores::{self, StoreError},
-    supervise::{Start, Supervisor, SupervisorError},
+    supervise::{Supervisor, SupervisorError},
 };
 use rocketmq_agent_domain::{
     desired::{Desired, Owner},
@@ -60,11 +60,8 @@ pub async fn apply(
         }
         Step::Start { instance } => {
             if let Some(launch) = launch_of(instance) {
-                match supervisor.start(launch).await? {
-                    Start::Running { pid } => info!(%instance, role = %launch.role, pid, "started"),
-                    // The supervisor says why by itself, and keeps the cause for the report.
-                    Start::Refused(_) | Start::HeldBack { .. } => {}
-                }
+                // What came of it is observed in the next pass, and logged by the supervisor.
+                supervisor.start(launch).await?;
             }
         }
     }

@@ -163,10 +163,13 @@ impl<S: Supervisor> Reconciler<S> {
     fn log_changes(&mut self, report: &HostReport) {
         for instance in &report.instances {
             let before = self.logged.insert(instance.instance.clone(), instance.state);
-            if before != Some(instance.state) {
+            // That nothing runs yet when the agent begins is not worth a line.
+            let first = before.is_none() && instance.state == health::report::State::Stopped;
+            if before != Some(instance.state) && !first {
                 let why = instance.reasons.first().map(|cause| cause.what.as_str()).unwrap_or_default();
-                info!(instance = %instance.instance, role = %instance.role, state = %instance.state, "{} is {}{}{why}",
-                    instance.instance, instance.state, if why.is_empty() { "" } else { ": " });
+                let colon = if why.is_empty() { "" } else { ": " };
+                let (name, role, state) = (&instance.instance, instance.role, instance.state);
+                info!(instance = %name, %role, "{name} is {state}{colon}{why}");
             }
         }
     }

@@ -4,9 +4,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    Client, HaStatus, OnlineConfig, RemotingError, Request, RequestCode, ResponseCode, RuntimeInfo,
-    TopicConfig, endpoint::Endpoint, ha_status::HaBody, properties, runtime_info::RuntimeTable,
-    topic::TopicTable,
+    Client, HaStatus, OnlineConfig, RemotingError, Request, RequestCode, ResponseCode, RuntimeInfo, TopicConfig,
+    endpoint::Endpoint, ha_status::HaBody, properties, runtime_info::RuntimeTable, topic::TopicTable,
 };
 
 /// One broker with the timeout of each request.
@@ -19,13 +18,7 @@ impl Broker {
     /// The broker at `host:port` (its listenPort: the fast port does not serve pulls); each request ends within
     /// `timeout`.
     pub fn new(client: &Client, address: impl Into<String>, timeout: Duration) -> Self {
-        Self {
-            endpoint: Endpoint {
-                client: client.clone(),
-                address: address.into(),
-                timeout,
-            },
-        }
+        Self { endpoint: Endpoint { client: client.clone(), address: address.into(), timeout } }
     }
 
     /// `host:port` as given.
@@ -42,12 +35,9 @@ impl Broker {
         let request = Request::new(RequestCode::GetBrokerRuntimeInfo);
         match self.endpoint.read::<RuntimeTable>(request).await {
             Ok(body) => Ok(body.into()),
-            Err(RemotingError::Refused {
-                address,
-                code: ResponseCode::SYSTEM_ERROR,
-                remark,
-                ..
-            }) if remark.contains("NoSuchElementException") => {
+            Err(RemotingError::Refused { address, code: ResponseCode::SYSTEM_ERROR, remark, .. })
+                if remark.contains("NoSuchElementException") =>
+            {
                 Err(RemotingError::NotSampledYet { address })
             }
             Err(error) => Err(error),
@@ -130,8 +120,7 @@ impl Broker {
     /// # Errors
     /// As [`Broker::runtime_info`].
     pub async fn max_offset(&self, topic: &str, queue_id: u32) -> Result<i64, RemotingError> {
-        self.offset(RequestCode::GetMaxOffset, topic, queue_id)
-            .await
+        self.offset(RequestCode::GetMaxOffset, topic, queue_id).await
     }
 
     /// The offset of the oldest message of the queue (code 31).
@@ -139,19 +128,11 @@ impl Broker {
     /// # Errors
     /// As [`Broker::runtime_info`].
     pub async fn min_offset(&self, topic: &str, queue_id: u32) -> Result<i64, RemotingError> {
-        self.offset(RequestCode::GetMinOffset, topic, queue_id)
-            .await
+        self.offset(RequestCode::GetMinOffset, topic, queue_id).await
     }
 
-    async fn offset(
-        &self,
-        code: RequestCode,
-        topic: &str,
-        queue_id: u32,
-    ) -> Result<i64, RemotingError> {
-        let request = Request::new(code)
-            .field("topic", topic)
-            .field("queueId", queue_id);
+    async fn offset(&self, code: RequestCode, topic: &str, queue_id: u32) -> Result<i64, RemotingError> {
+        let request = Request::new(code).field("topic", topic).field("queueId", queue_id);
         let answer = self.endpoint.call(request).await?;
         self.endpoint.number(code, &answer, "offset")
     }
@@ -184,25 +165,18 @@ mod tests {
     }
 
     fn version(version: &str) -> RuntimeInfo {
-        RuntimeInfo {
-            version: version.into(),
-            ..RuntimeInfo::default()
-        }
+        RuntimeInfo { version: version.into(), ..RuntimeInfo::default() }
     }
 
     #[tokio::test]
     async fn a_broker_in_its_first_second_is_not_sampled_yet() {
         let (_peer, broker) = broker(|_, answer| {
             answer.code = 1;
-            answer.remark =
-                Some("java.util.NoSuchElementException, null, java.util.LinkedList.getLast".into());
+            answer.remark = Some("java.util.NoSuchElementException, null, java.util.LinkedList.getLast".into());
         })
         .await;
         let error = broker.runtime_info().await.unwrap_err();
-        assert!(
-            matches!(error, RemotingError::NotSampledYet { .. }),
-            "{error:?}"
-        );
+        assert!(matches!(error, RemotingError::NotSampledYet { .. }), "{error:?}");
         assert!(error.is_retryable());
     }
 
@@ -211,10 +185,7 @@ mod tests {
         let (_peer, broker) = broker(|_, answer| answer.body = r#"{"master":true}"#.into()).await;
         for old in ["V4_9_4", "V4_7_0", ""] {
             let result = broker.ha_status(&version(old)).await;
-            assert!(
-                matches!(result, Err(RemotingError::Unsupported { .. })),
-                "{old}"
-            );
+            assert!(matches!(result, Err(RemotingError::Unsupported { .. })), "{old}");
         }
         let status = broker.ha_status(&version("V5_0_0")).await.unwrap();
         assert!(matches!(status, HaStatus::Master { .. }));
@@ -273,10 +244,7 @@ mod tests {
         .await;
         assert_eq!(broker.max_offset("T", 0).await.unwrap(), 7);
         let error = broker.min_offset("T", 1).await.unwrap_err();
-        let field = Malformation::Field {
-            name: "offset",
-            value: None,
-        };
+        let field = Malformation::Field { name: "offset", value: None };
         match error {
             RemotingError::Malformed { source, .. } => {
                 assert_eq!(source.to_string(), field.to_string())

@@ -13,8 +13,7 @@ use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    DEFAULT_FRAME_LIMIT, FrameCodec, Malformation, RemotingCommand, RemotingError, RequestCode,
-    ResponseCode,
+    DEFAULT_FRAME_LIMIT, FrameCodec, Malformation, RemotingCommand, RemotingError, RequestCode, ResponseCode,
     connection::{CallError, Connection},
 };
 
@@ -29,11 +28,7 @@ pub struct Request {
 impl Request {
     /// A request without fields and body.
     pub fn new(code: RequestCode) -> Self {
-        Self {
-            code,
-            fields: BTreeMap::new(),
-            body: Bytes::new(),
-        }
+        Self { code, fields: BTreeMap::new(), body: Bytes::new() }
     }
 
     /// Adds one of `extFields`, whose values are all strings on the wire.
@@ -71,11 +66,7 @@ impl Client {
 
     /// As [`Client::new`], taking answers of up to `limit` bytes, at most [`super::LARGEST_FRAME_LIMIT`].
     pub fn with_frame_limit(connect_timeout: Duration, limit: usize) -> Self {
-        Self {
-            slots: Arc::default(),
-            connect_timeout,
-            codec: FrameCodec::with_limit(limit),
-        }
+        Self { slots: Arc::default(), connect_timeout, codec: FrameCodec::with_limit(limit) }
     }
 
     /// Asks `address` (`host:port`) and gives its answer if that is a success.
@@ -113,10 +104,7 @@ impl Client {
         let connection = timeout_at(deadline, self.connection(address, &slot))
             .await
             .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-            .map_err(|source| RemotingError::Connect {
-                address: address.to_owned(),
-                source,
-            })?;
+            .map_err(|source| RemotingError::Connect { address: address.to_owned(), source })?;
         let command = RemotingCommand {
             code: code.number(),
             ext_fields: request.fields,
@@ -133,11 +121,7 @@ impl Client {
                 {
                     *slot = None;
                 }
-                Err(RemotingError::Timeout {
-                    address: address.to_owned(),
-                    request: code,
-                    timeout,
-                })
+                Err(RemotingError::Timeout { address: address.to_owned(), request: code, timeout })
             }
         }
     }
@@ -173,11 +157,7 @@ impl Client {
     }
 }
 
-pub(super) fn refused(
-    address: &str,
-    request: RequestCode,
-    answer: RemotingCommand,
-) -> RemotingError {
+pub(super) fn refused(address: &str, request: RequestCode, answer: RemotingCommand) -> RemotingError {
     RemotingError::Refused {
         address: address.to_owned(),
         request,
@@ -189,21 +169,11 @@ pub(super) fn refused(
 fn call_error(address: &str, request: RequestCode, error: CallError) -> RemotingError {
     let address = address.to_owned();
     match error {
-        CallError::Closed(source) => RemotingError::Closed {
-            address,
-            request,
-            source,
-        },
-        CallError::Malformed(source) => RemotingError::Malformed {
-            address,
-            request,
-            source: Malformation::Frame(source),
-        },
-        CallError::Unsendable(source) => RemotingError::Unsendable {
-            address,
-            request,
-            source,
-        },
+        CallError::Closed(source) => RemotingError::Closed { address, request, source },
+        CallError::Malformed(source) => {
+            RemotingError::Malformed { address, request, source: Malformation::Frame(source) }
+        }
+        CallError::Unsendable(source) => RemotingError::Unsendable { address, request, source },
     }
 }
 
@@ -251,10 +221,7 @@ mod tests {
     #[tokio::test]
     async fn calls_at_once_and_calls_later_share_one_connection() {
         let (client, peer) = (Client::new(LONG), counting_peer().await);
-        let (one, two) = tokio::join!(
-            connection_number(&client, &peer),
-            connection_number(&client, &peer)
-        );
+        let (one, two) = tokio::join!(connection_number(&client, &peer), connection_number(&client, &peer));
         let three = connection_number(&client.clone(), &peer).await;
         assert_eq!([one, two, three], ["1", "1", "1"]);
     }
@@ -264,10 +231,7 @@ mod tests {
         let (client, peer) = (Client::new(LONG), counting_peer().await);
         let close = request().field("do", "close");
         let result = client.call(&peer.address, close, LONG).await;
-        assert!(
-            matches!(result, Err(RemotingError::Closed { .. })),
-            "{result:?}"
-        );
+        assert!(matches!(result, Err(RemotingError::Closed { .. })), "{result:?}");
         assert_eq!(connection_number(&client, &peer).await, "2");
     }
 
@@ -276,10 +240,7 @@ mod tests {
         let (client, peer) = (Client::new(LONG), counting_peer().await);
         let silence = request().field("do", "silence");
         let result = client.call(&peer.address, silence, SHORT).await;
-        assert!(
-            matches!(result, Err(RemotingError::Timeout { .. })),
-            "{result:?}"
-        );
+        assert!(matches!(result, Err(RemotingError::Timeout { .. })), "{result:?}");
         assert_eq!(connection_number(&client, &peer).await, "2");
     }
 
@@ -309,10 +270,7 @@ mod tests {
     #[tokio::test]
     async fn an_address_that_is_none_is_a_connect_error() {
         let result = Client::new(LONG).call("10911", request(), LONG).await;
-        assert!(
-            matches!(result, Err(RemotingError::Connect { .. })),
-            "{result:?}"
-        );
+        assert!(matches!(result, Err(RemotingError::Connect { .. })), "{result:?}");
     }
 
     #[tokio::test]
@@ -327,10 +285,7 @@ mod tests {
         let result = Client::new(LONG).call(&peer.address, request(), LONG).await;
         match result {
             Err(RemotingError::Refused { code, remark, .. }) => {
-                assert_eq!(
-                    (code, remark.as_str()),
-                    (ResponseCode::NO_PERMISSION, "no way")
-                );
+                assert_eq!((code, remark.as_str()), (ResponseCode::NO_PERMISSION, "no way"));
             }
             other => panic!("{other:?}"),
         }

@@ -137,10 +137,7 @@ mod tests {
 
     #[test]
     fn codes_print_their_name_and_number() {
-        assert_eq!(
-            RequestCode::GetBrokerRuntimeInfo.to_string(),
-            "GET_BROKER_RUNTIME_INFO (28)"
-        );
+        assert_eq!(RequestCode::GetBrokerRuntimeInfo.to_string(), "GET_BROKER_RUNTIME_INFO (28)");
         assert_eq!(ResponseCode(11), ResponseCode::SLAVE_NOT_AVAILABLE);
         assert_eq!(ResponseCode(11).to_string(), "SLAVE_NOT_AVAILABLE (11)");
         assert_eq!(ResponseCode(-7).to_string(), "response code -7");

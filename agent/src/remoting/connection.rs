@@ -73,16 +73,10 @@ impl Connection {
     }
 
     /// Sends the command under an opaque of its own and waits for the answer. To stop waiting, drop the future.
-    pub(super) async fn call(
-        &self,
-        command: RemotingCommand,
-    ) -> Result<RemotingCommand, CallError> {
+    pub(super) async fn call(&self, command: RemotingCommand) -> Result<RemotingCommand, CallError> {
         let (answer, answered) = oneshot::channel();
         let call = Call { command, answer };
-        self.calls
-            .send(call)
-            .await
-            .map_err(|_| CallError::Closed(None))?;
+        self.calls.send(call).await.map_err(|_| CallError::Closed(None))?;
         answered.await.unwrap_or(Err(CallError::Closed(None)))
     }
 }
@@ -149,16 +143,11 @@ mod tests {
     use tokio::io::AsyncReadExt;
 
     fn command(code: i32) -> RemotingCommand {
-        RemotingCommand {
-            code,
-            ..RemotingCommand::default()
-        }
+        RemotingCommand { code, ..RemotingCommand::default() }
     }
 
     async fn open(address: &str) -> Connection {
-        Connection::open(address, FrameCodec::default())
-            .await
-            .unwrap()
+        Connection::open(address, FrameCodec::default()).await.unwrap()
     }
 
     #[tokio::test]
@@ -235,10 +224,7 @@ mod tests {
         let mut long = command(1);
         long.body = vec![0; 1000].into();
         let result = connection.call(long).await;
-        assert!(
-            matches!(result, Err(CallError::Unsendable(_))),
-            "{result:?}"
-        );
+        assert!(matches!(result, Err(CallError::Unsendable(_))), "{result:?}");
         connection.call(command(2)).await.unwrap();
     }
 

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-use super::{
-    Client, Malformation, RemotingCommand, RemotingError, Request, RequestCode, client, json,
-};
+use super::{Client, Malformation, RemotingCommand, RemotingError, Request, RequestCode, client, json};
 
 /// One address with the timeout of its calls: what [`super::NameServer`] and [`super::Broker`] are made of.
 #[derive(Debug, Clone)]
@@ -23,24 +21,15 @@ impl Endpoint {
     }
 
     /// As [`Client::call_any`].
-    pub(super) async fn call_any(
-        &self,
-        request: Request,
-    ) -> Result<RemotingCommand, RemotingError> {
-        self.client
-            .call_any(&self.address, request, self.timeout)
-            .await
+    pub(super) async fn call_any(&self, request: Request) -> Result<RemotingCommand, RemotingError> {
+        self.client.call_any(&self.address, request, self.timeout).await
     }
 
     /// As [`Client::call`], and reads the body.
-    pub(super) async fn read<T: DeserializeOwned>(
-        &self,
-        request: Request,
-    ) -> Result<T, RemotingError> {
+    pub(super) async fn read<T: DeserializeOwned>(&self, request: Request) -> Result<T, RemotingError> {
         let code = request.code;
         let answer = self.call(request).await?;
-        json::from_slice(&answer.body)
-            .map_err(|error| self.malformed(code, Malformation::Json(error)))
+        json::from_slice(&answer.body).map_err(|error| self.malformed(code, Malformation::Json(error)))
     }
 
     /// The number in a field of an answer.
@@ -58,11 +47,7 @@ impl Endpoint {
     }
 
     pub(super) fn malformed(&self, request: RequestCode, source: Malformation) -> RemotingError {
-        RemotingError::Malformed {
-            address: self.address.clone(),
-            request,
-            source,
-        }
+        RemotingError::Malformed { address: self.address.clone(), request, source }
     }
 
     /// The error of an answer whose code is none of those wanted.

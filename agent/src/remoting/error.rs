@@ -116,10 +116,9 @@ impl RemotingError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::NotSampledYet { .. } | Self::Timeout { .. } | Self::Closed { .. } => true,
-            Self::Refused { code, .. } => matches!(
-                *code,
-                ResponseCode::SYSTEM_BUSY | ResponseCode::FLOW_CONTROL | ResponseCode::GO_AWAY
-            ),
+            Self::Refused { code, .. } => {
+                matches!(*code, ResponseCode::SYSTEM_BUSY | ResponseCode::FLOW_CONTROL | ResponseCode::GO_AWAY)
+            }
             _ => false,
         }
     }

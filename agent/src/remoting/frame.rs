@@ -69,9 +69,7 @@ impl Default for FrameCodec {
 impl FrameCodec {
     /// A codec for frames of up to `limit` bytes, at most [`LARGEST_FRAME_LIMIT`].
     pub fn with_limit(limit: usize) -> Self {
-        Self {
-            limit: limit.min(LARGEST_FRAME_LIMIT),
-        }
+        Self { limit: limit.min(LARGEST_FRAME_LIMIT) }
     }
 }
 
@@ -142,16 +140,11 @@ fn parse(mut frame: Bytes) -> Result<RemotingCommand, FrameError> {
     let serialize_type = frame.get_u8();
     let header_length = frame.get_uint(3) as usize;
     if header_length > frame.len() {
-        return Err(FrameError::HeaderLength {
-            length: header_length,
-            limit: frame.len(),
-        });
+        return Err(FrameError::HeaderLength { length: header_length, limit: frame.len() });
     }
     let header = frame.split_to(header_length);
     let mut command = match serialize_type {
-        JSON => json::from_slice::<JsonHeader>(&header)
-            .map_err(FrameError::JsonHeader)?
-            .into(),
+        JSON => json::from_slice::<JsonHeader>(&header).map_err(FrameError::JsonHeader)?.into(),
         ROCKETMQ => parse_binary_header(header)?,
         other => return Err(FrameError::SerializeType(other)),
     };
@@ -260,10 +253,7 @@ impl Encoder<&RemotingCommand> for FrameCodec {
         })
         .map_err(FrameError::JsonHeader)?;
         if header.len() > HEADER_LIMIT {
-            return Err(FrameError::HeaderLength {
-                length: header.len(),
-                limit: HEADER_LIMIT,
-            });
+            return Err(FrameError::HeaderLength { length: header.len(), limit: HEADER_LIMIT });
         }
         let length = size_of::<u32>() + header.len() + command.body.len();
         let limit = self.limit;

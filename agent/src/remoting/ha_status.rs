@@ -119,11 +119,7 @@ mod tests {
             transfer_from_where: 0,
             transferred_bytes_per_second: 3,
         };
-        let master = HaStatus::Master {
-            commit_log_max_offset: 100,
-            in_sync_slaves: 1,
-            slaves: vec![slave],
-        };
+        let master = HaStatus::Master { commit_log_max_offset: 100, in_sync_slaves: 1, slaves: vec![slave] };
         assert_eq!(status(body), master);
     }
 

@@ -50,8 +50,7 @@ pub fn quote_integer_keys(text: &[u8]) -> Cow<'_, [u8]> {
                 key_may_follow = false;
             }
             _ => {
-                key_may_follow =
-                    byte == b'{' || byte == b',' || (key_may_follow && byte.is_ascii_whitespace());
+                key_may_follow = byte == b'{' || byte == b',' || (key_may_follow && byte.is_ascii_whitespace());
                 at += 1;
             }
         }
@@ -93,15 +92,9 @@ where
 
 /// For `#[serde(deserialize_with)]`: a map of texts, where a number or a flag is taken as its text and null is
 /// left out. RocketMQ's own maps hold strings only; other senders are not so strict.
-pub fn texts<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<BTreeMap<String, String>, D::Error> {
+pub fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
     let map: Option<BTreeMap<String, Text>> = Option::deserialize(deserializer)?;
-    Ok(map
-        .unwrap_or_default()
-        .into_iter()
-        .filter_map(|(key, text)| Some((key, text.0?)))
-        .collect())
+    Ok(map.unwrap_or_default().into_iter().filter_map(|(key, text)| Some((key, text.0?))).collect())
 }
 
 /// One scalar as text. Not `serde_json::Value`, so that a hostile peer cannot make a small text a large tree.
@@ -151,10 +144,7 @@ mod tests {
 
     #[test]
     fn bare_integer_keys_get_quotes() {
-        assert_eq!(
-            quoted(r#"{0:"a:1","t":{ -1 : 2,33:[4,5]}}"#),
-            r#"{"0":"a:1","t":{ "-1" : 2,"33":[4,5]}}"#
-        );
+        assert_eq!(quoted(r#"{0:"a:1","t":{ -1 : 2,33:[4,5]}}"#), r#"{"0":"a:1","t":{ "-1" : 2,"33":[4,5]}}"#);
     }
 
     #[test]
@@ -185,19 +175,8 @@ mod tests {
         }
         let read = |text: &str| from_slice::<Table>(text.as_bytes()).map(|t| t.table);
         let table = read(r#"{"table":{"a":"x","b":7,"c":true,"d":null,"e":-1.5,5:"f"}}"#).unwrap();
-        let expected = [
-            ("5", "f"),
-            ("a", "x"),
-            ("b", "7"),
-            ("c", "true"),
-            ("e", "-1.5"),
-        ];
-        assert!(
-            table
-                .iter()
-                .map(|(k, v)| (k.as_str(), v.as_str()))
-                .eq(expected)
-        );
+        let expected = [("5", "f"), ("a", "x"), ("b", "7"), ("c", "true"), ("e", "-1.5")];
+        assert!(table.iter().map(|(k, v)| (k.as_str(), v.as_str())).eq(expected));
         assert!(read(r#"{"table":null}"#).unwrap().is_empty());
         assert!(read("{}").unwrap().is_empty());
         assert!(read(r#"{"table":{"a":[1]}}"#).is_err());
@@ -218,10 +197,7 @@ mod tests {
                 }),
                 proptest::collection::btree_map(any::<i64>(), inner, 0..4).prop_map(|map| {
                     let texts: Vec<_> = map.iter().map(|(k, v)| format!("{k}:{}", v.0)).collect();
-                    let value = map
-                        .iter()
-                        .map(|(k, v)| (k.to_string(), v.1.clone()))
-                        .collect();
+                    let value = map.iter().map(|(k, v)| (k.to_string(), v.1.clone())).collect();
                     (format!("{{{}}}", texts.join(",")), value)
                 }),
             ]

@@ -8,8 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 
 use super::{
-    Broker, Malformation, RemotingCommand, RemotingError, Request, RequestCode, ResponseCode,
-    StoredMessage, stored_message,
+    Broker, Malformation, RemotingCommand, RemotingError, Request, RequestCode, ResponseCode, StoredMessage,
+    stored_message,
 };
 
 /// A consumer group that every broker has, whatever autoCreateSubscriptionGroup says (`SubscriptionGroupManager.init`).
@@ -30,12 +30,7 @@ pub struct OutgoingMessage {
 impl OutgoingMessage {
     /// A message for one queue of a topic.
     pub fn new(topic: impl Into<String>, queue_id: u32, body: impl Into<Bytes>) -> Self {
-        Self {
-            topic: topic.into(),
-            queue_id,
-            body: body.into(),
-            properties: String::new(),
-        }
+        Self { topic: topic.into(), queue_id, body: body.into(), properties: String::new() }
     }
 
     /// Adds a property, such as `KEYS`. The two control characters that separate properties become spaces, as there is
@@ -136,9 +131,7 @@ impl Broker {
     /// be stored or not.
     pub async fn send(&self, message: OutgoingMessage) -> Result<SendOutcome, RemotingError> {
         let code = RequestCode::SendMessageV2;
-        let born = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |age| age.as_millis());
+        let born = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_millis());
         // SendMessageRequestHeaderV2.java: the fields of code 10 under one-letter names.
         let request = Request::new(code)
             .field("a", PRODUCER_GROUP)
@@ -258,37 +251,19 @@ mod tests {
             (11, SendStatus::SlaveNotAvailable),
             (12, SendStatus::FlushSlaveTimeout),
         ] {
-            let stored = SendOutcome {
-                status,
-                queue_offset: 5,
-                message_id: "7F".into(),
-            };
+            let stored = SendOutcome { status, queue_offset: 5, message_id: "7F".into() };
             assert_eq!(send(code).await.unwrap(), stored);
         }
         let refused = send(14).await.unwrap_err();
-        assert_eq!(
-            refused.response_code(),
-            Some(ResponseCode::SERVICE_NOT_AVAILABLE)
-        );
+        assert_eq!(refused.response_code(), Some(ResponseCode::SERVICE_NOT_AVAILABLE));
     }
 
     #[tokio::test]
     async fn an_empty_pull_says_why_and_where_to_go_on() {
-        for (code, status) in [
-            (19, PullStatus::NotFound),
-            (20, PullStatus::Retry),
-            (21, PullStatus::OffsetMoved),
-        ] {
-            let fields = [
-                ("nextBeginOffset", "3"),
-                ("minOffset", "1"),
-                ("maxOffset", "3"),
-            ];
+        for (code, status) in [(19, PullStatus::NotFound), (20, PullStatus::Retry), (21, PullStatus::OffsetMoved)] {
+            let fields = [("nextBeginOffset", "3"), ("minOffset", "1"), ("maxOffset", "3")];
             let (_peer, broker) = broker(code, &fields).await;
-            let outcome = broker
-                .pull(TOOLS_CONSUMER_GROUP, "T", 0, 9, 32)
-                .await
-                .unwrap();
+            let outcome = broker.pull(TOOLS_CONSUMER_GROUP, "T", 0, 9, 32).await.unwrap();
             assert_eq!((outcome.status, outcome.next_offset), (status, 3));
             assert!(outcome.messages.is_empty());
         }
@@ -300,12 +275,7 @@ mod tests {
 
     #[test]
     fn properties_cannot_be_broken_out_of() {
-        let message = OutgoingMessage::new("T", 0, "")
-            .property("KEYS", "a\u{2}WAIT\u{1}false")
-            .property("TAGS", "b");
-        assert_eq!(
-            message.properties,
-            "KEYS\u{1}a WAIT false\u{2}TAGS\u{1}b\u{2}"
-        );
+        let message = OutgoingMessage::new("T", 0, "").property("KEYS", "a\u{2}WAIT\u{1}false").property("TAGS", "b");
+        assert_eq!(message.properties, "KEYS\u{1}a WAIT false\u{2}TAGS\u{1}b\u{2}");
     }
 }

@@ -46,13 +46,9 @@ pub use broker::Broker;
 pub use client::{Client, Request};
 pub use code::{RequestCode, ResponseCode};
 pub use error::{Malformation, RemotingError};
-pub use frame::{
-    DEFAULT_FRAME_LIMIT, FrameCodec, FrameError, LARGEST_FRAME_LIMIT, RemotingCommand,
-};
+pub use frame::{DEFAULT_FRAME_LIMIT, FrameCodec, FrameError, LARGEST_FRAME_LIMIT, RemotingCommand};
 pub use ha_status::{ConnectedSlave, HaStatus};
-pub use message::{
-    OutgoingMessage, PullOutcome, PullStatus, SendOutcome, SendStatus, TOOLS_CONSUMER_GROUP,
-};
+pub use message::{OutgoingMessage, PullOutcome, PullStatus, SendOutcome, SendStatus, TOOLS_CONSUMER_GROUP};
 pub use namesrv::{BrokerGroup, ClusterInfo, NameServer};
 pub use online_config::{OnlineConfig, OnlineConfigError, OnlineKey};
 pub use route::{Perm, QueueData, TopicRoute};

@@ -9,10 +9,7 @@ use std::{
 
 use serde::{Deserialize, Deserializer};
 
-use super::{
-    Client, RemotingError, Request, RequestCode, ResponseCode, endpoint::Endpoint, json,
-    route::TopicRoute,
-};
+use super::{Client, RemotingError, Request, RequestCode, ResponseCode, endpoint::Endpoint, json, route::TopicRoute};
 
 /// One NameServer with the timeout of each call.
 #[derive(Debug, Clone)]
@@ -24,18 +21,10 @@ pub struct NameServer {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct ClusterInfo {
     /// By brokerName.
-    #[serde(
-        default,
-        rename = "brokerAddrTable",
-        deserialize_with = "json::or_default"
-    )]
+    #[serde(default, rename = "brokerAddrTable", deserialize_with = "json::or_default")]
     pub groups: BTreeMap<String, BrokerGroup>,
     /// brokerNames by cluster name.
-    #[serde(
-        default,
-        rename = "clusterAddrTable",
-        deserialize_with = "json::or_default"
-    )]
+    #[serde(default, rename = "clusterAddrTable", deserialize_with = "json::or_default")]
     pub clusters: BTreeMap<String, BTreeSet<String>>,
 }
 
@@ -61,34 +50,19 @@ pub struct BrokerGroup {
     #[serde(default, rename = "brokerAddrs", deserialize_with = "addresses")]
     pub addresses: BTreeMap<u64, String>,
     /// 5.x: a slave may be shown as read-only id 0 while there is no master.
-    #[serde(
-        default,
-        rename = "enableActingMaster",
-        deserialize_with = "json::or_default"
-    )]
+    #[serde(default, rename = "enableActingMaster", deserialize_with = "json::or_default")]
     pub acting_master_enabled: bool,
 }
 
-fn addresses<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<BTreeMap<u64, String>, D::Error> {
+fn addresses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<u64, String>, D::Error> {
     let all: BTreeMap<i64, String> = json::or_default(deserializer)?;
-    Ok(all
-        .into_iter()
-        .filter_map(|(id, address)| Some((u64::try_from(id).ok()?, address)))
-        .collect())
+    Ok(all.into_iter().filter_map(|(id, address)| Some((u64::try_from(id).ok()?, address))).collect())
 }
 
 impl NameServer {
     /// The NameServer at `host:port`; each call ends within `timeout`.
     pub fn new(client: &Client, address: impl Into<String>, timeout: Duration) -> Self {
-        Self {
-            endpoint: Endpoint {
-                client: client.clone(),
-                address: address.into(),
-                timeout,
-            },
-        }
+        Self { endpoint: Endpoint { client: client.clone(), address: address.into(), timeout } }
     }
 
     /// `host:port` as given.
@@ -101,9 +75,7 @@ impl NameServer {
     /// # Errors
     /// Those of [`Client::call`], and [`RemotingError::Malformed`] for another body.
     pub async fn cluster_info(&self) -> Result<ClusterInfo, RemotingError> {
-        self.endpoint
-            .read(Request::new(RequestCode::GetBrokerClusterInfo))
-            .await
+        self.endpoint.read(Request::new(RequestCode::GetBrokerClusterInfo)).await
     }
 
     /// The brokers and queues of a topic, or `None` where this NameServer has no route for it (code 105).
@@ -184,11 +156,7 @@ mod tests {
     #[test]
     fn an_empty_name_server_knows_no_brokers() {
         let nothing = ClusterInfo::default();
-        for body in [
-            "{}",
-            r#"{"brokerAddrTable":{},"clusterAddrTable":{}}"#,
-            r#"{"brokerAddrTable":null}"#,
-        ] {
+        for body in ["{}", r#"{"brokerAddrTable":{},"clusterAddrTable":{}}"#, r#"{"brokerAddrTable":null}"#] {
             assert_eq!(cluster_info(body), nothing, "{body}");
         }
     }
@@ -209,9 +177,6 @@ mod tests {
     async fn a_body_that_is_no_json_is_malformed() {
         let (_peer, server) = answering(0, "<html>").await;
         let result = server.cluster_info().await;
-        assert!(
-            matches!(result, Err(RemotingError::Malformed { .. })),
-            "{result:?}"
-        );
+        assert!(matches!(result, Err(RemotingError::Malformed { .. })), "{result:?}");
     }
 }

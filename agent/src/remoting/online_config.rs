@@ -100,17 +100,11 @@ impl OnlineKey {
                 (hours, "hours of the day, as in 04 or 04;16")
             }
             Self::DiskMaxUsedSpaceRatio => (number(10, 95), "10 to 95"),
-            Self::AutoCreateTopicEnable => (
-                flag().filter(|flag| flag == "false"),
-                "false; true needs a restart",
-            ),
-            Self::BrokerPermission => (
-                matches!(value, "2" | "4" | "6").then(|| value.to_owned()),
-                "2 (write), 4 (read) or 6 (both)",
-            ),
-            Self::AutoCreateSubscriptionGroup | Self::SlaveReadEnable | Self::TraceOn => {
-                (flag(), "true or false")
+            Self::AutoCreateTopicEnable => (flag().filter(|flag| flag == "false"), "false; true needs a restart"),
+            Self::BrokerPermission => {
+                (matches!(value, "2" | "4" | "6").then(|| value.to_owned()), "2 (write), 4 (read) or 6 (both)")
             }
+            Self::AutoCreateSubscriptionGroup | Self::SlaveReadEnable | Self::TraceOn => (flag(), "true or false"),
             Self::HaMaxGapNotInSync => (number(1, i64::MAX), "a number above 0"),
             Self::FileReservedTime
             | Self::MaxMessageSize
@@ -136,8 +130,7 @@ impl FromStr for OnlineKey {
 
     fn from_str(name: &str) -> Result<Self, OnlineConfigError> {
         let mut all = Self::ALL.into_iter();
-        all.find(|key| key.name() == name)
-            .ok_or_else(|| OnlineConfigError::Key(name.to_owned()))
+        all.find(|key| key.name() == name).ok_or_else(|| OnlineConfigError::Key(name.to_owned()))
     }
 }
 
@@ -170,11 +163,8 @@ impl OnlineConfig {
     /// [`OnlineConfigError::Value`] where the key may not have the value.
     pub fn set(&mut self, key: OnlineKey, value: &str) -> Result<(), OnlineConfigError> {
         let value = value.trim();
-        let normal = key.normal(value).map_err(|rule| OnlineConfigError::Value {
-            key,
-            value: value.to_owned(),
-            rule,
-        })?;
+        let normal =
+            key.normal(value).map_err(|rule| OnlineConfigError::Value { key, value: value.to_owned(), rule })?;
         self.0.insert(key, normal);
         Ok(())
     }
@@ -194,9 +184,7 @@ impl OnlineConfig {
 
     /// The body of code 25. The broker reads it as a .properties file; no value allowed here needs an escape.
     pub(super) fn body(&self) -> String {
-        self.iter()
-            .map(|(key, value)| format!("{key}={value}\n"))
-            .collect()
+        self.iter().map(|(key, value)| format!("{key}={value}\n")).collect()
     }
 }
 
@@ -215,13 +203,7 @@ mod tests {
     #[test]
     fn keys_that_make_a_ghost_broker_or_run_code_are_refused() {
         let mut config = OnlineConfig::default();
-        for name in [
-            "brokerName",
-            "listenPort",
-            "brokerRole",
-            "rocketmqHome",
-            "storePathRootDir",
-        ] {
+        for name in ["brokerName", "listenPort", "brokerRole", "rocketmqHome", "storePathRootDir"] {
             let refused = Err(OnlineConfigError::Key(name.into()));
             assert_eq!(config.set_named(name, "1"), refused);
         }
@@ -234,10 +216,7 @@ mod tests {
         config.set_named("fileReservedTime", " 048 ").unwrap();
         config.set_named("deleteWhen", "04;16").unwrap();
         config.set_named("slaveReadEnable", "true").unwrap();
-        assert_eq!(
-            config.body(),
-            "fileReservedTime=48\ndeleteWhen=04;16\nslaveReadEnable=true\n"
-        );
+        assert_eq!(config.body(), "fileReservedTime=48\ndeleteWhen=04;16\nslaveReadEnable=true\n");
     }
 
     #[test]
@@ -255,10 +234,7 @@ mod tests {
             ("slaveReadEnable", "true\nbrokerName=x"),
         ] {
             let result = OnlineConfig::default().set_named(name, value);
-            assert!(
-                matches!(result, Err(OnlineConfigError::Value { .. })),
-                "{name}={value}"
-            );
+            assert!(matches!(result, Err(OnlineConfigError::Value { .. })), "{name}={value}");
         }
     }
 }

@@ -22,18 +22,9 @@ mod tests {
     #[test]
     fn values_are_taken_as_they_are() {
         let text = "brokerName=broker-a\nnamesrvAddr=\nfilter=a=b\npath=C:\\dir 中\r\n# no=key\nodd line\n";
-        let expected = [
-            ("brokerName", "broker-a"),
-            ("filter", "a=b"),
-            ("namesrvAddr", ""),
-            ("path", "C:\\dir 中"),
-        ];
+        let expected = [("brokerName", "broker-a"), ("filter", "a=b"), ("namesrvAddr", ""), ("path", "C:\\dir 中")];
         let map = parse(text.as_bytes());
-        assert!(
-            map.iter()
-                .map(|(k, v)| (k.as_str(), v.as_str()))
-                .eq(expected)
-        );
+        assert!(map.iter().map(|(k, v)| (k.as_str(), v.as_str())).eq(expected));
     }
 
     #[test]

@@ -94,9 +94,7 @@ impl From<BTreeMap<String, String>> for RuntimeInfo {
     fn from(raw: BTreeMap<String, String>) -> Self {
         let table = Table(&raw);
         let since_midnight = |now, midnight| {
-            let today: i64 = table
-                .value::<i64>(now)?
-                .checked_sub(table.value(midnight)?)?;
+            let today: i64 = table.value::<i64>(now)?.checked_sub(table.value(midnight)?)?;
             Some(today.max(0))
         };
         let path_key = "commitLogDiskRatio_";
@@ -114,9 +112,7 @@ impl From<BTreeMap<String, String>> for RuntimeInfo {
             get_total_today: since_midnight("msgGetTotalTodayNow", "msgGetTotalTodayMorning"),
             put_tps: table.first_number("putTps"),
             // 4.x spells it with one r.
-            get_tps: table
-                .first_number("getTransferredTps")
-                .or_else(|| table.first_number("getTransferedTps")),
+            get_tps: table.first_number("getTransferredTps").or_else(|| table.first_number("getTransferedTps")),
             put_failed_times: table.value("putMessageFailedTimes"),
             put_entire_time_max_ms: table.value("putMessageEntireTimeMax"),
             page_cache_lock_ms: table.value("pageCacheLockTimeMills"),
@@ -217,11 +213,7 @@ mod tests {
         assert_eq!(info.commit_log_disk_ratios["/data/b"], 0.5);
         assert_eq!(info.put_total_today, Some(10));
         assert_eq!(info.put_tps, Some(1.5));
-        let send = ThreadPool {
-            queue_size: Some(3),
-            queue_capacity: Some(10000),
-            head_wait_ms: Some(12),
-        };
+        let send = ThreadPool { queue_size: Some(3), queue_capacity: Some(10000), head_wait_ms: Some(12) };
         assert_eq!(info.send_pool, send);
     }
 
@@ -235,10 +227,7 @@ mod tests {
             ("putTps", "  "),
             ("pageCacheLockTimeMills", "null"),
         ]);
-        let expected = RuntimeInfo {
-            raw: info.raw.clone(),
-            ..RuntimeInfo::default()
-        };
+        let expected = RuntimeInfo { raw: info.raw.clone(), ..RuntimeInfo::default() };
         assert_eq!(info, expected);
     }
 

@@ -94,10 +94,5 @@ impl PeerConnection {
 
 /// A success without a body.
 pub(super) fn answer_to(request: &RemotingCommand) -> RemotingCommand {
-    RemotingCommand {
-        opaque: request.opaque,
-        flag: 1,
-        version: 513,
-        ..RemotingCommand::default()
-    }
+    RemotingCommand { opaque: request.opaque, flag: 1, version: 513, ..RemotingCommand::default() }
 }

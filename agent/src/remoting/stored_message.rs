@@ -159,11 +159,7 @@ mod tests {
         rest.put_i32(0);
         rest.put_i64(42);
         rest.put_i64(4096);
-        rest.put_i32(if ipv6 {
-            BORN_HOST_IPV6 | STORE_HOST_IPV6
-        } else {
-            0
-        });
+        rest.put_i32(if ipv6 { BORN_HOST_IPV6 | STORE_HOST_IPV6 } else { 0 });
         for timestamp in [1_700_000_000_000, 1_700_000_000_005] {
             rest.put_i64(timestamp);
             match ipv6 {
@@ -214,11 +210,7 @@ mod tests {
                 store_timestamp_ms: 1_700_000_000_005,
                 store_host: host.parse().unwrap(),
                 reconsume_times: 2,
-                properties: [
-                    ("KEYS".into(), "k".into()),
-                    ("CLUSTER".into(), "DefaultCluster".into()),
-                ]
-                .into(),
+                properties: [("KEYS".into(), "k".into()), ("CLUSTER".into(), "DefaultCluster".into())].into(),
                 body: Bytes::from_static(b"hello"),
             };
             assert_eq!(parse_all(stored(topic, ipv6)), Ok(vec![expected]));
@@ -229,11 +221,7 @@ mod tests {
     fn several_messages_follow_each_other() {
         let mut bytes = stored("a", false);
         bytes.extend(stored("b", true));
-        let topics: Vec<_> = parse_all(bytes)
-            .unwrap()
-            .into_iter()
-            .map(|m| m.topic)
-            .collect();
+        let topics: Vec<_> = parse_all(bytes).unwrap().into_iter().map(|m| m.topic).collect();
         assert_eq!(topics, ["a", "b"]);
     }
 
@@ -243,10 +231,7 @@ mod tests {
         let mut two = whole.clone();
         two.extend(&whole);
         for cut in 1..whole.len() {
-            assert_eq!(
-                parse_all(two[..whole.len() + cut].to_vec()),
-                Err((1, "size"))
-            );
+            assert_eq!(parse_all(two[..whole.len() + cut].to_vec()), Err((1, "size")));
         }
     }
 

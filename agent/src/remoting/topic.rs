@@ -58,11 +58,7 @@ impl TopicConfig {
             return request;
         }
         // "+" adds or alters; without it the broker answers "add/alter attribute format is wrong" (5.5.0).
-        let attributes: Vec<String> = self
-            .attributes
-            .iter()
-            .map(|(name, value)| format!("+{name}={value}"))
-            .collect();
+        let attributes: Vec<String> = self.attributes.iter().map(|(name, value)| format!("+{name}={value}")).collect();
         request.field("attributes", attributes.join(","))
     }
 }

@@ -49,11 +49,7 @@ fn binary_header(command: &RemotingCommand) -> Vec<u8> {
 
 #[test]
 fn the_smallest_request_has_the_bytes_that_brokers_expect() {
-    let command = RemotingCommand {
-        code: 28,
-        opaque: 7,
-        ..RemotingCommand::default()
-    };
+    let command = RemotingCommand { code: 28, opaque: 7, ..RemotingCommand::default() };
     let header = br#"{"code":28,"language":"OTHER","version":0,"opaque":7,"flag":0,"serializeTypeCurrentRPC":"JSON"}"#;
     assert_eq!(encoded(&command), frame(0, header, b""));
 }
@@ -82,18 +78,9 @@ fn lengths_beyond_the_limit_and_below_a_header_are_refused() {
     let too_long = (DEFAULT_FRAME_LIMIT as u32 + 1).to_be_bytes();
     assert!(matches!(decode(too_long), Err(FrameError::Length { .. })));
     let mut large = FrameCodec::with_limit(usize::MAX);
-    assert!(matches!(
-        large.decode(&mut BytesMut::from(&too_long[..])),
-        Ok(None)
-    ));
-    assert!(matches!(
-        decode([0, 0, 0, 3]),
-        Err(FrameError::Length { length: 3, .. })
-    ));
-    assert!(matches!(
-        decode(b"HTTP/1.1 400 Bad Request\r\n"),
-        Err(FrameError::Length { .. })
-    ));
+    assert!(matches!(large.decode(&mut BytesMut::from(&too_long[..])), Ok(None)));
+    assert!(matches!(decode([0, 0, 0, 3]), Err(FrameError::Length { length: 3, .. })));
+    assert!(matches!(decode(b"HTTP/1.1 400 Bad Request\r\n"), Err(FrameError::Length { .. })));
 }
 
 #[test]
@@ -108,18 +95,12 @@ fn a_header_longer_than_its_frame_is_refused() {
 
 #[test]
 fn an_unknown_serialize_type_is_refused() {
-    assert!(matches!(
-        decode(frame(2, b"{}", b"")),
-        Err(FrameError::SerializeType(2))
-    ));
+    assert!(matches!(decode(frame(2, b"{}", b"")), Err(FrameError::SerializeType(2))));
 }
 
 #[test]
 fn a_json_header_without_a_code_is_refused() {
-    assert!(matches!(
-        decode(frame(0, b"{\"flag\":1}", b"")),
-        Err(FrameError::JsonHeader(_))
-    ));
+    assert!(matches!(decode(frame(0, b"{\"flag\":1}", b"")), Err(FrameError::JsonHeader(_))));
 }
 
 #[test]
@@ -134,10 +115,7 @@ fn a_binary_header_is_read_and_every_cut_of_it_is_refused_where_it_breaks() {
         body: Bytes::from_static(b"body"),
     };
     let header = binary_header(&command);
-    assert_eq!(
-        decode(frame(1, &header, b"body")).unwrap().unwrap(),
-        command
-    );
+    assert_eq!(decode(frame(1, &header, b"body")).unwrap().unwrap(), command);
     for cut in 0..header.len() {
         let result = decode(frame(1, &header[..cut], b""));
         assert!(matches!(result, Err(FrameError::BinaryHeader(_))), "{cut}");
@@ -149,18 +127,12 @@ fn a_binary_header_with_a_negative_length_is_refused() {
     let mut header = binary_header(&RemotingCommand::default());
     let remark_length = 13..17;
     header[remark_length].copy_from_slice(&(-1i32).to_be_bytes());
-    assert!(matches!(
-        decode(frame(1, &header, b"")),
-        Err(FrameError::BinaryHeader("remark"))
-    ));
+    assert!(matches!(decode(frame(1, &header, b"")), Err(FrameError::BinaryHeader("remark"))));
 }
 
 #[test]
 fn a_command_that_no_peer_would_take_is_not_written() {
-    let command = RemotingCommand {
-        body: Bytes::from(vec![0; 200]),
-        ..RemotingCommand::default()
-    };
+    let command = RemotingCommand { body: Bytes::from(vec![0; 200]), ..RemotingCommand::default() };
     let mut bytes = BytesMut::new();
     let result = FrameCodec::with_limit(100).encode(&command, &mut bytes);
     assert!(matches!(result, Err(FrameError::Length { limit: 100, .. })));
@@ -169,14 +141,8 @@ fn a_command_that_no_peer_would_take_is_not_written() {
 
 #[test]
 fn a_large_frame_leaves_no_large_buffer_behind() {
-    let large = RemotingCommand {
-        body: Bytes::from(vec![1; 4 << 20]),
-        ..RemotingCommand::default()
-    };
-    let small = RemotingCommand {
-        opaque: 2,
-        ..RemotingCommand::default()
-    };
+    let large = RemotingCommand { body: Bytes::from(vec![1; 4 << 20]), ..RemotingCommand::default() };
+    let small = RemotingCommand { opaque: 2, ..RemotingCommand::default() };
     let mut bytes = encoded(&large);
     bytes.unsplit(encoded(&small));
     let mut codec = FrameCodec::default();

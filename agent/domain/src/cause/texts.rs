@@ -1,0 +1,108 @@
+//! What the texts of a JVM and of RocketMQ mean. In: the end of the console and of RocketMQ's own logs. Out: the cause
+//! that the first sign found names.
+
+use super::{
+    Evidence, Occupant, found,
+    signs::{OPENS, Place, SIGNS, Sign},
+};
+use crate::launch::Cause;
+
+pub(super) fn by_text(evidence: &Evidence<'_>) -> Option<Cause> {
+    SIGNS.iter().find_map(|sign| {
+        let console = (sign.place != Place::Logs).then_some(&evidence.console);
+        let logs = evidence.logs.iter().filter(|_| sign.place != Place::Console);
+        let mut lines = console.into_iter().chain(logs).flat_map(|text| text.lines());
+        let line = lines.find(|line| is_sign(sign, line, evidence))?;
+        Some(worded(sign, line, evidence))
+    })
+}
+
+fn is_sign(sign: &Sign, line: &str, evidence: &Evidence<'_>) -> bool {
+    if !sign.needles.iter().any(|needle| line.contains(needle)) {
+        return false;
+    }
+    match sign.id {
+        // RocketMQ 4.7 on Java 17 logs this one on every start and works.
+        "add-opens-missing" => !line.contains("sun.nio.ch.SelectorImpl"),
+        "config-file-missing" => config_file(evidence).is_some_and(|file| line.contains(file)),
+        _ => true,
+    }
+}
+
+fn worded(sign: &Sign, line: &str, evidence: &Evidence<'_>) -> Cause {
+    let line = shortened(line);
+    match sign.id {
+        "not-enough-memory" => found::not_enough_memory(evidence),
+        "add-opens-missing" => {
+            let what = format!("this RocketMQ release needs packages of Java that are closed since Java 16: {line}");
+            found::cause(sign.id, what, OPENS)
+        }
+        "store-locked" => {
+            let store = evidence.launch.store.as_ref().map_or(&evidence.launch.directory, |store| &store.root);
+            found::store_locked(store, &evidence.store_holder.clone().unwrap_or_default())
+        }
+        "address-not-here" => found::address_not_here(&line),
+        "port-in-use" => port_in_use(evidence),
+        "config-file-missing" => {
+            let file = config_file(evidence).unwrap_or_default();
+            found::cause(sign.id, format!("its configuration file {file} is missing"), "let the agent render it again")
+        }
+        "store-unusable" => {
+            let store = evidence.launch.store.as_ref().map_or(&evidence.launch.directory, |store| &store.root);
+            found::cause(
+                sign.id,
+                format!("the store {} cannot be written: {line}", store.display()),
+                "give the folder to the account that RocketMQ runs as, and see that its disk is mounted",
+            )
+        }
+        "disk-full" => found::disk_full(found::full_disk(evidence)),
+        id => found::cause(id, sign.what.replace("{line}", &line), sign.fix),
+    }
+}
+
+fn port_in_use(evidence: &Evidence<'_>) -> Cause {
+    // RocketMQ 5.x `NettyRemotingServer.start` names the address; 4.x and every HA service do not.
+    let named = evidence.console.split("Failed to bind to ").nth(1).and_then(|rest| {
+        let address = rest.split_whitespace().next()?;
+        address.rsplit(':').next()?.parse::<u16>().ok()
+    });
+    let busy = match named {
+        Some(port) => evidence.busy_ports.iter().find(|(busy, _)| *busy == port),
+        None => evidence.busy_ports.first(),
+    };
+    match (busy, named) {
+        (Some((port, occupant)), _) => found::port_in_use(*port, occupant),
+        (None, Some(port)) => found::port_in_use(port, &Occupant::default()),
+        (None, None) => {
+            let ports = evidence.launch.ports.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
+            found::cause(
+                "port-in-use",
+                format!("one of the ports {ports} was taken when it started; nobody listens there now"),
+                "it is tried again; if it stays, look for outgoing connections from that port (net.ipv4.ip_local_port_range)",
+            )
+        }
+    }
+}
+
+fn config_file<'e>(evidence: &'e Evidence<'_>) -> Option<&'e str> {
+    let arguments = &evidence.launch.arguments;
+    let flag = arguments.iter().rposition(|argument| argument == "-c")?;
+    arguments.get(flag + 1).map(String::as_str)
+}
+
+/// The last line that is not one of logback's own, a stack frame or empty.
+pub(super) fn last_telling_line(evidence: &Evidence<'_>) -> Option<String> {
+    let telling = |line: &&str| {
+        let line = line.trim();
+        !line.is_empty() && !line.contains("|-INFO in ") && !line.starts_with("at ") && !line.starts_with("... ")
+    };
+    evidence.console.lines().rev().find(telling).map(shortened)
+}
+
+fn shortened(line: &str) -> String {
+    let line = line.trim();
+    match line.char_indices().nth(300) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_owned(),
+    }
+}

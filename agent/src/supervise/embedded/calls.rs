@@ -1,0 +1,104 @@
+//! What the rest of the agent calls: [`Supervisor`] for [`Embedded`].
+
+use super::{Embedded, Instance, evidence, now, preflight, preflight::Verdict};
+use crate::supervise::{Start, Supervisor, SupervisorError};
+use rocketmq_agent_domain::{
+    launch::{Launch, ProcessState},
+    names::InstanceName,
+};
+use rustix::{
+    io::Errno,
+    process::{Signal, pidfd_send_signal},
+};
+
+impl Supervisor for Embedded {
+    async fn instances(&self) -> Result<Vec<InstanceName>, SupervisorError> {
+        let folder = &self.shared.folder;
+        let recorded = super::record::names(folder)
+            .map_err(|source| SupervisorError::StateFolder { path: folder.clone(), source })?;
+        let mut names: Vec<InstanceName> = self.shared.lock().keys().cloned().chain(recorded).collect();
+        names.sort();
+        names.dedup();
+        Ok(names)
+    }
+
+    async fn observe(&self, instance: &InstanceName) -> Result<ProcessState, SupervisorError> {
+        self.know(instance)?;
+        let never = ProcessState::Stopped {
+            last_exit: None,
+            cause: None,
+            failures: 0,
+            backing_off: false,
+            quarantined: false,
+            next_start_at: None,
+        };
+        Ok(self.shared.lock().get(instance).map_or(never, |it| it.state(now())))
+    }
+
+    async fn start(&self, launch: &Launch) -> Result<Start, SupervisorError> {
+        self.know(&launch.instance)?;
+        {
+            let mut instances = self.shared.lock();
+            let instance = instances.entry(launch.instance.clone()).or_insert_with(|| Instance::new(launch));
+            match instance.state(now()) {
+                ProcessState::Running { pid, .. } => return Ok(Start::Running { pid }),
+                ProcessState::Stopping { .. } => return Ok(Start::HeldBack { until: None }),
+                ProcessState::Stopped { .. } => {}
+            }
+            instance.record.backoff.launching(&launch.fingerprint);
+            if let Some(until) = instance.record.backoff.next_start_at(now()) {
+                return Ok(Start::HeldBack { until: Some(until) });
+            }
+        }
+        match preflight::check(launch)? {
+            Verdict::Clear(lock) => self.spawn_process(launch, lock),
+            Verdict::Runs(process, arguments) => self.adopt_found(launch, process, arguments),
+            Verdict::Refused(cause) => Ok(self.refuse(launch, cause)),
+        }
+    }
+
+    async fn stop(&self, name: &InstanceName) -> Result<(), SupervisorError> {
+        self.know(name)?;
+        let mut instances = self.shared.lock();
+        let Some(instance) = instances.get_mut(name) else { return Ok(()) };
+        let (Some(live), Some(run)) = (&instance.live, &mut instance.record.run) else { return Ok(()) };
+        if run.stopping {
+            return Ok(());
+        }
+        let pid = live.process.pid;
+        match pidfd_send_signal(live.pidfd.get_ref(), Signal::TERM) {
+            // Gone already: its task is about to say so.
+            Ok(()) | Err(Errno::SRCH) => {}
+            Err(error) => return Err(SupervisorError::Signal { pid, source: error.into() }),
+        }
+        tracing::info!(instance = %name, pid, "told to stop");
+        run.stopping = true;
+        live.stop_asked.notify_one();
+        self.shared.write(&instance.record);
+        Ok(())
+    }
+
+    fn settled(&self, name: &InstanceName) {
+        let mut instances = self.shared.lock();
+        let Some(instance) = instances.get_mut(name) else { return };
+        if instance.record.backoff.failures() > 0 {
+            instance.record.backoff.settled();
+            self.shared.write(&instance.record);
+        }
+    }
+
+    async fn changed(&self) {
+        // The sender lives as long as this object does.
+        let _ = self.seen.lock().await.changed().await;
+    }
+
+    async fn last_lines(&self, name: &InstanceName, count: usize) -> Result<Vec<String>, SupervisorError> {
+        self.know(name)?;
+        let Some(console) = self.shared.lock().get(name).map(|it| it.record.launch.console.clone()) else {
+            return Ok(Vec::new());
+        };
+        let text = evidence::tail(&console, 0);
+        let lines: Vec<&str> = text.lines().collect();
+        Ok(lines[lines.len().saturating_sub(count)..].iter().map(|line| (*line).to_owned()).collect())
+    }
+}

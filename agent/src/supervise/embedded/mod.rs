@@ -1,0 +1,312 @@
+//! The agent as the parent of its JVMs: for containers, laptops, tests, and hosts without systemd. In: launches. Out:
+//! processes that outlive the agent, and are known again by the next one. What to start and when is the caller's to say.
+//!
+//! One record a run (`record`), one lock an instance (`locks`), one task a process (`watch`). Nothing restarts by itself:
+//! a process that ends is told by `changed`, and the caller starts it again.
+
+mod evidence;
+mod locks;
+mod look;
+mod preflight;
+mod record;
+mod spawn;
+mod stop;
+mod watch;
+
+pub use look::look;
+
+use self::{
+    preflight::Verdict,
+    record::{Record, Run},
+    watch::Live,
+};
+use super::{Start, Supervisor, SupervisorError, process::Identity};
+use rocketmq_agent_domain::{
+    launch::{Cause, Launch, ProcessState},
+    names::InstanceName,
+};
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
+use tokio::{sync::watch as channel, task::JoinSet};
+
+/// The account that JVMs run as where the agent is root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunAs {
+    /// User id.
+    pub uid: u32,
+    /// Group id.
+    pub gid: u32,
+}
+
+/// How patient the supervisor is with a process that does not stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
+    /// After [`Launch::stop_deadline`]: how long nothing must have been written before it is killed.
+    pub silence: Duration,
+    /// How often that is looked at.
+    pub poll: Duration,
+}
+
+/// The fingerprint of a process that runs and whose launch nobody wrote down: equal to no launch's.
+pub const UNKNOWN_FINGERPRINT: &str = "unknown";
+
+/// The supervisor. Dropping it leaves every process running.
+pub struct Embedded {
+    shared: Arc<Shared>,
+    tasks: Mutex<JoinSet<()>>,
+    seen: tokio::sync::Mutex<channel::Receiver<u64>>,
+    // Held for as long as this supervises.
+    _only_one: File,
+}
+
+struct Shared {
+    folder: PathBuf,
+    run_as: Option<RunAs>,
+    timing: Timing,
+    instances: Mutex<BTreeMap<InstanceName, Instance>>,
+    changes: channel::Sender<u64>,
+}
+
+struct Instance {
+    record: Record,
+    live: Option<Live>,
+}
+
+impl Embedded {
+    /// Takes over the records below `state` and the processes in them that still run, undisturbed. Raises the limit of
+    /// open files of this process. To be called in a tokio runtime.
+    ///
+    /// # Errors
+    /// The folder cannot be used, or another agent uses it. A single instance that cannot be looked at is an error of its
+    /// own observation, not of this.
+    pub fn open(state: &Path, run_as: Option<RunAs>, timing: Timing) -> Result<Self, SupervisorError> {
+        let folder = state.join("run");
+        let unusable = |source| SupervisorError::StateFolder { path: folder.clone(), source };
+        fs::create_dir_all(&folder).map_err(unusable)?;
+        let lock = folder.join("agent.lock");
+        let only_one = File::create(&lock).map_err(unusable)?;
+        match only_one.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => return Err(SupervisorError::AnotherAgent { path: lock }),
+            Err(fs::TryLockError::Error(error)) => return Err(unusable(error)),
+        }
+        let names = record::names(&folder).map_err(unusable)?;
+        spawn::raise_open_files();
+        let (changes, seen) = channel::channel(0);
+        let shared = Shared { folder, run_as, timing, instances: Mutex::default(), changes };
+        let embedded = Self {
+            shared: Arc::new(shared),
+            tasks: Mutex::default(),
+            seen: tokio::sync::Mutex::new(seen),
+            _only_one: only_one,
+        };
+        for name in names {
+            if let Err(error) = embedded.know(&name) {
+                let error = anyhow::Error::new(error);
+                tracing::error!(instance = %name, error = format!("{error:#}"), "what became of it is unknown");
+            }
+        }
+        Ok(embedded)
+    }
+
+    /// Stops everything, one wave after the other (slaves, masters, NameServers), what is in none of them last, and
+    /// waits until all of it is gone. A store that is still written is waited for, however long it takes.
+    pub async fn shutdown(&self, waves: &[Vec<InstanceName>]) {
+        let rest: Vec<InstanceName> = self.shared.lock().keys().cloned().collect();
+        let mut changes = self.shared.changes.subscribe();
+        for wave in waves.iter().chain([&rest]) {
+            let mut waiting = Vec::new();
+            for instance in wave {
+                match self.stop(instance).await {
+                    Ok(()) => waiting.push(instance),
+                    Err(error) => tracing::error!(%instance, %error, "cannot be told to stop"),
+                }
+            }
+            let runs = |name: &&&InstanceName| self.shared.lock().get(name).is_some_and(|it| it.live.is_some());
+            while let Some(instance) = waiting.iter().find(runs) {
+                tracing::info!(%instance, "waiting for it to stop");
+                // The sender lives as long as this object does.
+                let _ = changes.changed().await;
+            }
+        }
+    }
+
+    /// Makes sure that what a record says of an instance is known, and its process, if it runs, is watched.
+    fn know(&self, name: &InstanceName) -> Result<(), SupervisorError> {
+        if self.shared.lock().contains_key(name) {
+            return Ok(());
+        }
+        let Some(record) = Record::read(&self.shared.folder, name)? else { return Ok(()) };
+        let running = watch::find(&record)?;
+        let run = record.run.clone();
+        let launch = record.launch.clone();
+        self.shared.lock().insert(name.clone(), Instance { record, live: None });
+        match (running, run) {
+            (Some(process), Some(run)) => {
+                tracing::info!(instance = %name, pid = process.pid, "runs, started by an earlier agent");
+                let adopted = self.adopt(&launch, Run { process: Some(process), ..run });
+                if adopted.is_err() {
+                    self.shared.lock().remove(name);
+                }
+                adopted.map(drop)
+            }
+            (_, Some(run)) => {
+                watch::ended_unseen(&self.shared, name, &run);
+                self.wake_after_backoff(name);
+                Ok(())
+            }
+            (_, None) => Ok(()),
+        }
+    }
+
+    /// Watches a process from now on.
+    fn adopt(&self, launch: &Launch, run: Run) -> Result<u32, SupervisorError> {
+        let Some(process) = run.process.clone() else { return Ok(0) };
+        let live = Live::open(process.clone())?;
+        let stopping = run.stopping;
+        {
+            let mut instances = self.shared.lock();
+            let instance = instances.entry(launch.instance.clone()).or_insert_with(|| Instance::new(launch));
+            instance.record.launch = launch.clone();
+            instance.record.run = Some(run);
+            instance.live = Some(live.clone());
+            self.shared.write(&instance.record);
+        }
+        if stopping {
+            live.stop_asked.notify_one();
+        }
+        let shared = Arc::clone(&self.shared);
+        self.spawn(watch::until_it_ends(shared, launch.clone(), live));
+        self.shared.tell();
+        Ok(process.pid)
+    }
+
+    fn refuse(&self, launch: &Launch, cause: Cause) -> Start {
+        {
+            let mut instances = self.shared.lock();
+            let instance = instances.entry(launch.instance.clone()).or_insert_with(|| Instance::new(launch));
+            instance.record.launch = launch.clone();
+            instance.record.run = None;
+            instance.record.cause = Some(cause.clone());
+            instance.record.backoff.failed(&launch.fingerprint, now(), random());
+            self.shared.write(&instance.record);
+        }
+        tracing::warn!(instance = %launch.instance, cause = cause.id, "not started: {}", cause.what);
+        self.wake_after_backoff(&launch.instance);
+        Start::Refused(cause)
+    }
+
+    fn wake_after_backoff(&self, name: &InstanceName) {
+        self.spawn(watch::tell_after_backoff(Arc::clone(&self.shared), name.clone()));
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(task);
+    }
+
+    fn spawn_process(&self, launch: &Launch, lock: File) -> Result<Start, SupervisorError> {
+        if let Err(error) = spawn::rotate_console(launch) {
+            tracing::warn!(instance = %launch.instance, %error, "cannot put its long console aside");
+        }
+        let run = Run { process: None, started_at: now(), stopping: false, marks: spawn::marks(launch) };
+        let mut record =
+            self.shared.lock().get(&launch.instance).map_or_else(|| Record::new(launch), |it| it.record.clone());
+        record.launch = launch.clone();
+        record.run = Some(run.clone());
+        // Written before there is a process: should the agent die in between, the lock's holder is known for what it is.
+        self.shared.write(&record);
+        let pid = match spawn::spawn(launch, self.shared.run_as, lock) {
+            Ok(pid) => pid,
+            Err(cause) => return Ok(self.refuse(launch, cause)),
+        };
+        tracing::info!(instance = %launch.instance, pid, program = %launch.program.display(), "started");
+        // It is our child and not waited for yet, so the pid is its own even where it has ended by now.
+        let process = watch::identity_of_child(pid)?;
+        let pid = self.adopt(launch, Run { process: Some(process), ..run })?;
+        Ok(Start::Running { pid })
+    }
+
+    /// A JVM of this instance that nobody had written down.
+    fn adopt_found(
+        &self,
+        launch: &Launch,
+        process: Identity,
+        arguments: Vec<String>,
+    ) -> Result<Start, SupervisorError> {
+        tracing::warn!(instance = %launch.instance, pid = process.pid, "runs already and was not recorded; taken over");
+        let look = |source| SupervisorError::Look { what: format!("pid {}", process.pid), source };
+        let started_at = process.started_at().map_err(look)?;
+        // With which files it was started cannot be told any more, so it equals no launch.
+        let launch = Launch { arguments, fingerprint: UNKNOWN_FINGERPRINT.to_owned(), ..launch.clone() };
+        let run = Run { process: Some(process), started_at, stopping: false, marks: spawn::marks(&launch) };
+        let pid = self.adopt(&launch, run)?;
+        Ok(Start::Running { pid })
+    }
+}
+
+mod calls;
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<InstanceName, Instance>> {
+        self.instances.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    /// What cannot be written is not lost while this agent lives, and a JVM is known by its lock after that.
+    fn write(&self, record: &Record) {
+        if let Err(error) = record.write(&self.folder) {
+            tracing::warn!(instance = %record.launch.instance, %error, folder = %self.folder.display(), "cannot write its record");
+        }
+    }
+}
+
+impl Instance {
+    fn new(launch: &Launch) -> Self {
+        Self { record: Record::new(launch), live: None }
+    }
+
+    fn state(&self, now: u64) -> ProcessState {
+        let record = &self.record;
+        let (Some(live), Some(run)) = (&self.live, &record.run) else {
+            let backoff = &record.backoff;
+            return ProcessState::Stopped {
+                last_exit: record.last_exit,
+                cause: record.cause.clone(),
+                failures: backoff.failures(),
+                backing_off: backoff.hold(now).is_some(),
+                quarantined: backoff.quarantined(),
+                next_start_at: backoff.next_start_at(now),
+            };
+        };
+        let pid = live.process.pid;
+        if run.stopping {
+            return ProcessState::Stopping { pid };
+        }
+        ProcessState::Running { pid, started_at: run.started_at, fingerprint: record.launch.fingerprint.clone() }
+    }
+}
+
+/// Milliseconds since 1970.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// From 0 to 1; good enough to spread restarts.
+fn random() -> f64 {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    f64::from(u32::try_from(RandomState::new().build_hasher().finish() >> 32).unwrap_or(0)) / f64::from(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+//! What the supervisor writes down about an instance, so that the next agent on this host knows the processes of this
+//! one. In and out: one JSON file an instance, replaced as a whole. It holds the launch's environment: mode 0600.
+
+use crate::supervise::{SupervisorError, process::Identity};
+use rocketmq_agent_domain::{
+    backoff::Backoff,
+    launch::{Cause, Exit, Launch},
+    names::InstanceName,
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+/// The instance as it was last started or tried.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Record {
+    /// What was run.
+    pub launch: Launch,
+    /// The run that goes on, as far as this record knows.
+    pub run: Option<Run>,
+    /// How the last one ended.
+    #[serde(default)]
+    pub last_exit: Option<Exit>,
+    /// Why, or why it may not start.
+    #[serde(default)]
+    pub cause: Option<Cause>,
+    /// What its failures cost it.
+    #[serde(default)]
+    pub backoff: Backoff,
+}
+
+/// One run of an instance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Run {
+    /// The process; `None` from just before it is started until its pid is known.
+    pub process: Option<Identity>,
+    /// When it was started, milliseconds since 1970.
+    pub started_at: u64,
+    /// It was told to stop.
+    #[serde(default)]
+    pub stopping: bool,
+    /// Where its output begins.
+    #[serde(default)]
+    pub marks: Marks,
+}
+
+/// How much was there before the start: what is after it belongs to this run.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Marks {
+    /// Bytes in the console.
+    pub console: u64,
+    /// Bytes in each of the launch's logs.
+    pub logs: Vec<u64>,
+    /// The kernel's count of out-of-memory kills.
+    pub oom_kills: Option<u64>,
+}
+
+impl Record {
+    /// An instance that never ran.
+    pub fn new(launch: &Launch) -> Self {
+        Self { launch: launch.clone(), run: None, last_exit: None, cause: None, backoff: Backoff::default() }
+    }
+
+    /// Reads one; `None` where there is none.
+    ///
+    /// # Errors
+    /// It is there and cannot be read or understood: what ran may still run.
+    pub fn read(folder: &Path, instance: &InstanceName) -> Result<Option<Self>, SupervisorError> {
+        let path = path(folder, instance);
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(SupervisorError::Record { path, source }),
+        };
+        let record = serde_json::from_slice(&text).map_err(|error| error.into());
+        record.map(Some).map_err(|source| SupervisorError::Record { path, source })
+    }
+
+    /// Replaces the file as a whole, or leaves the old one.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn write(&self, folder: &Path) -> io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        serde_json::to_writer(&mut file, self)?;
+        file.flush()?;
+        file.as_file().sync_all()?;
+        file.persist(path(folder, &self.launch.instance)).map_err(|error| error.error)?;
+        fs::File::open(folder)?.sync_all()
+    }
+}
+
+fn path(folder: &Path, instance: &InstanceName) -> PathBuf {
+    folder.join(format!("{instance}.json"))
+}
+
+/// The instances that have a record, readable or not.
+///
+/// # Errors
+/// The folder cannot be listed.
+pub(super) fn names(folder: &Path) -> io::Result<Vec<InstanceName>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        names.extend(name.to_str().and_then(|name| name.strip_suffix(".json")?.parse().ok()));
+    }
+    names.sort();
+    Ok(names)
+}

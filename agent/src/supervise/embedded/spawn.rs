@@ -1,0 +1,101 @@
+//! Turning a launch into a process. In: a launch, an account and the instance's lock. Out: a pid. Nothing is checked
+//! here; that it may start was checked before.
+
+use super::{RunAs, record::Marks};
+use rocketmq_agent_domain::{
+    cause,
+    launch::{Cause, Launch},
+};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::{
+    fs::{self, File, OpenOptions},
+    io,
+    os::unix::{fs::OpenOptionsExt, process::CommandExt},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+/// A console that is longer than this is put aside before the next start.
+const CONSOLE_LIMIT: u64 = 10 << 20;
+/// What RocketMQ's own os.sh asks for (4.5-5.5).
+const OPEN_FILES: u64 = 655_350;
+
+/// Starts it. Its output goes straight into the console file, so that it outlives the agent; the lock is its stdin, so
+/// that it is held until it ends.
+///
+/// # Errors
+/// The cause, where the operating system would not.
+pub(super) fn spawn(launch: &Launch, run_as: Option<RunAs>, lock: File) -> Result<u32, Cause> {
+    let unusable = |error: io::Error| cause::folder_unusable(&launch.console, &error.to_string());
+    let console = open_console(&launch.console, run_as).map_err(unusable)?;
+    let second = console.try_clone().map_err(unusable)?;
+    let mut command = Command::new(&launch.program);
+    command.args(&launch.arguments).env_clear().envs(&launch.environment).current_dir(&launch.directory);
+    command.stdin(Stdio::from(lock)).stdout(console).stderr(second);
+    // Ctrl-C in the agent's terminal is for the agent, which then stops the instances in order.
+    command.process_group(0);
+    if let Some(account) = run_as {
+        command.uid(account.uid).gid(account.gid);
+    }
+    let child = command.spawn().map_err(|error| cause::program_unusable(&launch.program, &error.to_string()))?;
+    Ok(child.id())
+}
+
+/// Where the output of a run that starts now will begin.
+pub(super) fn marks(launch: &Launch) -> Marks {
+    Marks {
+        console: length(&launch.console),
+        logs: launch.logs.iter().map(|log| length(log)).collect(),
+        oom_kills: super::evidence::oom_kills(),
+    }
+}
+
+fn length(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |file| file.len())
+}
+
+/// Puts a long console aside, so that the marks are taken of the one that will be written.
+pub(super) fn rotate_console(launch: &Launch) -> io::Result<()> {
+    if length(&launch.console) > CONSOLE_LIMIT {
+        fs::rename(&launch.console, old_console(&launch.console))?;
+    }
+    Ok(())
+}
+
+fn old_console(console: &Path) -> PathBuf {
+    let mut name = console.as_os_str().to_owned();
+    name.push(".1");
+    name.into()
+}
+
+fn open_console(path: &Path, run_as: Option<RunAs>) -> io::Result<File> {
+    // The folder is RocketMQ's account's: a link there must not lead the agent elsewhere.
+    let nofollow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+    let file = OpenOptions::new().append(true).create(true).mode(0o640).custom_flags(nofollow).open(path)?;
+    if let Some(account) = run_as {
+        std::os::unix::fs::fchown(&file, Some(account.uid), Some(account.gid))?;
+    }
+    Ok(file)
+}
+
+/// Raises this process's limit of open files as far as it may; the JVMs inherit it. A broker has one open file for each
+/// mapped one.
+pub(super) fn raise_open_files() {
+    let now = getrlimit(Resource::Nofile);
+    let enough = now.maximum.is_none_or(|maximum| maximum >= OPEN_FILES);
+    let wanted = Rlimit { current: Some(OPEN_FILES), maximum: Some(OPEN_FILES) };
+    // Only root may raise the hard limit.
+    if enough || setrlimit(Resource::Nofile, wanted).is_err() {
+        let limit = Rlimit { current: now.maximum, maximum: now.maximum };
+        if let Err(error) = setrlimit(Resource::Nofile, limit) {
+            tracing::warn!(%error, "cannot raise the limit of open files");
+        }
+        if !enough {
+            tracing::warn!(
+                limit = now.maximum,
+                wanted = OPEN_FILES,
+                "the hard limit of open files is low for a broker"
+            );
+        }
+    }
+}
