@@ -192,10 +192,11 @@ async fn config(State(served): App) -> Answer {
     Answer::json(&*config)
 }
 
-/// RocketMQ 5.5.0 `DefaultTopAddressing.fetchNSAddr`: a GET of `http://{domain}/rocketmq/{subgroup}`, with
-/// `-{unitName}?nofix=1` behind it where a unit is set; 200 and the list up to the first newline. Other clients need
-/// not trim, so there is none. An error must have a body: `HttpTinyClient` (same release) reads it without a look
-/// whether there is one. The list comes from the cluster file, so a loop that stands still does not make it untrue.
+/// RocketMQ 5.5.0 `DefaultTopAddressing.fetchNSAddr` (4.9.4 `TopAddressing` alike): a GET of
+/// `http://{domain}/rocketmq/{subgroup}`, with `-{unitName}?nofix=1` behind it where a unit is set; 200 and the list
+/// up to the first newline. Other clients need not trim, so there is none. An error must have a body: without one
+/// `HttpTinyClient.httpGet` of both releases throws a NullPointerException. The list comes from the cluster file, so
+/// a loop that stands still does not make it untrue.
 async fn nsaddr(State(served): App) -> Answer {
     let list = served.published.nsaddr.borrow().clone();
     if list.is_empty() {
