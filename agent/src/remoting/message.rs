@@ -63,7 +63,7 @@ pub enum SendStatus {
     SendOk,
     /// Stored, but not flushed to disk in time (SYNC_FLUSH).
     FlushDiskTimeout,
-    /// Stored here, but the slave did not acknowledge in time (SYNC_MASTER).
+    /// Stored here, but the slave did not acknowledge in time (SYNC_MASTER). 5.x says so too where there is no slave.
     FlushSlaveTimeout,
     /// Stored here alone: no slave, or one too far behind (SYNC_MASTER).
     SlaveNotAvailable,

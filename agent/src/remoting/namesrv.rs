@@ -95,7 +95,8 @@ impl NameServer {
     }
 
     /// Takes a broker out of this NameServer at once (code 104). For a broker whose host is gone: a live one registers
-    /// again within 30 s. 4.x removes the id whatever the address, 5.x only a matching one (`RouteInfoManager`).
+    /// again within 30 s. 4.x removes the id whatever the address, 5.x only a matching one (`RouteInfoManager`), and
+    /// some milliseconds after its answer.
     ///
     /// # Errors
     /// Those of [`Client::call`]. A broker that is not registered is no error.

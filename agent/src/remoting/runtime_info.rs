@@ -25,7 +25,8 @@ pub struct RuntimeInfo {
     pub earliest_message_timestamp_ms: Option<i64>,
     /// 5.x: true for a master or acting master. `None` on 4.x.
     pub is_active: Option<bool>,
-    /// Messages stored since the process started. On 5.x slaves it stays 0.
+    /// Messages stored since the process started. 5.x leaves out its system topics (that named like the brokerName is
+    /// one), and its slaves stay at 0.
     pub put_total: Option<i64>,
     /// Messages stored since midnight.
     pub put_total_today: Option<i64>,
