@@ -1,0 +1,75 @@
+# One command per need; `make` alone lists them. CI runs `make test`, nothing else.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+# Where rustup puts cargo: not yet in PATH in the shell that ran `make setup`.
+export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
+
+# The RocketMQ versions that the tests run against: the oldest and newest of 4.x that are met, and the newest.
+VERSIONS := 4.7.0 4.9.4 5.5.0
+DIST := target/rocketmq
+ZIPS := $(VERSIONS:%=$(DIST)/rocketmq-all-%-bin-release.zip)
+CLIENTS := $(VERSIONS:%=$(DIST)/client-%/Client.class)
+
+# Test programs that need no JVM: all but `cluster`.
+QUICK := $(filter-out cluster,$(sort \
+	$(basename $(notdir $(wildcard tests/*.rs agent/*/tests/*.rs))) \
+	$(patsubst tests/%/main.rs,%,$(wildcard tests/*/main.rs))))
+
+.PHONY: help setup build release distribution client lint quick cluster test demo clean-demo bench
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: ## Install what building and testing need (Debian, Ubuntu); nothing to do: < 1 s
+	@tests/setup.sh
+
+build: setup ## Build the agent for development: target/debug/rocketmq-agent
+	cargo build
+
+release: setup ## Build the agent as it is shipped: target/release/rocketmq-agent
+	cargo build --release --locked
+
+lint: setup ## Formatting and clippy, warnings are errors
+	cargo fmt --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+quick: setup ## The tests that start no RocketMQ
+	cargo test --workspace --lib --bins $(addprefix --test ,$(QUICK))
+	cargo test --workspace --doc
+
+distribution: setup ## RocketMQ zips of all tested versions, from Maven Central: target/rocketmq
+	@for version in $(VERSIONS); do tests/rocketmq/make-distribution.sh $$version; done
+
+client: distribution $(CLIENTS) ## The Java test client against each version: target/rocketmq/client-VERSION
+
+# Holds Client.class and the jars it was compiled against: java -cp 'FOLDER/lib/*:FOLDER' Client ...
+$(CLIENTS): $(DIST)/client-%/Client.class: tests/java/Client.java $(DIST)/rocketmq-all-%-bin-release.zip
+	rm -rf $(@D) && mkdir -p $(@D)
+	unzip -q -j $(word 2,$^) '*/lib/*.jar' -d $(@D)/lib
+	javac -nowarn -cp '$(@D)/lib/*' -d $(@D) $<
+
+$(ZIPS): $(DIST)/rocketmq-all-%-bin-release.zip:
+	@tests/rocketmq/make-distribution.sh $*
+
+cluster: client ## The tests on real RocketMQ clusters of all tested versions
+	cargo test --test cluster -- --test-threads=1
+
+test: ## Everything, quick things first; what CI runs
+	@$(MAKE) --no-print-directory setup
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory quick
+	@$(MAKE) --no-print-directory cluster
+
+demo: setup build ## A whole cluster on this machine, to look at: tests/demo.sh
+	@tests/rocketmq/make-distribution.sh 5.5.0
+	tests/demo.sh
+
+clean-demo: ## Stop the demo and remove what it wrote
+	tests/demo.sh clean
+
+bench: release ## Measure the agent: tests/bench/run.sh
+	tests/bench/run.sh

@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# Installs what building and testing need on Debian and Ubuntu, where it is missing; asks nothing, and does nothing
+# where all is there. As root, or through sudo. Rust goes to the account that runs this (~/.cargo/bin; make finds it).
+set -euo pipefail
+export DEBIAN_FRONTEND=noninteractive
+root=$(cd "$(dirname "$0")/.." && pwd)
+rust_needed=$(sed -n 's/^rust-version *= *"\([0-9.]*\)".*/\1/p' "$root/Cargo.toml" | head -1)
+jdk_needed=17
+export PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
+
+say() { echo "setup: $*" >&2; }
+have() { command -v "$1" >/dev/null 2>&1; }
+at_least() { printf '%s\n%s\n' "$1" "$2" | sort -C -V; } # at_least NEEDED FOUND
+
+jdk_version() { # From the file beside bin, as starting a JVM to ask takes long.
+    local home
+    have javac || return
+    home=$(dirname "$(dirname "$(readlink -f "$(command -v javac)")")")
+    sed -n 's/^JAVA_VERSION="\([0-9]*\).*/\1/p' "$home/release" 2>/dev/null
+}
+
+as_root() {
+    if [[ $EUID -eq 0 ]]; then "$@"; else sudo -n env DEBIAN_FRONTEND=noninteractive "$@"; fi
+}
+
+# Only lists of a fresh machine are fetched: an index that knows the packages is good enough.
+update_lists() {
+    [[ -n ${updated:-} ]] || { say 'apt-get update'; as_root apt-get update -qq; updated=yes; }
+}
+
+install() { # PACKAGE...
+    if [[ $EUID -ne 0 ]] && ! sudo -n true 2>/dev/null; then
+        say "missing: $*"
+        say "neither root nor sudo without a password; as root: apt-get update && apt-get install $*"
+        exit 1
+    fi
+    have apt-get || { say "missing: $*; this script knows only apt-get (Debian, Ubuntu)"; exit 1; }
+    update_lists
+    say "apt-get install $*"
+    as_root apt-get install -y -qq --no-install-recommends "$@" >&2
+}
+
+candidate() { # PACKAGE: whether the distribution has it
+    apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'
+}
+
+system_packages() {
+    local missing=() pair
+    # COMMAND:PACKAGE. build-essential is known by three of its commands.
+    for pair in cc:build-essential c++:build-essential make:build-essential pkg-config:pkg-config curl:curl \
+        unzip:unzip zip:zip python3:python3 mvn:maven; do
+        have "${pair%%:*}" || [[ " ${missing[*]-} " == *" ${pair#*:} "* ]] || missing+=("${pair#*:}")
+    done
+    [[ -e /etc/ssl/certs/ca-certificates.crt ]] || missing+=(ca-certificates)
+    if ! at_least "$jdk_needed" "$(jdk_version)"; then
+        if [[ $EUID -eq 0 ]] || sudo -n true 2>/dev/null; then update_lists; fi
+        # The JDK that all tested RocketMQ versions run on; the newest distributions have only later ones.
+        if candidate "openjdk-$jdk_needed-jdk-headless"; then missing+=("openjdk-$jdk_needed-jdk-headless")
+        else missing+=(default-jdk-headless); fi
+    fi
+    [[ ${#missing[@]} -eq 0 ]] || install "${missing[@]}"
+}
+
+rust_is_there() {
+    have cargo && have rustc && have cargo-clippy && have rustfmt &&
+        at_least "$rust_needed" "$(cd "$root" && rustc --version 2>/dev/null | cut -d' ' -f2)"
+}
+
+rust() {
+    rust_is_there && return
+    if ! have rustup; then
+        # Debian's rustup would replace a cargo from packages; beside one, the installer of rustup's own is used.
+        if ! have cargo && candidate rustup; then
+            install rustup
+        else
+            say 'installing rustup into ~/.cargo'
+            local script
+            script=$(mktemp)
+            curl --proto '=https' --tlsv1.2 -sSfL --retry 3 https://sh.rustup.rs -o "$script" ||
+                curl --proto '=https' --tlsv1.2 -sSfL --retry 3 https://static.rust-lang.org/rustup/rustup-init.sh -o "$script"
+            RUSTUP_INIT_SKIP_PATH_CHECK=yes sh "$script" -y --no-modify-path --profile minimal --default-toolchain none >&2
+            rm -f "$script"
+            hash -r
+        fi
+    fi
+    say 'installing the stable Rust toolchain with clippy and rustfmt'
+    rustup toolchain install stable --profile minimal --component clippy --component rustfmt --no-self-update >&2
+    rust_is_there || rustup default stable >&2
+    hash -r
+    rust_is_there || { say "Rust is older than $rust_needed, or another one hides it: $(command -v rustc || true)"; exit 1; }
+}
+
+system_packages
+rust
