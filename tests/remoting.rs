@@ -8,8 +8,8 @@ use std::{fs, path::PathBuf, time::Duration};
 use bytes::BytesMut;
 use futures_util::StreamExt;
 use rocketmq_agent::remoting::{
-    Broker, Client, FrameCodec, HaStatus, NameServer, OutgoingMessage, PullStatus, RemotingCommand,
-    ResponseCode, RuntimeInfo, SendStatus, TOOLS_CONSUMER_GROUP,
+    Broker, Client, FrameCodec, HaStatus, NameServer, OutgoingMessage, PullStatus, RemotingCommand, ResponseCode,
+    RuntimeInfo, SendStatus, TOOLS_CONSUMER_GROUP,
 };
 use tokio::{io::AsyncWriteExt, net::TcpListener};
 use tokio_util::codec::{Decoder, FramedRead};
@@ -47,9 +47,7 @@ fn code_of(name: &str) -> i32 {
 }
 
 fn decode(bytes: &[u8]) -> Option<RemotingCommand> {
-    FrameCodec::default()
-        .decode(&mut BytesMut::from(bytes))
-        .unwrap()
+    FrameCodec::default().decode(&mut BytesMut::from(bytes)).unwrap()
 }
 
 /// The frame with another opaque and everything else as it was.
@@ -88,10 +86,7 @@ async fn replay(names: &[String]) -> String {
             let (reader, mut writer) = stream.into_split();
             let mut requests = FramedRead::new(reader, FrameCodec::default());
             while let Some(Ok(request)) = requests.next().await {
-                let (_, frame) = frames
-                    .iter()
-                    .find(|(code, _)| *code == request.code)
-                    .unwrap();
+                let (_, frame) = frames.iter().find(|(code, _)| *code == request.code).unwrap();
                 let answer = with_opaque(frame, request.opaque);
                 writer.write_all(&answer).await.unwrap();
             }
@@ -106,10 +101,7 @@ async fn name_server(version: &str, what: &str) -> NameServer {
 }
 
 async fn broker(version: &str, role: &str, whats: &[&str]) -> Broker {
-    let names: Vec<_> = whats
-        .iter()
-        .map(|what| format!("{version}-{role}-{what}"))
-        .collect();
+    let names: Vec<_> = whats.iter().map(|what| format!("{version}-{role}-{what}")).collect();
     let address = replay(&names).await;
     Broker::new(&Client::new(TIMEOUT), address, TIMEOUT)
 }
@@ -153,10 +145,7 @@ async fn every_name_server_lists_the_master_and_its_slave() {
         assert_eq!(ids, [&0, &1], "{version}");
         let master = info.address("broker-a", 0).unwrap();
         assert!(master.starts_with("127.0.0.1:"), "{version}: {master}");
-        assert!(
-            info.clusters["DefaultCluster"].contains("broker-a"),
-            "{version}"
-        );
+        assert!(info.clusters["DefaultCluster"].contains("broker-a"), "{version}");
     }
 }
 
@@ -166,10 +155,7 @@ async fn routes_are_the_same_with_and_without_strict_json() {
         let loose = name_server(version, "105-route").await;
         let strict = name_server(version, "105-route-strict").await;
         let route = loose.route_info(TOPIC).await.unwrap().unwrap();
-        assert_eq!(
-            strict.route_info(TOPIC).await.unwrap().as_ref(),
-            Some(&route)
-        );
+        assert_eq!(strict.route_info(TOPIC).await.unwrap().as_ref(), Some(&route));
         assert_eq!(route.queues.len(), 1, "{version}");
         let queues = &route.queues[0];
         assert_eq!(queues.broker_name, "broker-a", "{version}");
@@ -249,11 +235,7 @@ async fn a_master_stores_what_a_slave_refuses() {
         assert_eq!(error.response_code(), Some(refusal), "{version}");
         let missing = broker(version, "master", &["310-send-no-such-topic"]).await;
         let error = missing.send(message()).await.unwrap_err();
-        assert_eq!(
-            error.response_code(),
-            Some(ResponseCode::TOPIC_NOT_EXIST),
-            "{version}"
-        );
+        assert_eq!(error.response_code(), Some(ResponseCode::TOPIC_NOT_EXIST), "{version}");
     }
 }
 
@@ -262,10 +244,7 @@ async fn messages_come_back_as_they_were_sent() {
     for version in VERSIONS {
         let whats = ["11-pull-found", "30-max-offset", "31-min-offset"];
         let master = broker(version, "master", &whats).await;
-        let pull = master
-            .pull(TOOLS_CONSUMER_GROUP, TOPIC, 0, 0, 32)
-            .await
-            .unwrap();
+        let pull = master.pull(TOOLS_CONSUMER_GROUP, TOPIC, 0, 0, 32).await.unwrap();
         assert_eq!(pull.status, PullStatus::Found, "{version}");
         let last: Vec<_> = pull.messages.iter().rev().take(3).collect();
         for (message, number) in last.iter().zip([3, 2, 1]) {
@@ -285,15 +264,11 @@ async fn messages_come_back_as_they_were_sent() {
 #[tokio::test]
 async fn a_pull_at_the_end_of_the_queue_finds_nothing_and_one_beyond_is_sent_back() {
     for version in VERSIONS {
-        for (what, status) in [
-            ("11-pull-nothing-new", PullStatus::NotFound),
-            ("11-pull-beyond-the-end", PullStatus::OffsetMoved),
-        ] {
+        for (what, status) in
+            [("11-pull-nothing-new", PullStatus::NotFound), ("11-pull-beyond-the-end", PullStatus::OffsetMoved)]
+        {
             let master = broker(version, "master", &[what]).await;
-            let pull = master
-                .pull(TOOLS_CONSUMER_GROUP, TOPIC, 0, 1000, 32)
-                .await
-                .unwrap();
+            let pull = master.pull(TOOLS_CONSUMER_GROUP, TOPIC, 0, 1000, 32).await.unwrap();
             assert_eq!(pull.status, status, "{version}");
             assert!((pull.min_offset..=pull.max_offset).contains(&pull.next_offset));
             assert!(pull.messages.is_empty(), "{version}");
@@ -303,17 +278,10 @@ async fn a_pull_at_the_end_of_the_queue_finds_nothing_and_one_beyond_is_sent_bac
 
 #[tokio::test]
 async fn replication_of_5_5_0_is_seen_from_both_ends() {
-    let runtime = RuntimeInfo {
-        version: "V5_5_0".into(),
-        ..RuntimeInfo::default()
-    };
+    let runtime = RuntimeInfo { version: "V5_5_0".into(), ..RuntimeInfo::default() };
     let master = broker("5.5.0", "master", &["907-ha-status"]).await;
     match master.ha_status(&runtime).await.unwrap() {
-        HaStatus::Master {
-            commit_log_max_offset,
-            slaves,
-            ..
-        } => {
+        HaStatus::Master { commit_log_max_offset, slaves, .. } => {
             assert_eq!(slaves.len(), 1);
             let behind = commit_log_max_offset - slaves[0].slave_ack_offset;
             assert_eq!(slaves[0].behind_bytes, behind);
@@ -322,11 +290,7 @@ async fn replication_of_5_5_0_is_seen_from_both_ends() {
     }
     let slave = broker("5.5.0", "slave", &["907-ha-status"]).await;
     match slave.ha_status(&runtime).await.unwrap() {
-        HaStatus::Slave {
-            master_address,
-            max_offset,
-            ..
-        } => {
+        HaStatus::Slave { master_address, max_offset, .. } => {
             assert!(master_address.starts_with("127.0.0.1:"), "{master_address}");
             assert!(max_offset > 0);
         }
@@ -337,13 +301,7 @@ async fn replication_of_5_5_0_is_seen_from_both_ends() {
 #[tokio::test]
 async fn a_request_that_4_9_4_does_not_know_is_refused_as_such() {
     let master = broker("4.9.4", "master", &["907-ha-status"]).await;
-    let pretended = RuntimeInfo {
-        version: "V5_0_0".into(),
-        ..RuntimeInfo::default()
-    };
+    let pretended = RuntimeInfo { version: "V5_0_0".into(), ..RuntimeInfo::default() };
     let error = master.ha_status(&pretended).await.unwrap_err();
-    assert_eq!(
-        error.response_code(),
-        Some(ResponseCode::REQUEST_CODE_NOT_SUPPORTED)
-    );
+    assert_eq!(error.response_code(), Some(ResponseCode::REQUEST_CODE_NOT_SUPPORTED));
 }

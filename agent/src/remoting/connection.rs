@@ -244,9 +244,7 @@ mod tests {
         call.abort();
         let mut rest = vec![];
         // An error (reset) is as good as an end: what counts is that reading ends.
-        let _ = tokio::time::timeout(LONG, stream.read_to_end(&mut rest))
-            .await
-            .expect("the end of the stream");
+        let _ = tokio::time::timeout(LONG, stream.read_to_end(&mut rest)).await.expect("the end of the stream");
         assert!(rest.len() < 15 << 20);
     }
 }
