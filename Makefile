@@ -68,7 +68,7 @@ demo: setup build ## A whole cluster on this machine, to look at: tests/demo.sh
 	@tests/rocketmq/make-distribution.sh 5.5.0
 	tests/demo.sh
 
-clean-demo: ## Stop the demo and remove what it wrote
+clean-demo: ## Remove what it wrote
 	tests/demo.sh clean
 
 bench: release ## Measure the agent: tests/bench/run.sh

@@ -5,6 +5,7 @@
 #
 #   demo.sh            stay until Ctrl-C
 #   demo.sh --once     end by itself when all is shown
+#   demo.sh clean      remove what an earlier demo left
 #
 # DEMO_DIR      where its folders go; what an earlier demo left there is taken up again
 # DEMO_VERSION  the RocketMQ release (default 5.5.0)
@@ -19,6 +20,11 @@ deadline=300 # seconds for the cluster to be ready, and for it to stop
 say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
 fail() { echo "demo: $*" >&2; exit 1; }
 
+if [ "${1:-}" = clean ]; then
+  pgrep -f -- "-Duser.home=$dir/" >/dev/null && fail "a demo still runs: stop it with Ctrl-C first"
+  rm -rf -- "$dir"
+  exit 0
+fi
 for need in "$agent" "$zip"; do [ -f "$need" ] || fail "$need is missing: run 'make demo'"; done
 mkdir -p "$dir"
 cat >"$dir/cluster.toml" <<EOF
@@ -97,7 +103,7 @@ until status --json 2>/dev/null | grep -q '^{[^[]*"ready":true'; do
     echo "demo: not ready after $deadline s" >&2
     stop
   fi
-  now=$(status 2>/dev/null | awk '$1 ~ /^vm[12]$/ { printf "  %s/%s %s", $1, $2, $5 }' || true)
+  now=$(status 2>/dev/null | awk -F '  +' '$1 ~ /^ *vm[12]/ { sub(/^ /, "", $1); printf "  %s/%s %s", $1, $2, $5 }' || true)
   if [ -n "$now" ] && [ "$now" != "$shown" ]; then printf '%4ds%s\n' $((SECONDS - began)) "$now"; shown=$now; fi
   read -rt 1 <> <(:) || true # a pause that Ctrl-C ends at once
 done

@@ -1,0 +1,196 @@
+//! Ways in which clusters made by hand lose or hide data, each prevented or named.
+
+use crate::lab::{LONG, Lab, is_running, kill_9, poll, signal, until};
+use rocketmq_agent::remoting::{
+    OnlineConfig, OnlineKey, OutgoingMessage, PullStatus, SendStatus, TOOLS_CONSUMER_GROUP,
+};
+use rocketmq_agent_domain::launch::Launch;
+use rustix::process::Signal;
+use std::{
+    fs::{self, File},
+    process::{Command, Stdio},
+};
+
+/// Freezes a host's agent, so that what is killed stays dead, while something is shown.
+fn with_frozen_agent(lab: &mut Lab, host: &str, show: impl FnOnce(&mut Lab)) {
+    let agent = lab.agent(host).pid();
+    signal(agent, Signal::STOP);
+    show(lab);
+    signal(agent, Signal::CONT);
+    lab.until_ready();
+}
+
+/// On 5.x SYNC_MASTER alone does not wait; 4.x does by itself.
+pub fn without_its_slave_a_sync_master_does_not_say_send_ok(lab: &mut Lab) {
+    let slave = lab.pid("vm2", "broker-a");
+    with_frozen_agent(lab, "vm2", |lab| {
+        kill_9(slave);
+        until(LONG, "the slave has ended", || !is_running(slave));
+        let master = lab.broker("vm1", "broker-a");
+        let sent = lab.wait(master.send(OutgoingMessage::new("broker-a", 0, "alone"))).unwrap();
+        assert!(
+            matches!(sent.status, SendStatus::SlaveNotAvailable | SendStatus::FlushSlaveTimeout),
+            "a send without a slave was answered {:?}",
+            sent.status
+        );
+        lab.until_reason("vm1", "broker-a", "slave-unreachable");
+        assert_eq!(lab.get("vm1", "/health/broker-a/master").unwrap().0, 503);
+    });
+}
+
+pub fn with_its_master_down_a_slave_is_read_from(lab: &mut Lab) {
+    let master = lab.broker("vm1", "broker-a");
+    let sent = lab.wait(master.send(OutgoingMessage::new("broker-a", 0, "kept by the slave"))).unwrap();
+    assert_eq!(sent.status, SendStatus::SendOk);
+    let pid = lab.pid("vm1", "broker-a");
+    with_frozen_agent(lab, "vm1", |lab| {
+        kill_9(pid);
+        until(LONG, "the master has ended", || !is_running(pid));
+        let slave = lab.broker("vm2", "broker-a");
+        let body = poll(LONG, "the slave answers a pull", || {
+            let pulled = lab.wait(slave.pull(TOOLS_CONSUMER_GROUP, "broker-a", 0, sent.queue_offset, 1));
+            let pulled = pulled.map_err(|error| error.to_string())?;
+            let found = pulled.messages.first().filter(|_| pulled.status == PullStatus::Found);
+            found.map(|message| message.body.clone()).ok_or_else(|| format!("{:?}", pulled.status))
+        });
+        assert_eq!(body.as_ref(), b"kept by the slave");
+        // And by a client that knows nothing of slaves: all that was sent through both masters so far.
+        let (ok, said) =
+            lab.java(&["receive", "--topic", "Thousand", "--group", "G3", "--expect", "1000", "--timeout", "180"]);
+        assert!(ok, "{said}");
+        lab.until_reason("vm2", "broker-a", "master-unreachable");
+    });
+}
+
+/// RocketMQ itself would delete files of the running broker before it fails.
+pub fn a_second_agent_on_a_live_store_starts_nothing(lab: &mut Lab) {
+    let before = lab.pids();
+    let folder = lab.dir.join("intruder");
+    fs::create_dir_all(&folder).unwrap();
+    // The same folders, other ports: only the stores stand in the way.
+    let mut text = fs::read_to_string(lab.cluster_file()).unwrap();
+    let number: String = text.lines().filter(|line| line.starts_with("broker = ")).take(1).collect();
+    text = text.replacen(&number, "broker = { port = 29911, slave_port = 29951 }", 1).replacen(
+        "agent_port = ",
+        "agent_port = 2",
+        1,
+    );
+    fs::write(folder.join("cluster.toml"), text).unwrap();
+    let config = folder.join("agent.toml");
+    let settings = format!(
+        "host = \"vm1\"\ncluster_file = \"{0}/cluster.toml\"\nstate_dir = \"{0}/state\"\nlisten = \"127.0.0.1:29877\"\n",
+        folder.display()
+    );
+    fs::write(&config, settings).unwrap();
+    let log = File::create(folder.join("agent.log")).unwrap();
+    let mut intruder = Command::new(crate::lab::binary())
+        .arg("--config")
+        .arg(&config)
+        .arg("run")
+        .stdin(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .unwrap();
+    let master = before["vm1/broker-a"];
+    let said = poll(LONG, "the intruder is refused", || {
+        let text = fs::read_to_string(folder.join("agent.log")).unwrap();
+        let line = text.lines().find(|line| line.contains("broker-a") && line.contains(&master.to_string()));
+        line.map(str::to_owned).ok_or(text)
+    });
+    assert!(said.contains("not started") || said.contains("taken over"), "{said}");
+    kill_9(intruder.id());
+    intruder.wait().unwrap();
+    assert_eq!(lab.pids(), before, "no JVM was touched");
+    for pid in before.values() {
+        let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
+        let deleted: Vec<&str> = maps.lines().filter(|l| l.contains("/store/") && l.contains("(deleted)")).collect();
+        assert!(deleted.is_empty(), "a live store lost files: {deleted:?}");
+    }
+    lab.until_ready();
+}
+
+pub fn a_rendered_file_that_is_changed_by_hand_is_put_right(lab: &mut Lab) {
+    let conf = lab.folder("vm1", "broker-a").join("conf/broker.conf");
+    let wanted = fs::read_to_string(&conf).unwrap();
+    let pid = lab.pid("vm1", "broker-a");
+    fs::write(&conf, wanted.replace("SYNC_MASTER", "ASYNC_MASTER")).unwrap();
+    until(LONG, "the file is as it was rendered", || fs::read_to_string(&conf).unwrap() == wanted);
+    assert_eq!(lab.pid("vm1", "broker-a"), pid);
+}
+
+pub fn a_key_changed_online_is_named(lab: &mut Lab) {
+    let broker = lab.broker("vm2", "broker-b");
+    let set = |value: &str| {
+        let mut change = OnlineConfig::default();
+        change.set(OnlineKey::SlaveReadEnable, value).unwrap();
+        lab.wait(broker.update_config(&change)).unwrap();
+    };
+    set("false");
+    let said = lab.until_reason("vm2", "broker-b", "config-differs");
+    assert!(said.contains("slaveReadEnable = \"false\""), "{said}");
+    set("true");
+    lab.until_ready();
+}
+
+/// A broker started by hand under the name and id of one that is there.
+pub fn two_claimants_of_one_name_and_id_are_named(lab: &mut Lab) {
+    let own = lab.folder("vm1", "broker-a");
+    let rogue = lab.dir.join("rogue");
+    for folder in ["conf", "tmp", "logs"] {
+        fs::create_dir_all(rogue.join(folder)).unwrap();
+    }
+    let (from, to) = (own.display().to_string(), rogue.display().to_string());
+    for entry in fs::read_dir(own.join("conf")).unwrap() {
+        let path = entry.unwrap().path();
+        let port = lab.broker("vm1", "broker-a").address().rsplit(':').next().unwrap().parse::<u16>().unwrap();
+        let text = fs::read_to_string(&path).unwrap().replace(&from, &to);
+        let text = text
+            .replace(&format!("listenPort={port}"), "listenPort=28911")
+            .replace(&format!("haListenPort={}", port + 1), "haListenPort=28912");
+        fs::write(rogue.join("conf").join(path.file_name().unwrap()), text).unwrap();
+    }
+    let record = fs::read_to_string(lab.dir.join("vm1/state/run/broker-a.json")).unwrap();
+    let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+    let launch: Launch = serde_json::from_value(record["launch"].clone()).unwrap();
+    let mut jvm = Command::new(&launch.program)
+        .args(launch.arguments.iter().map(|argument| argument.replace(&from, &to)))
+        .env_clear()
+        .envs(launch.environment.iter().map(|(key, value)| (key, value.replace(&from, &to))))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let said = lab.until_reason("vm1", "broker-a", "two-claimants");
+    assert!(said.contains("127.0.0.1:28911"), "{said}");
+    kill_9(jvm.id());
+    jvm.wait().unwrap();
+    lab.until_ready();
+}
+
+/// RocketMQ replicates to an empty slave from the last commit log file on, and says nothing about it.
+pub fn a_new_empty_slave_says_that_it_has_no_history(lab: &mut Lab) {
+    let master = lab.broker("vm1", "broker-a");
+    let filling = vec![b'x'; 200 << 10];
+    for _ in 0..15 {
+        let sent = lab.wait(master.send(OutgoingMessage::new("broker-a", 0, filling.clone()))).unwrap();
+        assert_eq!(sent.status, SendStatus::SendOk);
+    }
+    lab.agent("vm2").stop();
+    let folder = lab.folder("vm2", "broker-a");
+    fs::rename(folder.join("store"), folder.join("store-put-aside")).unwrap();
+    lab.agent("vm2").start();
+    lab.until_ready();
+    // Until a message comes there is nothing on the slave that could be compared.
+    let sent = lab.wait(lab.broker("vm1", "broker-a").send(OutgoingMessage::new("broker-a", 0, "after"))).unwrap();
+    assert_eq!(sent.status, SendStatus::SendOk);
+    let said = lab.until_reason("vm2", "broker-a", "no-history");
+    assert!(said.contains("older messages are on the master only"), "{said}");
+    let status = String::from_utf8(lab.agents[0].run(&["status"]).stdout).unwrap();
+    assert!(status.contains("no history before"), "{status}");
+    let report = lab.instance("vm2", "broker-a").unwrap();
+    assert!(
+        report.no_history_before.is_some() && report.missing_history.is_some_and(|bytes| bytes > 1 << 20),
+        "{report:?}"
+    );
+    fs::remove_dir_all(folder.join("store-put-aside")).unwrap();
+}
