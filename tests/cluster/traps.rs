@@ -70,11 +70,7 @@ pub fn a_second_agent_on_a_live_store_starts_nothing(lab: &mut Lab) {
     // The same folders, other ports: only the stores stand in the way.
     let mut text = fs::read_to_string(lab.cluster_file()).unwrap();
     let number: String = text.lines().filter(|line| line.starts_with("broker = ")).take(1).collect();
-    text = text.replacen(&number, "broker = { port = 29911, slave_port = 29951 }", 1).replacen(
-        "agent_port = ",
-        "agent_port = 2",
-        1,
-    );
+    text = text.replacen(&number, "broker = { port = 29911, slave_port = 29951 }", 1);
     fs::write(folder.join("cluster.toml"), text).unwrap();
     let config = folder.join("agent.toml");
     let settings = format!(
