@@ -78,10 +78,8 @@ impl Embedded {
         fs::create_dir_all(&folder).map_err(unusable)?;
         let lock = folder.join("agent.lock");
         let only_one = File::create(&lock).map_err(unusable)?;
-        match only_one.try_lock() {
-            Ok(()) => {}
-            Err(fs::TryLockError::WouldBlock) => return Err(SupervisorError::AnotherAgent { path: lock }),
-            Err(fs::TryLockError::Error(error)) => return Err(unusable(error)),
+        if !locks::lock(&only_one).map_err(unusable)? {
+            return Err(SupervisorError::AnotherAgent { path: lock });
         }
         let names = record::names(&folder).map_err(unusable)?;
         spawn::raise_open_files();

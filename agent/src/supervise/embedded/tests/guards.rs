@@ -1,6 +1,7 @@
 //! What forbids a start.
 
 use super::*;
+use crate::supervise::sockets::Sockets;
 use rocketmq_agent_domain::cause::Occupant;
 use std::{
     io::{BufRead, BufReader, Read},
@@ -85,7 +86,10 @@ async fn a_commit_log_that_another_process_writes_refuses_the_start_and_one_that
     fs::remove_file(&file).unwrap();
     assert_eq!(refused(&agent, &launch).await.id, "store-in-use");
     drop(writer);
+    let store = launch.store.as_ref().unwrap();
+    eventually("the file's end", || locks::store_writer(store).unwrap().is_none()).await;
     fs::write(&file, "x").unwrap();
+    eventually("the file's end", || locks::store_writer(store).unwrap().is_none()).await;
     let _reader = File::open(&file).unwrap();
     agent.settled(&launch.instance);
     start(&agent, &launch).await;
@@ -103,6 +107,8 @@ async fn a_busy_port_refuses_the_start_and_names_its_owner() {
     assert_eq!(cause.id, "port-in-use");
     assert!(cause.what.starts_with(&format!("port {port} is taken by pid {} (", std::process::id())), "{cause:?}");
     drop(listener);
+    // Another test's child may have a copy until it execs.
+    eventually("the port's end", || Sockets::read().unwrap().listening(port).is_empty()).await;
     start(&agent, &launch).await;
 }
 
