@@ -16,7 +16,13 @@ use std::{
     io,
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    time::Duration,
 };
+
+/// A process that this one forks for something else has a copy of every open file until it execs: a lock that was
+/// given back a moment ago is held for that long.
+const FORK_WAIT: Duration = Duration::from_millis(5);
+const FORK_WAITS: u32 = 5;
 
 /// The instance's own lock.
 pub(super) fn path(launch: &Launch) -> PathBuf {
@@ -32,11 +38,22 @@ pub(super) fn take(launch: &Launch) -> io::Result<Option<File>> {
     let nofollow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
     let mut options = OpenOptions::new();
     let file = options.read(true).write(true).create(true).custom_flags(nofollow).open(path(launch))?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) => Err(error),
+    Ok(lock(&file)?.then_some(file))
+}
+
+/// Locks a file; false where somebody else holds it.
+///
+/// # Errors
+/// The file system knows no locks.
+pub(super) fn lock(file: &File) -> io::Result<bool> {
+    for _ in 0..FORK_WAITS {
+        match file.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(FORK_WAIT),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
     }
+    Ok(false)
 }
 
 /// The processes that hold the instance's own lock, as far as they can be seen.

@@ -4,32 +4,33 @@
 //! One record a run (`record`), one lock an instance (`locks`), one task a process (`watch`). Nothing restarts by itself:
 //! a process that ends is told by `changed`, and the caller starts it again.
 
+mod calls;
 mod evidence;
 mod locks;
 mod look;
 mod preflight;
 mod record;
 mod spawn;
+mod state;
 mod stop;
 mod watch;
 
 pub use look::look;
 
 use self::{
-    preflight::Verdict,
     record::{Record, Run},
+    state::{Instance, Shared},
     watch::Live,
 };
 use super::{Start, Supervisor, SupervisorError, process::Identity};
 use rocketmq_agent_domain::{
-    launch::{Cause, Launch, ProcessState},
+    launch::{Cause, Launch},
     names::InstanceName,
 };
 use std::{
-    collections::BTreeMap,
     fs::{self, File},
-    path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 use tokio::{sync::watch as channel, task::JoinSet};
@@ -64,19 +65,6 @@ pub struct Embedded {
     _only_one: File,
 }
 
-struct Shared {
-    folder: PathBuf,
-    run_as: Option<RunAs>,
-    timing: Timing,
-    instances: Mutex<BTreeMap<InstanceName, Instance>>,
-    changes: channel::Sender<u64>,
-}
-
-struct Instance {
-    record: Record,
-    live: Option<Live>,
-}
-
 impl Embedded {
     /// Takes over the records below `state` and the processes in them that still run, undisturbed. Raises the limit of
     /// open files of this process. To be called in a tokio runtime.
@@ -90,10 +78,8 @@ impl Embedded {
         fs::create_dir_all(&folder).map_err(unusable)?;
         let lock = folder.join("agent.lock");
         let only_one = File::create(&lock).map_err(unusable)?;
-        match only_one.try_lock() {
-            Ok(()) => {}
-            Err(fs::TryLockError::WouldBlock) => return Err(SupervisorError::AnotherAgent { path: lock }),
-            Err(fs::TryLockError::Error(error)) => return Err(unusable(error)),
+        if !locks::lock(&only_one).map_err(unusable)? {
+            return Err(SupervisorError::AnotherAgent { path: lock });
         }
         let names = record::names(&folder).map_err(unusable)?;
         spawn::raise_open_files();
@@ -228,9 +214,13 @@ impl Embedded {
         };
         tracing::info!(instance = %launch.instance, pid, program = %launch.program.display(), "started");
         // It is our child and not waited for yet, so the pid is its own even where it has ended by now.
-        let process = watch::identity_of_child(pid)?;
-        let pid = self.adopt(launch, Run { process: Some(process), ..run })?;
-        Ok(Start::Running { pid })
+        let adopted =
+            watch::identity_of_child(pid).and_then(|process| self.adopt(launch, Run { process: Some(process), ..run }));
+        if adopted.is_err() {
+            // It runs and cannot be watched. Whoever asks next finds it by its record and its lock.
+            self.shared.lock().remove(&launch.instance);
+        }
+        adopted.map(|pid| Start::Running { pid })
     }
 
     /// A JVM of this instance that nobody had written down.
@@ -251,51 +241,6 @@ impl Embedded {
     }
 }
 
-mod calls;
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<InstanceName, Instance>> {
-        self.instances.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn tell(&self) {
-        self.changes.send_modify(|count| *count += 1);
-    }
-
-    /// What cannot be written is not lost while this agent lives, and a JVM is known by its lock after that.
-    fn write(&self, record: &Record) {
-        if let Err(error) = record.write(&self.folder) {
-            tracing::warn!(instance = %record.launch.instance, %error, folder = %self.folder.display(), "cannot write its record");
-        }
-    }
-}
-
-impl Instance {
-    fn new(launch: &Launch) -> Self {
-        Self { record: Record::new(launch), live: None }
-    }
-
-    fn state(&self, now: u64) -> ProcessState {
-        let record = &self.record;
-        let (Some(live), Some(run)) = (&self.live, &record.run) else {
-            let backoff = &record.backoff;
-            return ProcessState::Stopped {
-                last_exit: record.last_exit,
-                cause: record.cause.clone(),
-                failures: backoff.failures(),
-                backing_off: backoff.hold(now).is_some(),
-                quarantined: backoff.quarantined(),
-                next_start_at: backoff.next_start_at(now),
-            };
-        };
-        let pid = live.process.pid;
-        if run.stopping {
-            return ProcessState::Stopping { pid };
-        }
-        ProcessState::Running { pid, started_at: run.started_at, fingerprint: record.launch.fingerprint.clone() }
-    }
-}
-
 /// Milliseconds since 1970.
 fn now() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -309,4 +254,5 @@ fn random() -> f64 {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests;

@@ -25,6 +25,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 use tokio::{
     io::{Interest, unix::AsyncFd},
@@ -50,6 +51,7 @@ impl Live {
         let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw);
         let pid = pid.ok_or_else(|| watch(io::Error::from(io::ErrorKind::InvalidInput)))?;
         let pidfd = pidfd_open(pid, PidfdFlags::NONBLOCK).map_err(|error| watch(error.into()))?;
+        #[allow(deprecated, reason = "its successor is an unsafe fn; what that asks for holds for every OwnedFd")]
         let pidfd = AsyncFd::with_interest(pidfd, Interest::READABLE).map_err(watch)?;
         Ok(Self { process, pidfd: Arc::new(pidfd), stop_asked: Arc::default(), killed: Arc::default() })
     }
@@ -88,33 +90,49 @@ pub(super) fn find(record: &Record) -> Result<Option<Identity>, SupervisorError>
 
 /// Waits for the end of a process, writes down what there is to know, and wakes the caller, again when its back-off ends.
 pub(super) async fn until_it_ends(shared: Arc<Shared>, launch: Launch, live: Live) {
-    tokio::select! {
-        // An error of the poller cannot be waited out; reaping says what became of the process.
-        _ = live.pidfd.readable() => {}
-        () = stop_it(&shared, &launch, &live) => { let _ = live.pidfd.readable().await; }
-    }
-    let exit = reap(live.pidfd.get_ref());
+    let exit = tokio::select! {
+        exit = end_of(&live) => exit,
+        exit = stop_it(&shared, &launch, &live) => exit,
+    };
     ended(&shared, &launch, &live, exit);
     shared.tell();
     tell_after_backoff(shared, launch.instance).await;
 }
 
-async fn stop_it(shared: &Shared, launch: &Launch, live: &Live) {
+async fn stop_it(shared: &Shared, launch: &Launch, live: &Live) -> Exit {
     live.stop_asked.notified().await;
     stop::kill_when_silent(launch, live.process.pid, live.pidfd.get_ref(), shared.timing).await;
     live.killed.store(true, Ordering::Relaxed);
+    end_of(live).await
 }
 
-/// How it ended: the kernel tells a parent only.
-fn reap(pidfd: &OwnedFd) -> Exit {
+async fn end_of(live: &Live) -> Exit {
+    loop {
+        let readable = live.pidfd.readable().await;
+        if let Some(exit) = reap(live) {
+            return exit;
+        }
+        match readable {
+            Ok(mut guard) => guard.clear_ready(),
+            // The poller failed: what it would have told is asked for.
+            Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
+        }
+    }
+}
+
+/// How it ended, `None` while it lives: the kernel tells how to a parent only.
+fn reap(live: &Live) -> Option<Exit> {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
-    match waitid(WaitId::PidFd(pidfd.as_fd()), options) {
-        Ok(Some(status)) => match (status.exit_status(), status.terminating_signal()) {
+    match waitid(WaitId::PidFd(live.pidfd.as_fd()), options) {
+        Ok(status) => status.map(|status| match (status.exit_status(), status.terminating_signal()) {
             (Some(code), _) => Exit::Status(code),
             (_, Some(signal)) => Exit::Signal(signal),
             _ => Exit::Unknown,
-        },
-        _ => Exit::Unknown,
+        }),
+        Err(_) => {
+            let alive = Identity::of(live.process.pid).is_ok_and(|now| now.as_ref() == Some(&live.process));
+            (!alive).then_some(Exit::Unknown)
+        }
     }
 }
 
