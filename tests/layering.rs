@@ -60,21 +60,23 @@ fn the_pure_core_names_no_module_that_does_io() {
 fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
     BTreeMap::from([
         ("accounts", &["settings"][..]),
+        ("claim", &[]),
         ("cluster", &["files"]),
-        ("distribution", &[]),
+        ("distribution", &["web"]),
         ("exit_code", &[]),
         ("files", &["accounts"]),
         ("host", &[]),
         ("http", &["peers"]),
         ("java", &[]),
         ("log", &[]),
-        ("peers", &[]),
+        ("peers", &["web"]),
         ("probe", &["remoting", "supervise"]),
         ("reconcile", &["accounts", "cluster", "distribution", "files", "host", "probe", "stores", "supervise"]),
         ("remoting", &[]),
         ("settings", &[]),
         ("stores", &["accounts", "files"]),
         ("supervise", &["accounts", "files"]),
+        ("web", &[]),
     ])
 }
 

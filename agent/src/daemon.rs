@@ -2,6 +2,7 @@
 
 use crate::{
     accounts,
+    claim::{self, Claim, ClaimError},
     cluster::{Applied, Cluster, ClusterError},
     host::{self, HostError},
     http::{self, ConfigView, Heartbeat, Limits, Published},
@@ -10,7 +11,7 @@ use crate::{
     probe,
     reconcile::{Channels, Goal, Installer, Reconciler},
     settings::{OnExit, Settings},
-    supervise::{Embedded, RunAs, Timing},
+    supervise::{Embedded, RunAs, Supervisor, Timing},
 };
 use rocketmq_agent_domain::{
     desired::{Desired, HostFacts, Java, desired, java_options, namesrv_addresses},
@@ -37,7 +38,7 @@ use tracing::{error, info, warn};
 pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let account = accounts::run_as(settings.embedded.run_as)?;
     let mut goal = first_goal(&settings)?;
-    // It refuses a second agent on one folder, which would start and stop the same brokers.
+    let mut claimed = claim_base(&goal)?;
     let supervisor = Embedded::open(
         &settings.state_dir,
         account.map(|account| RunAs { uid: account.uid, gid: account.gid }),
@@ -76,11 +77,18 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let mut watched = FileWatch::new(&settings.cluster_file);
     loop {
         heartbeat.beat();
+        if claimed.is_none() {
+            claimed = claim_base(&goal)?;
+        }
         if watched.changed() {
             match next_goal(&settings, &goal, &name) {
                 Ok(next) => {
                     Applied::write(&next.cluster, &settings.state_dir)?;
                     info!("cluster.toml has changed and is taken");
+                    for name in changed_instances(&goal.desired, &next.desired) {
+                        // What failed with the old configuration need not wait to be tried with the new one.
+                        reconciler.supervisor.settled(&name);
+                    }
                     goal = next;
                     peers.set(agents(&goal.cluster.topology));
                     nsaddr.send_replace(public_namesrvs(&goal.cluster));
@@ -114,6 +122,17 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
 async fn stopped(mut stop: watch::Receiver<bool>) {
     // An error means that the daemon is gone, which is as good a reason.
     let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// Claims this host's base folder. One that cannot be written is no reason to end: nothing can be started in it, the
+/// plan says why, and it is tried again.
+fn claim_base(goal: &Goal) -> Result<Option<Claim>, ClaimError> {
+    let Some(host) = goal.cluster.topology.host(&goal.desired.host) else { return Ok(None) };
+    match claim::claim(&host.base_dir) {
+        Ok(claim) => Ok(Some(claim)),
+        Err(ClaimError::Folder { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// The cluster file as it lies there; where it cannot be used, what was applied last, so that a typo does not keep
@@ -217,6 +236,13 @@ fn config_view(settings: &Settings, goal: &Goal) -> ConfigView {
         cluster_file: goal.cluster.file_digest(),
         placement: goal.cluster.placement_digest(),
     }
+}
+
+/// Instances whose configuration differs between two goals.
+fn changed_instances(before: &Desired, after: &Desired) -> Vec<InstanceName> {
+    let fingerprint = |goal: &Desired, name: &InstanceName| goal.instance(name).map(|i| i.launch.fingerprint.clone());
+    let names = after.instances.iter().map(|instance| instance.launch.instance.clone());
+    names.filter(|name| fingerprint(before, name) != fingerprint(after, name)).collect()
 }
 
 /// Brokers first, all at once; the NameServer when they have unregistered.

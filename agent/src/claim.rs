@@ -1,0 +1,73 @@
+//! One agent a base folder: two would supervise the same JVMs, and the one that ends would stop the other's brokers.
+//! A file lock that no JVM inherits, so that it ends with the agent.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
+
+/// Held for as long as this agent works on the folder.
+#[derive(Debug)]
+pub struct Claim(#[expect(dead_code, reason = "the lock ends when the file is closed")] File);
+
+/// Why the folder is not this agent's.
+#[derive(Debug, thiserror::Error)]
+pub enum ClaimError {
+    /// Another agent has it.
+    #[error("another rocketmq-agent{} works on {folder}", pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default())]
+    AnotherAgent {
+        /// The folder.
+        folder: PathBuf,
+        /// The other agent, where it said so.
+        pid: Option<u32>,
+    },
+    /// It cannot be made or locked.
+    #[error("cannot lock {folder}")]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Claims a folder, making it where it is missing.
+///
+/// # Errors
+/// Another agent has it, or it cannot be written.
+pub fn claim(folder: &Path) -> Result<Claim, ClaimError> {
+    let failed = |source| ClaimError::Folder { folder: folder.to_owned(), source };
+    fs::create_dir_all(folder).map_err(failed)?;
+    let path = folder.join("agent.lock");
+    let mut file = File::options().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut text = String::new();
+            let pid = file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
+            return Err(ClaimError::AnotherAgent { folder: folder.to_owned(), pid });
+        }
+        Err(TryLockError::Error(error)) => return Err(failed(error)),
+    }
+    file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(failed)?;
+    Ok(Claim(file))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_has_one_agent_at_a_time_and_the_other_one_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("rocketmq");
+        let held = claim(&folder).unwrap();
+        let error = claim(&folder).unwrap_err().to_string();
+        assert_eq!(error, format!("another rocketmq-agent (pid {}) works on {}", std::process::id(), folder.display()));
+        drop(held);
+        claim(&folder).unwrap();
+    }
+}
