@@ -185,3 +185,38 @@ fn the_sample_files_are_good_and_show_every_key() {
     }
     rocketmq_agent::settings::Settings::read(&root().join("conf/agent.toml")).unwrap();
 }
+
+#[test]
+fn clients_get_the_public_address_and_slaves_the_internal_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("cluster.toml");
+    let text = fs::read_to_string(root().join("conf/examples/2m-2s-sync.toml")).unwrap();
+    fs::write(&path, text.replace("\"10.0.0.1\"", "\"10.0.0.1\"\npublic_address = \"203.0.113.1\"")).unwrap();
+    let host = desired_of(&path, 17).remove(0);
+    let master = host.instances.iter().find_map(|i| i.broker.as_ref().filter(|b| b.broker_id == 0)).unwrap();
+    assert_eq!((master.config["brokerIP1"].as_str(), master.config["brokerIP2"].as_str()), ("203.0.113.1", "10.0.0.1"));
+    assert_eq!(master.config["namesrvAddr"], "10.0.0.1:9876;10.0.0.2:9876");
+    assert_eq!(master.client_address.to_string(), "203.0.113.1:10911");
+}
+
+#[test]
+fn the_narrower_level_wins_and_java_options_of_all_levels_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("cluster.toml");
+    let text = fs::read_to_string(root().join("conf/examples/2m-2s-sync.toml")).unwrap();
+    let levels = "[broker]\nheap = \"1G\"\njava_options = [\"-Da=1\"]\nconfig = { fileReservedTime = 1, deleteWhen = \"01\" }\n\
+        [broker.slave]\nheap = \"512M\"\n[[group]]\nname = \"broker-a\"\njava_options = [\"-Da=2\"]\n\
+        config = { fileReservedTime = 3 }\nmaster = { heap = \"2G\" }\n";
+    fs::write(&path, levels.to_owned() + &text).unwrap();
+    let host = desired_of(&path, 17).remove(0);
+    let find = |name: &str| host.instances.iter().find(|i| i.launch.instance.as_str() == name).unwrap();
+    let (master, slave) = (find("broker-a"), find("broker-b"));
+    let has = |instance: &rocketmq_agent_domain::desired::Instance, option: &str| {
+        instance.launch.arguments.iter().position(|argument| argument == option)
+    };
+    assert!(has(master, "-Xmx2048m").is_some() && has(slave, "-Xmx512m").is_some());
+    assert!(has(master, "-Da=1") < has(master, "-Da=2") && has(slave, "-Da=2").is_none());
+    let key = |i: &rocketmq_agent_domain::desired::Instance, key: &str| i.broker.as_ref().unwrap().config[key].clone();
+    assert_eq!((key(master, "fileReservedTime"), key(master, "deleteWhen")), ("3".to_owned(), "01".to_owned()));
+    assert_eq!(key(slave, "fileReservedTime"), "1");
+}

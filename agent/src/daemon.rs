@@ -11,7 +11,7 @@ use crate::{
     probe,
     reconcile::{Channels, Goal, Installer, Reconciler},
     settings::{OnExit, Settings},
-    supervise::{Embedded, RunAs, Supervisor, Timing},
+    supervise::{Embedded, Supervisor, Timing},
 };
 use rocketmq_agent_domain::{
     desired::{Desired, HostFacts, Java, desired, java_options, namesrv_addresses},
@@ -39,11 +39,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let account = accounts::run_as(settings.embedded.run_as)?;
     let mut goal = first_goal(&settings)?;
     let mut claimed = claim_base(&goal)?;
-    let supervisor = Embedded::open(
-        &settings.state_dir,
-        account.map(|account| RunAs { uid: account.uid, gid: account.gid }),
-        Timing::default(),
-    )?;
+    let supervisor = Embedded::open(&settings.state_dir, account, Timing::default())?;
     let topology = Arc::clone(&goal.cluster.topology);
     let name = goal.desired.host.clone();
     let listener = listen(&settings, &topology, &name).await?;

@@ -1,6 +1,9 @@
 //! What the product is for: a cluster comes up from one file, keeps its messages, and comes back from crashes.
 
-use crate::lab::{LONG, Lab, Sender, aborts, is_running, kill_9, poll, until};
+use crate::{
+    lab::{LONG, Lab, aborts, is_running, kill_9, poll, until},
+    sender::Sender,
+};
 use rocketmq_agent::remoting::NameServer;
 use std::{
     collections::{BTreeMap, BTreeSet},

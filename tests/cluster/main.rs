@@ -7,6 +7,7 @@
 mod claims;
 mod demo;
 mod lab;
+mod sender;
 mod traps;
 
 use lab::Lab;

@@ -42,20 +42,20 @@ pub async fn apply(
             if let Some(directory) = desired.directories.iter().find(|directory| directory.path == *path) {
                 let owner = if directory.owner == Owner::RocketMq { account } else { None };
                 files::make_directory(path, directory.mode, owner)?;
-                info!(folder = %path.display(), "made a folder");
+                info!(folder = %path.display(), "made folder {}", path.display());
             }
         }
         Step::WriteFile { path } => {
             if let Some(file) = desired.files.iter().find(|file| file.path == *path) {
                 files::write_file(path, file.text.as_bytes(), file.mode, None)?;
-                info!(file = %path.display(), "wrote a file");
+                info!(file = %path.display(), "wrote {}", path.display());
             }
         }
         Step::InstallDistribution { .. } => installer.begin(desired),
         Step::MarkStore { instance } => {
             if let Some((launch, identity)) = launch_of(instance).and_then(|l| Some((l, l.store.as_ref()?))) {
                 stores::mark(launch, identity, account)?;
-                info!(%instance, store = %identity.root.display(), "the store is marked as its own");
+                info!(%instance, store = %identity.root.display(), "{instance}: the store is marked as its own");
             }
         }
         Step::Start { instance } => {

@@ -20,7 +20,7 @@ use rocketmq_agent_domain::{
     launch::{Cause, ProcessState},
     names::InstanceName,
     observed::{Fact, Observed},
-    plan::{Blocked, Plan, plan},
+    plan::{Blocked, Plan, Step, plan},
 };
 use std::{
     collections::BTreeMap,
@@ -102,7 +102,10 @@ impl<S: Supervisor> Reconciler<S> {
                 plan.blocked.push(Blocked { instance: None, cause });
                 report.blocked.clone_from(&plan.blocked);
                 report.ready = false;
-                break;
+                // What comes later builds on folders and files; one instance does not build on another.
+                if !matches!(step, Step::MarkStore { .. } | Step::Start { .. }) {
+                    break;
+                }
             }
         }
         self.log_changes(&report);

@@ -6,7 +6,7 @@ pub mod embedded;
 pub mod process;
 pub mod sockets;
 
-pub use embedded::{Embedded, RunAs, Timing};
+pub use embedded::{Embedded, Timing};
 
 use rocketmq_agent_domain::{
     launch::{Cause, Launch, ProcessState},

@@ -71,7 +71,7 @@ impl Supervisor for Embedded {
             Ok(()) | Err(Errno::SRCH) => {}
             Err(error) => return Err(SupervisorError::Signal { pid, source: error.into() }),
         }
-        tracing::info!(instance = %name, pid, "told to stop");
+        tracing::info!(instance = %name, pid, "{name}: told to stop");
         run.stopping = true;
         live.stop_asked.notify_one();
         self.shared.write(&instance.record);

@@ -23,6 +23,7 @@ use self::{
     watch::Live,
 };
 use super::{Start, Supervisor, SupervisorError, process::Identity};
+use crate::accounts::Account;
 use rocketmq_agent_domain::{
     launch::{Cause, Launch},
     names::InstanceName,
@@ -34,15 +35,6 @@ use std::{
     time::{Duration, SystemTime},
 };
 use tokio::{sync::watch as channel, task::JoinSet};
-
-/// The account that JVMs run as where the agent is root.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RunAs {
-    /// User id.
-    pub uid: u32,
-    /// Group id.
-    pub gid: u32,
-}
 
 /// How patient the supervisor is with a process that does not stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +64,7 @@ impl Embedded {
     /// # Errors
     /// The folder cannot be used, or another agent uses it. A single instance that cannot be looked at is an error of its
     /// own observation, not of this.
-    pub fn open(state: &Path, run_as: Option<RunAs>, timing: Timing) -> Result<Self, SupervisorError> {
+    pub fn open(state: &Path, run_as: Option<Account>, timing: Timing) -> Result<Self, SupervisorError> {
         let folder = state.join("run");
         let unusable = |source| SupervisorError::StateFolder { path: folder.clone(), source };
         fs::create_dir_all(&folder).map_err(unusable)?;
@@ -94,7 +86,7 @@ impl Embedded {
         for name in names {
             if let Err(error) = embedded.know(&name) {
                 let error = anyhow::Error::new(error);
-                tracing::error!(instance = %name, error = format!("{error:#}"), "what became of it is unknown");
+                tracing::error!(instance = %name, error = format!("{error:#}"), "{name}: what became of it is unknown");
             }
         }
         Ok(embedded)
@@ -110,12 +102,12 @@ impl Embedded {
             for instance in wave {
                 match self.stop(instance).await {
                     Ok(()) => waiting.push(instance),
-                    Err(error) => tracing::error!(%instance, %error, "cannot be told to stop"),
+                    Err(error) => tracing::error!(%instance, %error, "{instance}: cannot be told to stop"),
                 }
             }
             let runs = |name: &&&InstanceName| self.shared.lock().get(name).is_some_and(|it| it.live.is_some());
             while let Some(instance) = waiting.iter().find(runs) {
-                tracing::info!(%instance, "waiting for it to stop");
+                tracing::info!(%instance, "{instance}: waiting for it to stop");
                 // The sender lives as long as this object does.
                 let _ = changes.changed().await;
             }
@@ -134,7 +126,7 @@ impl Embedded {
         self.shared.lock().insert(name.clone(), Instance { record, live: None });
         match (running, run) {
             (Some(process), Some(run)) => {
-                tracing::info!(instance = %name, pid = process.pid, "runs, started by an earlier agent");
+                tracing::info!(instance = %name, pid = process.pid, "{name}: runs, started by an earlier agent");
                 let adopted = self.adopt(&launch, Run { process: Some(process), ..run });
                 if adopted.is_err() {
                     self.shared.lock().remove(name);
@@ -182,7 +174,7 @@ impl Embedded {
             instance.record.backoff.failed(&launch.fingerprint, now(), random());
             self.shared.write(&instance.record);
         }
-        tracing::warn!(instance = %launch.instance, cause = cause.id, "not started: {}", cause.what);
+        tracing::warn!(instance = %launch.instance, cause = cause.id, "{}: not started: {}", launch.instance, cause.what);
         self.wake_after_backoff(&launch.instance);
         Start::Refused(cause)
     }
@@ -199,7 +191,7 @@ impl Embedded {
 
     fn spawn_process(&self, launch: &Launch, lock: File) -> Result<Start, SupervisorError> {
         if let Err(error) = spawn::rotate_console(launch) {
-            tracing::warn!(instance = %launch.instance, %error, "cannot put its long console aside");
+            tracing::warn!(instance = %launch.instance, %error, "{}: cannot put its long console aside", launch.instance);
         }
         let run = Run { process: None, started_at: now(), stopping: false, marks: spawn::marks(launch) };
         let mut record =
@@ -212,7 +204,7 @@ impl Embedded {
             Ok(pid) => pid,
             Err(cause) => return Ok(self.refuse(launch, cause)),
         };
-        tracing::info!(instance = %launch.instance, pid, program = %launch.program.display(), "started");
+        tracing::info!(instance = %launch.instance, pid, program = %launch.program.display(), "{}: started", launch.instance);
         // It is our child and not waited for yet, so the pid is its own even where it has ended by now.
         let adopted =
             watch::identity_of_child(pid).and_then(|process| self.adopt(launch, Run { process: Some(process), ..run }));
@@ -230,7 +222,7 @@ impl Embedded {
         process: Identity,
         arguments: Vec<String>,
     ) -> Result<Start, SupervisorError> {
-        tracing::warn!(instance = %launch.instance, pid = process.pid, "runs already and was not recorded; taken over");
+        tracing::warn!(instance = %launch.instance, pid = process.pid, "{}: runs already and was not recorded; taken over", launch.instance);
         let look = |source| SupervisorError::Look { what: format!("pid {}", process.pid), source };
         let started_at = process.started_at().map_err(look)?;
         // With which files it was started cannot be told any more, so it equals no launch.

@@ -1,7 +1,8 @@
 //! Turning a launch into a process. In: a launch, an account and the instance's lock. Out: a pid. Nothing is checked
 //! here; that it may start was checked before.
 
-use super::{RunAs, record::Marks};
+use super::record::Marks;
+use crate::accounts::Account;
 use rocketmq_agent_domain::{
     cause,
     launch::{Cause, Launch},
@@ -25,7 +26,7 @@ const OPEN_FILES: u64 = 655_350;
 ///
 /// # Errors
 /// The cause, where the operating system would not.
-pub(super) fn spawn(launch: &Launch, run_as: Option<RunAs>, lock: File) -> Result<u32, Cause> {
+pub(super) fn spawn(launch: &Launch, run_as: Option<Account>, lock: File) -> Result<u32, Cause> {
     let unusable = |error: io::Error| cause::folder_unusable(&launch.console, &error.to_string());
     let console = open_console(&launch.console, run_as).map_err(unusable)?;
     let second = console.try_clone().map_err(unusable)?;
@@ -68,7 +69,7 @@ fn old_console(console: &Path) -> PathBuf {
     name.into()
 }
 
-fn open_console(path: &Path, run_as: Option<RunAs>) -> io::Result<File> {
+fn open_console(path: &Path, run_as: Option<Account>) -> io::Result<File> {
     // The folder is RocketMQ's account's: a link there must not lead the agent elsewhere.
     let nofollow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
     let file = OpenOptions::new().append(true).create(true).mode(0o640).custom_flags(nofollow).open(path)?;

@@ -1,7 +1,8 @@
 //! What is known of the instances while the agent lives. In: what tasks and callers note down. Out: the state of an
 //! instance. It looks at nothing itself.
 
-use super::{RunAs, Timing, record::Record, watch::Live};
+use super::{Timing, record::Record, watch::Live};
+use crate::accounts::Account;
 use rocketmq_agent_domain::{
     launch::{Launch, ProcessState},
     names::InstanceName,
@@ -16,7 +17,7 @@ use tokio::sync::watch as channel;
 /// What the supervisor shares with the task of each process.
 pub(super) struct Shared {
     pub folder: PathBuf,
-    pub run_as: Option<RunAs>,
+    pub run_as: Option<Account>,
     pub timing: Timing,
     pub instances: Mutex<BTreeMap<InstanceName, Instance>>,
     pub changes: channel::Sender<u64>,
@@ -42,7 +43,7 @@ impl Shared {
     /// What cannot be written is not lost while this agent lives, and a JVM is known by its lock after that.
     pub fn write(&self, record: &Record) {
         if let Err(error) = record.write(&self.folder) {
-            tracing::warn!(instance = %record.launch.instance, %error, folder = %self.folder.display(), "cannot write its record");
+            tracing::warn!(instance = %record.launch.instance, %error, folder = %self.folder.display(), "{}: cannot write its record", record.launch.instance);
         }
     }
 }

@@ -23,7 +23,7 @@ const CHATTER: u64 = 256 << 10;
 pub(super) async fn kill_when_silent(launch: &Launch, pid: u32, pidfd: &OwnedFd, timing: Timing) {
     sleep(launch.stop_deadline).await;
     let instance = &launch.instance;
-    tracing::warn!(%instance, pid, seconds = launch.stop_deadline.as_secs(), "has not stopped in time; waiting while its store is written");
+    tracing::warn!(%instance, pid, seconds = launch.stop_deadline.as_secs(), "{instance}: has not stopped in time; waiting while its store is written");
     let mut last = Progress::of(launch, pid);
     let mut silent_since = Instant::now();
     while silent_since.elapsed() < timing.silence {
@@ -38,9 +38,9 @@ pub(super) async fn kill_when_silent(launch: &Launch, pid: u32, pidfd: &OwnedFd,
             }
         }
     }
-    tracing::error!(%instance, pid, silent_seconds = timing.silence.as_secs(), "does not stop and writes nothing; killing it");
+    tracing::error!(%instance, pid, silent_seconds = timing.silence.as_secs(), "{instance}: does not stop and writes nothing; killing it");
     if let Err(error) = pidfd_send_signal(pidfd, Signal::KILL) {
-        tracing::error!(%instance, pid, %error, "cannot kill it");
+        tracing::error!(%instance, pid, %error, "{instance}: cannot be killed");
     }
 }
 

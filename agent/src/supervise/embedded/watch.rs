@@ -173,8 +173,8 @@ fn why(launch: &Launch, exit: Exit, run: &Run, process: &Identity) -> Option<Cau
 fn note_end(shared: &Shared, name: &InstanceName, exit: Exit, cause: Option<Cause>, forgiven: bool) {
     let what = cause.as_ref().map_or("as it was told", |cause| cause.what.as_str());
     match forgiven {
-        true => tracing::info!(instance = %name, %exit, "ended: {what}"),
-        false => tracing::error!(instance = %name, %exit, "ended: {what}"),
+        true => tracing::info!(instance = %name, %exit, "{name}: ended: {what}"),
+        false => tracing::error!(instance = %name, %exit, "{name}: ended: {what}"),
     }
     let mut instances = shared.lock();
     let Some(instance) = instances.get_mut(name) else { return };
