@@ -23,40 +23,40 @@ as_root() {
     if [[ $EUID -eq 0 ]]; then "$@"; else sudo -n env DEBIAN_FRONTEND=noninteractive "$@"; fi
 }
 
-# Only lists of a fresh machine are fetched: an index that knows the packages is good enough.
-update_lists() {
-    [[ -n ${updated:-} ]] || { say 'apt-get update'; as_root apt-get update -qq; updated=yes; }
+can_install() { have apt-get && { [[ $EUID -eq 0 ]] || sudo -n true 2>/dev/null; }; }
+
+candidate() { # PACKAGE: whether the distribution has it
+    [[ $(apt-cache policy "$1" 2>/dev/null) =~ Candidate:\ [^\(] ]]
 }
 
 install() { # PACKAGE...
-    if [[ $EUID -ne 0 ]] && ! sudo -n true 2>/dev/null; then
-        say "missing: $*"
-        say "neither root nor sudo without a password; as root: apt-get update && apt-get install $*"
-        exit 1
-    fi
-    have apt-get || { say "missing: $*; this script knows only apt-get (Debian, Ubuntu)"; exit 1; }
-    update_lists
     say "apt-get install $*"
     as_root apt-get install -y -qq --no-install-recommends "$@" >&2
 }
 
-candidate() { # PACKAGE: whether the distribution has it
-    apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'
-}
-
 system_packages() {
-    local missing=() pair
+    local missing=() jdk='' pair
     # COMMAND:PACKAGE. build-essential is known by three of its commands.
     for pair in cc:build-essential c++:build-essential make:build-essential pkg-config:pkg-config curl:curl \
         unzip:unzip zip:zip python3:python3 mvn:maven; do
         have "${pair%%:*}" || [[ " ${missing[*]-} " == *" ${pair#*:} "* ]] || missing+=("${pair#*:}")
     done
     [[ -e /etc/ssl/certs/ca-certificates.crt ]] || missing+=(ca-certificates)
-    if ! at_least "$jdk_needed" "$(jdk_version)"; then
-        if [[ $EUID -eq 0 ]] || sudo -n true 2>/dev/null; then update_lists; fi
-        # The JDK that all tested RocketMQ versions run on; the newest distributions have only later ones.
-        if candidate "openjdk-$jdk_needed-jdk-headless"; then missing+=("openjdk-$jdk_needed-jdk-headless")
-        else missing+=(default-jdk-headless); fi
+    at_least "$jdk_needed" "$(jdk_version)" || jdk=openjdk-$jdk_needed-jdk-headless
+    [[ -n $jdk || ${#missing[@]} -gt 0 ]] || return 0
+
+    if ! can_install; then
+        say "missing: ${missing[*]-} $jdk"
+        say 'this takes apt-get (Debian, Ubuntu) and either root or sudo without a password'
+        exit 1
+    fi
+    say 'apt-get update'
+    as_root apt-get update -qq
+    if [[ -n $jdk ]]; then
+        # The newest distributions have only later JDKs. First and alone: with a JDK there, Maven does not bring the
+        # distribution's default one as a second.
+        candidate "$jdk" || jdk=default-jdk-headless
+        install "$jdk"
     fi
     [[ ${#missing[@]} -eq 0 ]] || install "${missing[@]}"
 }
@@ -70,7 +70,7 @@ rust() {
     rust_is_there && return
     if ! have rustup; then
         # Debian's rustup would replace a cargo from packages; beside one, the installer of rustup's own is used.
-        if ! have cargo && candidate rustup; then
+        if ! have cargo && can_install && candidate rustup; then
             install rustup
         else
             say 'installing rustup into ~/.cargo'
