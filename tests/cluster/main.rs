@@ -46,6 +46,7 @@ fn everywhere() -> Vec<Claim> {
         traps::a_rendered_file_that_is_changed_by_hand_is_put_right,
         traps::a_key_changed_online_is_named,
         traps::two_claimants_of_one_name_and_id_are_named,
+        traps::a_store_that_a_stranger_uses_is_left_alone_and_the_stranger_named,
         traps::a_new_empty_slave_says_that_it_has_no_history,
         claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
     ]

@@ -2,13 +2,19 @@
 
 use crate::lab::{LONG, Lab, is_running, kill_9, poll, signal, until};
 use rocketmq_agent::remoting::{
-    OnlineConfig, OnlineKey, OutgoingMessage, PullStatus, SendStatus, TOOLS_CONSUMER_GROUP,
+    Broker, OnlineConfig, OnlineKey, OutgoingMessage, PullStatus, SendStatus, TOOLS_CONSUMER_GROUP,
 };
 use rocketmq_agent_domain::launch::Launch;
 use rustix::process::Signal;
 use std::{
     fs,
-    process::{Command, Stdio},
+    os::unix::{
+        fs::{MetadataExt, chown},
+        process::CommandExt,
+    },
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 /// Freezes a host's agent, so that what is killed stays dead, while something is shown.
@@ -132,22 +138,81 @@ pub fn two_claimants_of_one_name_and_id_are_named(lab: &mut Lab) {
             .replace(&format!("haListenPort={}", port + 1), "haListenPort=28912");
         fs::write(rogue.join("conf").join(path.file_name().unwrap()), text).unwrap();
     }
-    let record = fs::read_to_string(lab.dir.join("vm1/state/run/broker-a.json")).unwrap();
-    let record: serde_json::Value = serde_json::from_str(&record).unwrap();
-    let launch: Launch = serde_json::from_value(record["launch"].clone()).unwrap();
-    let mut jvm = Command::new(&launch.program)
-        .args(launch.arguments.iter().map(|argument| argument.replace(&from, &to)))
-        .env_clear()
-        .envs(launch.environment.iter().map(|(key, value)| (key, value.replace(&from, &to))))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let launch = launch_of(lab, "broker-a");
+    give_to_the_owner_of(&launch, &rogue);
+    let mut jvm = by_hand(&launch, |text| text.replace(&from, &to));
     let said = lab.until_reason("vm1", "broker-a", "two-claimants");
     assert!(said.contains("127.0.0.1:28911"), "{said}");
     kill_9(jvm.id());
     jvm.wait().unwrap();
+    fs::remove_dir_all(rogue).unwrap();
     lab.until_ready();
+}
+
+/// A broker that somebody started by hand on the store of one that has just died.
+pub fn a_store_that_a_stranger_uses_is_left_alone_and_the_stranger_named(lab: &mut Lab) {
+    let launch = launch_of(lab, "broker-a");
+    let own = lab.pid("vm1", "broker-a");
+    let agent = lab.agent("vm1").pid();
+    signal(agent, Signal::STOP);
+    kill_9(own);
+    until(LONG, "the broker has ended", || !is_running(own));
+    let conf = lab.dir.join("by-hand.conf");
+    let rendered = launch.directory.join("conf/broker.conf");
+    fs::copy(&rendered, &conf).unwrap();
+    let (from, to) = (rendered.display().to_string(), conf.display().to_string());
+    let mut stranger = by_hand(&launch, |text| text.replace(&from, &to));
+    let broker = lab.broker("vm2", "broker-a").address().to_owned();
+    let address = broker.replace("127.0.0.2", "127.0.0.1").replace(&slave_port(lab), &launch.ports[0].to_string());
+    let broker = Broker::new(&lab.client, address, Duration::from_secs(5));
+    poll(LONG, "the stranger serves", || lab.wait(broker.runtime_info()).map_err(|error| error.to_string()));
+    signal(agent, Signal::CONT);
+    let pid = stranger.id();
+    poll(LONG, "the stranger is named", || {
+        let instance = lab.instance("vm1", "broker-a")?;
+        let named = instance.reasons.iter().any(|cause| cause.what.contains(&format!("pid {pid}")));
+        if named { Ok(()) } else { Err(format!("{:?}", instance.reasons)) }
+    });
+    assert!(stranger.try_wait().unwrap().is_none(), "the stranger was ended");
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
+    assert!(!maps.lines().any(|line| line.contains("/store/") && line.contains("(deleted)")), "its store lost files");
+    signal(pid, Signal::TERM);
+    poll(LONG, "the stranger ends", || stranger.try_wait().unwrap().ok_or("it runs".to_owned()));
+    lab.until_ready();
+}
+
+fn slave_port(lab: &Lab) -> String {
+    lab.instance("vm2", "broker-a").unwrap().address.rsplit(':').next().unwrap().to_owned()
+}
+
+/// The launch that an instance of vm1 was last started with.
+fn launch_of(lab: &Lab, name: &str) -> Launch {
+    let record = fs::read_to_string(lab.dir.join(format!("vm1/state/run/{name}.json"))).unwrap();
+    let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+    serde_json::from_value(record["launch"].clone()).unwrap()
+}
+
+fn give_to_the_owner_of(launch: &Launch, folder: &Path) {
+    let owner = fs::metadata(launch.directory.join("store")).unwrap();
+    for path in [folder.to_owned(), folder.join("tmp"), folder.join("logs")] {
+        chown(path, Some(owner.uid()), Some(owner.gid())).unwrap();
+    }
+}
+
+/// Runs a launch as a person would who copied it, with some of its texts changed.
+fn by_hand(launch: &Launch, change: impl Fn(&str) -> String) -> Child {
+    let owner = fs::metadata(launch.directory.join("store")).unwrap();
+    Command::new(&launch.program)
+        .args(launch.arguments.iter().map(|argument| change(argument)))
+        .env_clear()
+        .envs(launch.environment.iter().map(|(key, value)| (key, change(value))))
+        .uid(owner.uid())
+        .gid(owner.gid())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 /// RocketMQ replicates to an empty slave from the last commit log file on, and says nothing about it.

@@ -151,22 +151,30 @@ fn unsigned(number: Option<i64>) -> Option<u64> {
     number.and_then(|number| u64::try_from(number).ok())
 }
 
+/// A broker that does not say where its log ends is unknown: taken for 0, it would be called empty or ahead.
 fn own(answer: Result<RuntimeInfo, RemotingError>) -> Fact<Runtime> {
-    Fact::from(answer.map(|info| Runtime {
+    known_end(answer, |info, max_offset| Runtime {
         version: info.version.clone(),
         boot_timestamp: unsigned(info.boot_timestamp_ms),
         min_offset: unsigned(info.commit_log_min_offset),
-        max_offset: unsigned(info.commit_log_max_offset).unwrap_or_default(),
+        max_offset,
         earliest_message: unsigned(info.earliest_message_timestamp_ms),
         figures: figures::of(&info.raw),
-    }))
+    })
 }
 
 fn others(answer: Result<RuntimeInfo, RemotingError>) -> Fact<PartnerFacts> {
-    Fact::from(answer.map(|info| PartnerFacts {
-        min_offset: unsigned(info.commit_log_min_offset),
-        max_offset: unsigned(info.commit_log_max_offset).unwrap_or_default(),
-    }))
+    known_end(answer, |info, max_offset| PartnerFacts { min_offset: unsigned(info.commit_log_min_offset), max_offset })
+}
+
+fn known_end<T>(answer: Result<RuntimeInfo, RemotingError>, make: impl FnOnce(&RuntimeInfo, u64) -> T) -> Fact<T> {
+    match answer {
+        Ok(info) => match unsigned(info.commit_log_max_offset) {
+            Some(end) => Fact::Known(make(&info, end)),
+            None => Fact::Unknown("it does not say where its commit log ends".to_owned()),
+        },
+        Err(error) => Fact::from(Err(error)),
+    }
 }
 
 /// Replication is a TCP connection, and the kernel knows of it whatever the release: a slave's goes to its master's HA

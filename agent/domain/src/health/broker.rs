@@ -138,6 +138,13 @@ fn judge_replication(
     let (slave_max, master_max) =
         if is_slave { (runtime.max_offset, partner.max_offset) } else { (partner.max_offset, runtime.max_offset) };
     report.lag = Some(master_max.saturating_sub(slave_max));
+    if slave_max == 0 && master_max > 0 {
+        // However little the master has: until the first bytes came, sends that wait for the slave time out.
+        let what =
+            if is_slave { "it has nothing of its master's log yet" } else { "its slave has nothing of its log yet" };
+        findings.put(required, cause("slave-empty", what, "replication begins within seconds of the connection"));
+        return;
+    }
     if slave_max > master_max {
         let what = format!("the slave is {} ahead of its master", Size(slave_max - master_max));
         let fix = "the master lost the end of its log: stop both and compare the stores before anything else";

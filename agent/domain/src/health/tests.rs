@@ -135,6 +135,18 @@ fn a_slave_beyond_its_lag_limit_is_not_ready() {
 }
 
 #[test]
+fn an_empty_slave_is_not_in_sync_however_little_its_master_has() {
+    let slave = judged("2m-2s-sync", "broker-b", |facts| {
+        let Fact::Known(runtime) = &mut facts.runtime else { panic!() };
+        (runtime.min_offset, runtime.max_offset) = (None, 0);
+    });
+    let master = judged("2m-2s-sync", "broker-a", |facts| {
+        facts.partner = Some(Fact::Known(PartnerFacts { min_offset: None, max_offset: 0 }));
+    });
+    assert_eq!((ids(&slave.reasons), ids(&master.reasons)), (vec!["slave-empty"], vec!["slave-empty"]));
+}
+
+#[test]
 fn a_slave_ahead_of_its_master_is_an_alarm_on_both() {
     for (name, change) in [("broker-b", 400u64), ("broker-a", 2000)] {
         let report = judged("2m-2s-async", name, |facts| {
