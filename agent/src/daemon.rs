@@ -24,8 +24,9 @@ use std::{
     fs,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
+    pin::pin,
     sync::Arc,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 use tokio::{
     net::TcpListener,
@@ -33,6 +34,9 @@ use tokio::{
     sync::watch,
 };
 use tracing::{error, info, warn};
+
+/// While JVMs are waited for, the agent is alive and says so.
+const BEAT: Duration = Duration::from_secs(5);
 
 /// Runs until SIGTERM or SIGINT.
 pub async fn run(settings: Settings) -> anyhow::Result<()> {
@@ -107,7 +111,13 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     }
     if settings.embedded.on_exit == OnExit::Stop {
         info!("stopping every instance cleanly; this can take minutes");
-        reconciler.supervisor.shutdown(&stop_order(&goal.desired)).await;
+        reconciler.publish_ending();
+        let order = stop_order(&goal.desired);
+        let mut stopping = pin!(reconciler.supervisor.shutdown(&order));
+        // Cancel-safe: the shutdown is polled on, not begun again.
+        while tokio::time::timeout(BEAT, &mut stopping).await.is_err() {
+            heartbeat.beat();
+        }
     }
     stop_http.send_replace(true);
     server.await?;

@@ -104,6 +104,20 @@ pub struct Cause {
     pub fix: String,
 }
 
+impl ProcessState {
+    /// Of an instance that never ran, or of which nothing is recorded.
+    pub fn never_started() -> Self {
+        Self::Stopped {
+            last_exit: None,
+            cause: None,
+            failures: 0,
+            backing_off: false,
+            quarantined: false,
+            next_start_at: None,
+        }
+    }
+}
+
 /// What a supervisor backend knows of an instance's process. What it could not find out is an error of the
 /// observation, never `Stopped`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,9 +1,14 @@
 //! `status`: asks this host's agent for the whole cluster and shows it.
 
 use super::table;
-use crate::{cluster::Cluster, exit_code, host, settings::Settings, web};
+use crate::{
+    cluster::{Applied, Cluster},
+    exit_code, host,
+    settings::Settings,
+    web,
+};
 use anyhow::Context;
-use rocketmq_agent_domain::health::report::ClusterReport;
+use rocketmq_agent_domain::{health::report::ClusterReport, topology::AGENT_PORT};
 use std::{
     io::{IsTerminal, Write},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -30,7 +35,7 @@ const WATCH_EVERY: Duration = Duration::from_secs(2);
 
 impl Status {
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
-        let address = self.agent.map_or_else(|| own_agent(&settings), Ok)?;
+        let address = self.agent.unwrap_or_else(|| own_agent(&settings));
         let client = web::to_agents(TIMEOUT).context("cannot make an HTTP client")?;
         loop {
             let asked = ask(&client, address).await;
@@ -65,22 +70,28 @@ async fn ask(client: &reqwest::Client, address: SocketAddr) -> anyhow::Result<St
     answer.text().await.with_context(|| format!("the answer of {address} broke off"))
 }
 
-/// Where this host's agent serves.
-fn own_agent(settings: &Settings) -> anyhow::Result<SocketAddr> {
-    let address = match settings.listen {
-        Some(address) => address,
-        None => {
-            let cluster = Cluster::read(&settings.cluster_file, None)?;
-            let name = host::identify(&cluster.topology, settings.host.as_ref())?;
-            let host = cluster.topology.host(&name).ok_or(host::HostError::Unknown(name))?;
-            let everywhere: IpAddr =
-                if host.address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-            SocketAddr::new(everywhere, host.agent_port)
-        }
-    };
-    Ok(match address.ip() {
+/// Where this host's agent serves. A cluster file that somebody is editing must not hide the cluster: then the one that
+/// was applied last says it, and else it is the usual port.
+fn own_agent(settings: &Settings) -> SocketAddr {
+    let address = settings.listen.unwrap_or_else(|| {
+        let lying_there = Cluster::read(&settings.cluster_file, None).ok();
+        let cluster = lying_there.or_else(|| {
+            let applied = Applied::read(&settings.state_dir).ok().flatten()?;
+            Cluster::of(&settings.cluster_file, applied.cluster_file, Some(&applied.placement)).ok()
+        });
+        let usual = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), AGENT_PORT);
+        cluster.and_then(|cluster| port_of(&cluster, settings)).unwrap_or(usual)
+    });
+    match address.ip() {
         IpAddr::V4(v4) if v4.is_unspecified() => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), address.port()),
         IpAddr::V6(v6) if v6.is_unspecified() => SocketAddr::new(Ipv6Addr::LOCALHOST.into(), address.port()),
         _ => address,
-    })
+    }
+}
+
+fn port_of(cluster: &Cluster, settings: &Settings) -> Option<SocketAddr> {
+    let name = host::identify(&cluster.topology, settings.host.as_ref()).ok()?;
+    let host = cluster.topology.host(&name)?;
+    let loopback: IpAddr = if host.address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
+    Some(SocketAddr::new(loopback, host.agent_port))
 }

@@ -51,7 +51,9 @@ impl Asker {
         let views = self.namesrv_views(desired).await;
         let running = desired.instances.iter().filter_map(|i| Some((i, *pids.get(&i.launch.instance)?)));
         let running: Vec<(&Instance, u32)> = running.collect();
-        let asked = join_all(running.iter().map(|(instance, pid)| self.one(instance, *pid, &views))).await;
+        // Once a round: on a broker with thousands of clients the table is long.
+        let sockets = Fact::from(Sockets::read());
+        let asked = join_all(running.iter().map(|(instance, pid)| self.one(instance, *pid, &views, &sockets))).await;
         let mut services = Services::new();
         for ((instance, pid), (facts, config)) in running.into_iter().zip(asked) {
             let name = instance.launch.instance.clone();
@@ -77,6 +79,7 @@ impl Asker {
         instance: &Instance,
         pid: u32,
         views: &Views,
+        sockets: &Fact<Sockets>,
     ) -> (ServiceFacts, Option<BTreeMap<String, String>>) {
         let Some(expected) = &instance.broker else {
             return (ServiceFacts::Namesrv(self.namesrv(instance).await), None);
@@ -101,7 +104,7 @@ impl Asker {
         let ((runtime, partner), (config, read)) =
             join(self.offsets(instance.launch.role, &broker, expected), ask_config).await;
         let registered = views.iter().map(|(address, view)| (*address, addresses_of(view, expected))).collect();
-        let ha_connected = ha_connection(instance, expected);
+        let ha_connected = ha_connection(instance, expected, sockets);
         let facts = BrokerFacts { runtime, config, registered, partner, ha_connected };
         (ServiceFacts::Broker(Box::new(facts)), read)
     }
@@ -179,11 +182,12 @@ fn known_end<T>(answer: Result<RuntimeInfo, RemotingError>, make: impl FnOnce(&R
 
 /// Replication is a TCP connection, and the kernel knows of it whatever the release: a slave's goes to its master's HA
 /// port, a master's comes in on its own.
-fn ha_connection(instance: &Instance, expected: &ExpectedBroker) -> Fact<bool> {
+fn ha_connection(instance: &Instance, expected: &ExpectedBroker, sockets: &Fact<Sockets>) -> Fact<bool> {
     let Some(partner) = &expected.partner else { return Fact::Known(false) };
-    Fact::from(Sockets::read().map(|sockets| match instance.launch.role {
-        Role::Slave => sockets.established(partner.ha_address),
+    match (sockets, instance.launch.role) {
+        (Fact::Unknown(why), _) => Fact::Unknown(why.clone()),
+        (Fact::Known(sockets), Role::Slave) => Fact::Known(sockets.established(partner.ha_address)),
         // listenPort + 1, see BrokerSeat::ha_port.
-        _ => sockets.accepted(instance.address.port() + 1),
-    }))
+        (Fact::Known(sockets), _) => Fact::Known(sockets.accepted(instance.address.port() + 1)),
+    }
 }

@@ -113,6 +113,13 @@ impl<S: Supervisor> Reconciler<S> {
         !plan.steps.is_empty()
     }
 
+    /// Says that everything is being stopped now.
+    pub fn publish_ending(&self) {
+        self.channels.report.send_modify(|report| {
+            *report = report.take().map(|report| Arc::new(Arc::unwrap_or_clone(report).ending()));
+        });
+    }
+
     fn publish_pids(&self, observed: &Observed) {
         let running = observed.processes.iter().filter_map(|(name, process)| match process {
             Fact::Known(ProcessState::Running { pid, .. }) => Some((name.clone(), *pid)),

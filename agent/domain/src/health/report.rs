@@ -153,6 +153,18 @@ pub struct HostReport {
 }
 
 impl HostReport {
+    /// The same host from the moment on at which the agent stops everything: load balancers must not wait for the
+    /// last JVM to be gone.
+    pub fn ending(mut self) -> Self {
+        self.ready = false;
+        for instance in self.instances.iter_mut().filter(|instance| instance.pid.is_some()) {
+            instance.state = State::Stopping;
+            let what = "the agent was told to end and stops it".to_owned();
+            instance.reasons = vec![Cause { id: "agent-ending".to_owned(), what, fix: String::new() }];
+        }
+        self
+    }
+
     /// Everything that keeps the host from being ready, a line each.
     pub fn reasons(&self) -> Vec<String> {
         let blocked = self.blocked.iter().map(|blocked| {

@@ -32,17 +32,6 @@ fn wanted() -> Desired {
     desired(&topology, &placement, &"vm1".parse().unwrap(), &facts).unwrap()
 }
 
-fn stopped() -> ProcessState {
-    ProcessState::Stopped {
-        last_exit: None,
-        cause: None,
-        failures: 0,
-        backing_off: false,
-        quarantined: false,
-        next_start_at: None,
-    }
-}
-
 /// A host on which everything is as it should be.
 fn converged(desired: &Desired) -> Observed {
     Observed {
@@ -73,7 +62,7 @@ fn fresh(desired: &Desired) -> Observed {
     observed.distribution = Fact::Known(DistributionState::Missing);
     observed.directories.values_mut().for_each(|d| *d = Fact::Known(DirectoryState::Missing));
     observed.files.values_mut().for_each(|f| *f = Fact::Known(FileState::Differs));
-    observed.processes.values_mut().for_each(|p| *p = Fact::Known(stopped()));
+    observed.processes.values_mut().for_each(|p| *p = Fact::Known(ProcessState::never_started()));
     observed
 }
 

@@ -11,7 +11,8 @@ const BASE_DIR: &str = "/var/lib/rocketmq";
 const NAMESRV_PORT: u16 = 9876;
 const MASTER_PORT: u16 = 10911;
 const SLAVE_PORT: u16 = 11911;
-const AGENT_PORT: u16 = 9877;
+/// The port of an agent's HTTP where the file does not say.
+pub const AGENT_PORT: u16 = 9877;
 /// NameServers where the file does not say: more add no safety, and every broker registers with each.
 const NAMESRVS: usize = 3;
 

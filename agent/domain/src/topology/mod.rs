@@ -6,6 +6,7 @@ mod groups;
 mod hosts;
 mod settings;
 
+pub use hosts::AGENT_PORT;
 pub use settings::{JvmSettings, Layers};
 
 use crate::{

@@ -24,15 +24,7 @@ impl Supervisor for Embedded {
 
     async fn observe(&self, instance: &InstanceName) -> Result<ProcessState, SupervisorError> {
         self.know(instance)?;
-        let never = ProcessState::Stopped {
-            last_exit: None,
-            cause: None,
-            failures: 0,
-            backing_off: false,
-            quarantined: false,
-            next_start_at: None,
-        };
-        Ok(self.shared.lock().get(instance).map_or(never, |it| it.state(now())))
+        Ok(self.shared.lock().get(instance).map_or_else(ProcessState::never_started, |it| it.state(now())))
     }
 
     async fn start(&self, launch: &Launch) -> Result<Start, SupervisorError> {
