@@ -1,6 +1,6 @@
 //! One round of questions. Everything is asked at the same time, each with a limit, over kept connections.
 
-use super::{Pids, Services, figures};
+use super::{Pids, Services, figures, replication::Track};
 use crate::{
     remoting::{Broker, Client, ClusterInfo, NameServer, RemotingError, RuntimeInfo},
     supervise::sockets::Sockets,
@@ -8,7 +8,7 @@ use crate::{
 use futures_util::future::{join, join_all};
 use rocketmq_agent_domain::{
     desired::{Desired, ExpectedBroker, Instance},
-    health::facts::{BrokerFacts, PartnerFacts, Runtime, ServiceFacts},
+    health::facts::{BrokerFacts, HaConnection, PartnerFacts, Runtime, ServiceFacts},
     launch::Role,
     names::InstanceName,
     observed::Fact,
@@ -35,11 +35,12 @@ struct ReadBack {
 pub(super) struct Asker {
     client: Client,
     configs: BTreeMap<InstanceName, ReadBack>,
+    replication: BTreeMap<InstanceName, Track>,
 }
 
 impl Default for Asker {
     fn default() -> Self {
-        Self { client: Client::new(TIMEOUT), configs: BTreeMap::new() }
+        Self { client: Client::new(TIMEOUT), configs: BTreeMap::new(), replication: BTreeMap::new() }
     }
 }
 
@@ -53,7 +54,15 @@ impl Asker {
         let running: Vec<(&Instance, u32)> = running.collect();
         // Once a round: on a broker with thousands of clients the table is long.
         let sockets = Fact::from(Sockets::read());
-        let asked = join_all(running.iter().map(|(instance, pid)| self.one(instance, *pid, &views, &sockets))).await;
+        let mut ha = BTreeMap::new();
+        for (instance, _) in &running {
+            if let Some(connected) = is_connected(instance, &sockets) {
+                let name = instance.launch.instance.clone();
+                let track = self.replication.entry(name.clone()).or_default();
+                ha.insert(name, track.see(connected));
+            }
+        }
+        let asked = join_all(running.iter().map(|(instance, pid)| self.one(instance, *pid, &views, &ha))).await;
         let mut services = Services::new();
         for ((instance, pid), (facts, config)) in running.into_iter().zip(asked) {
             let name = instance.launch.instance.clone();
@@ -79,7 +88,7 @@ impl Asker {
         instance: &Instance,
         pid: u32,
         views: &Views,
-        sockets: &Fact<Sockets>,
+        ha: &BTreeMap<InstanceName, Fact<HaConnection>>,
     ) -> (ServiceFacts, Option<BTreeMap<String, String>>) {
         let Some(expected) = &instance.broker else {
             return (ServiceFacts::Namesrv(self.namesrv(instance).await), None);
@@ -104,8 +113,8 @@ impl Asker {
         let ((runtime, partner), (config, read)) =
             join(self.offsets(instance.launch.role, &broker, expected), ask_config).await;
         let registered = views.iter().map(|(address, view)| (*address, addresses_of(view, expected))).collect();
-        let ha_connected = ha_connection(instance, expected, sockets);
-        let facts = BrokerFacts { runtime, config, registered, partner, ha_connected };
+        let ha_connection = ha.get(&instance.launch.instance).cloned().unwrap_or(Fact::Known(HaConnection::Missing));
+        let facts = BrokerFacts { runtime, config, registered, partner, ha_connection };
         (ServiceFacts::Broker(Box::new(facts)), read)
     }
 
@@ -182,12 +191,12 @@ fn known_end<T>(answer: Result<RuntimeInfo, RemotingError>, make: impl FnOnce(&R
 
 /// Replication is a TCP connection, and the kernel knows of it whatever the release: a slave's goes to its master's HA
 /// port, a master's comes in on its own.
-fn ha_connection(instance: &Instance, expected: &ExpectedBroker, sockets: &Fact<Sockets>) -> Fact<bool> {
-    let Some(partner) = &expected.partner else { return Fact::Known(false) };
-    match (sockets, instance.launch.role) {
+fn is_connected(instance: &Instance, sockets: &Fact<Sockets>) -> Option<Fact<bool>> {
+    let partner = instance.broker.as_ref()?.partner.as_ref()?;
+    Some(match (sockets, instance.launch.role) {
         (Fact::Unknown(why), _) => Fact::Unknown(why.clone()),
         (Fact::Known(sockets), Role::Slave) => Fact::Known(sockets.established(partner.ha_address)),
         // listenPort + 1, see BrokerSeat::ha_port.
         (Fact::Known(sockets), _) => Fact::Known(sockets.accepted(instance.address.port() + 1)),
-    }
+    })
 }

@@ -3,9 +3,14 @@
 
 mod ask;
 mod figures;
+mod replication;
 
 use ask::Asker;
-use rocketmq_agent_domain::{desired::Desired, health::facts::ServiceFacts, names::InstanceName};
+use rocketmq_agent_domain::{
+    desired::Desired,
+    health::facts::{HaConnection, ServiceFacts},
+    names::InstanceName,
+};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{sync::watch, time};
 
@@ -59,7 +64,7 @@ fn is_settled(facts: &ServiceFacts) -> bool {
             broker.runtime.known().is_some()
                 && broker.registered.values().all(|known| known.known().is_some_and(|addresses| !addresses.is_empty()))
                 && broker.partner.as_ref().is_none_or(|partner| partner.known().is_some())
-                && broker.ha_connected.known() != Some(&false)
+                && (broker.partner.is_none() || broker.ha_connection.known() == Some(&HaConnection::Standing))
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::{
     Findings, cause,
-    facts::{BrokerFacts, PartnerFacts, Runtime},
+    facts::{BrokerFacts, HaConnection, PartnerFacts, Runtime},
     not_answering,
     report::InstanceReport,
 };
@@ -121,7 +121,7 @@ fn judge_replication(
             return;
         }
     };
-    if let Fact::Known(false) = facts.ha_connected {
+    if let Fact::Known(HaConnection::Missing) = facts.ha_connection {
         let (from, to) = if is_slave {
             ("it has no connection", "to its master's HA port")
         } else {
@@ -131,7 +131,10 @@ fn judge_replication(
             expected.partner.as_ref().filter(|_| is_slave).map(|p| format!(" {}", p.ha_address)).unwrap_or_default();
         let fix = "it connects after its next registration (30 s); if it stays so, open listenPort+1 between the hosts";
         findings.put(required, cause("no-replication", format!("{from} {to}{at}"), fix));
-    } else if let Fact::Unknown(why) = &facts.ha_connected {
+    } else if let Fact::Known(HaConnection::Settling) = facts.ha_connection {
+        let what = "replication was connected a moment ago and begins within seconds; sends would time out";
+        findings.put(required, cause("replication-settling", what, ""));
+    } else if let Fact::Unknown(why) = &facts.ha_connection {
         findings
             .put(required, cause("replication-unknown", format!("whether it replicates cannot be told: {why}"), ""));
     }

@@ -23,8 +23,20 @@ pub struct BrokerFacts {
     pub registered: BTreeMap<SocketAddr, Fact<BTreeMap<u64, String>>>,
     /// The other member of its group, where there is one.
     pub partner: Option<Fact<PartnerFacts>>,
-    /// A TCP connection for replication stands: a slave's to its master's HA port, a master's from a slave.
-    pub ha_connected: Fact<bool>,
+    /// The TCP connection for replication: a slave's to its master's HA port, a master's from a slave.
+    pub ha_connection: Fact<HaConnection>,
+}
+
+/// How a connection for replication is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HaConnection {
+    /// There is none.
+    Missing,
+    /// It was made a moment ago. A slave first says where it is after `haSendHeartbeatInterval` (5 s; `HAClient` of 4.9.4,
+    /// `DefaultHAClient` of 5.3.3), and until then its master does not count it.
+    Settling,
+    /// It carries replication.
+    Standing,
 }
 
 /// Figures of GET_BROKER_RUNTIME_INFO.

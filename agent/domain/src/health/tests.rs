@@ -49,7 +49,7 @@ fn healthy(instance: &Instance) -> BrokerFacts {
             .map(|n| (n.parse().unwrap(), Fact::Known(addresses.clone())))
             .into(),
         partner: Some(Fact::Known(PartnerFacts { min_offset: Some(0), max_offset: 1000 })),
-        ha_connected: Fact::Known(true),
+        ha_connection: Fact::Known(HaConnection::Standing),
     }
 }
 
@@ -112,7 +112,7 @@ fn a_slave_that_runs_as_a_master_is_not_ready() {
 fn a_sync_master_without_its_slave_is_not_ready_and_an_async_one_is_warned() {
     let gone = |facts: &mut BrokerFacts| {
         facts.partner = Some(Fact::Unknown("connection refused".to_owned()));
-        facts.ha_connected = Fact::Known(false);
+        facts.ha_connection = Fact::Known(HaConnection::Missing);
     };
     assert_eq!(ids(&judged("2m-2s-sync", "broker-a", gone).reasons), ["slave-unreachable"]);
     let warned = judged("2m-2s-async", "broker-a", gone);
@@ -121,9 +121,15 @@ fn a_sync_master_without_its_slave_is_not_ready_and_an_async_one_is_warned() {
 
 #[test]
 fn a_slave_without_a_connection_to_the_ha_port_is_not_ready_though_it_answers() {
-    let report = judged("2m-2s-async", "broker-b", |facts| facts.ha_connected = Fact::Known(false));
+    let report = judged("2m-2s-async", "broker-b", |facts| facts.ha_connection = Fact::Known(HaConnection::Missing));
     assert_eq!(ids(&report.reasons), ["no-replication"]);
     assert!(report.reasons[0].what.contains("10.0.0.2:10912"), "{:?}", report.reasons);
+}
+
+#[test]
+fn a_sync_master_is_not_ready_while_its_slave_has_just_connected() {
+    let report = judged("2m-2s-sync", "broker-a", |facts| facts.ha_connection = Fact::Known(HaConnection::Settling));
+    assert_eq!(ids(&report.reasons), ["replication-settling"]);
 }
 
 #[test]
