@@ -208,8 +208,10 @@ fn install(
         checked?;
     }
     progress(Progress::Unpacking);
+    let prefix = format!(".{}.partial-", wanted.version);
+    remove_left_over(&wanted.into, &prefix)?;
     let partial = tempfile::Builder::new()
-        .prefix(&format!(".{}.partial-", wanted.version))
+        .prefix(&prefix)
         .tempdir_in(&wanted.into)
         .map_err(failed("make a folder in", &wanted.into))?;
     let unpacked = if matches!(wanted.source, Source::Directory(_)) {
@@ -235,6 +237,16 @@ fn install(
         fs::remove_file(archive).map_err(failed("remove", archive))?;
     }
     Ok(folder)
+}
+
+/// What an agent left that was killed while it unpacked. The lock is held, so nobody else is at it.
+fn remove_left_over(into: &Path, prefix: &str) -> Result<(), DistributionError> {
+    for entry in fs::read_dir(into).map_err(failed("read", into))?.flatten() {
+        if entry.file_name().to_string_lossy().starts_with(prefix) {
+            fs::remove_dir_all(entry.path()).map_err(failed("remove", &entry.path()))?;
+        }
+    }
+    Ok(())
 }
 
 fn check(archive: &Path, wanted: &str) -> Result<(), DistributionError> {

@@ -93,6 +93,15 @@ fn a_zip_a_tar_gz_and_a_folder_come_out_the_same() {
 }
 
 #[test]
+fn what_a_killed_agent_left_half_unpacked_is_removed() {
+    let place = Place::new();
+    let left = place.0.path().join("dist/.5.5.0.partial-abc");
+    fs::create_dir_all(left.join("lib")).unwrap();
+    place.install(Source::Archive(place.archive(&zip_of(&RELEASE))), None).unwrap();
+    assert_eq!(place.left(), ["5.5.0"]);
+}
+
+#[test]
 fn a_wrong_checksum_is_refused_with_both_and_nothing_is_left() {
     let place = Place::new();
     let archive = place.archive(&zip_of(&RELEASE));
