@@ -15,8 +15,10 @@ use crate::{
     topology::{Host, Layout, Topology},
 };
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+/// The brokerId of a group's master (4.7.0-5.5.0 `MixAll.MASTER_ID`).
+const MASTER_ID: u64 = 0;
 /// The brokerId of a group's slave; one slave a group.
 const SLAVE_ID: u64 = 1;
 
@@ -45,7 +47,7 @@ pub struct BrokerSeat {
 impl BrokerSeat {
     /// Master or slave.
     pub fn role(&self) -> Role {
-        if self.broker_id == 0 { Role::Master } else { Role::Slave }
+        if self.broker_id == MASTER_ID { Role::Master } else { Role::Slave }
     }
 
     /// The name of the instance on its host.
@@ -127,25 +129,25 @@ pub fn place(topology: &Topology, previous: Option<&Placement>) -> Result<Placem
         return Err(PlacementError::NoBrokerHost);
     }
     let groups = group_names(topology, previous, candidates.len());
-    let mut seats = kept_seats(topology, previous, &groups, &candidates);
-    for group in &groups {
-        if !seats.contains_key(&(group.clone(), 0)) {
-            let taken_by_slave = seats.get(&(group.clone(), SLAVE_ID)).cloned();
-            let host = choose_master_host(&candidates, &seats, taken_by_slave.as_ref());
-            seats.insert((group.clone(), 0), host.ok_or(PlacementError::NoBrokerHost)?);
+    let earlier = Earlier::of(previous);
+    let mut seats = kept_seats(topology, &earlier, &groups, &candidates);
+    for group in 0..groups.len() {
+        if seats.host(group, MASTER_ID).is_none() {
+            let host = choose_master_host(&seats, seats.host(group, SLAVE_ID));
+            seats.take(group, MASTER_ID, host.ok_or(PlacementError::NoBrokerHost)?);
         }
     }
     if topology.mode.has_slaves() {
-        for group in &groups {
-            if !seats.contains_key(&(group.clone(), SLAVE_ID)) {
+        for (group, name) in groups.iter().enumerate() {
+            if seats.host(group, SLAVE_ID).is_none() {
                 let host = choose_slave_host(&candidates, &seats, group);
-                let host = host.ok_or_else(|| PlacementError::NoHostForSlave { group: group.clone() })?;
-                seats.insert((group.clone(), SLAVE_ID), host);
+                let host = host.ok_or_else(|| PlacementError::NoHostForSlave { group: name.clone() })?;
+                seats.take(group, SLAVE_ID, host);
             }
         }
     }
-    let brokers = ports::assign(topology, previous, &groups, &seats)?;
-    check_layout(topology, &brokers)?;
+    let brokers = ports::assign(&candidates, &earlier, &groups, &seats)?;
+    check_layout(topology, &candidates, &seats)?;
     let namesrvs = topology
         .hosts
         .iter()
@@ -154,15 +156,51 @@ pub fn place(topology: &Topology, previous: Option<&Placement>) -> Result<Placem
     Ok(Placement { namesrvs, brokers })
 }
 
-/// Who sits where: (group, brokerId) → host.
-type Seats = BTreeMap<(BrokerName, u64), HostName>;
+/// Who sits where, in numbers: a group is its index among the groups, a host its index among those that may run
+/// brokers. How full each host is, is counted along, or a thousand hosts would take minutes.
+struct Seats {
+    /// (group, brokerId) → host.
+    hosts: BTreeMap<(usize, u64), usize>,
+    /// Masters and slaves of each host.
+    load: Vec<(usize, usize)>,
+}
+
+impl Seats {
+    fn host(&self, group: usize, broker_id: u64) -> Option<usize> {
+        self.hosts.get(&(group, broker_id)).copied()
+    }
+
+    fn take(&mut self, group: usize, broker_id: u64, host: usize) {
+        self.hosts.insert((group, broker_id), host);
+        let (masters, slaves) = &mut self.load[host];
+        *(if broker_id == MASTER_ID { masters } else { slaves }) += 1;
+    }
+}
+
+/// The brokers of the placement that holds so far, group by group.
+struct Earlier<'p>(BTreeMap<&'p BrokerName, Vec<&'p BrokerSeat>>);
+
+impl<'p> Earlier<'p> {
+    fn of(previous: Option<&'p Placement>) -> Self {
+        let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for seat in previous.into_iter().flat_map(|placement| &placement.brokers) {
+            groups.entry(&seat.group).or_default().push(seat);
+        }
+        Self(groups)
+    }
+
+    fn members(&self, group: &BrokerName) -> &[&'p BrokerSeat] {
+        self.0.get(group).map_or(&[], Vec::as_slice)
+    }
+}
 
 /// Named groups first, then those that exist, then as many new ones as are wanted. A group that exists goes only when
 /// `cluster.groups` asks for fewer: a host that leaves must not take a brokerName, and its messages, with it.
 fn group_names(topology: &Topology, previous: Option<&Placement>, hosts: usize) -> Vec<BrokerName> {
     let mut names: Vec<BrokerName> = topology.named_groups.iter().map(|group| group.name.clone()).collect();
+    let mut known: BTreeSet<BrokerName> = names.iter().cloned().collect();
     let mut add = |name: &BrokerName, limit: usize| {
-        if names.len() < limit && !names.contains(name) {
+        if names.len() < limit && known.insert(name.clone()) {
             names.push(name.clone());
         }
     };
@@ -193,50 +231,48 @@ fn automatic_name(index: usize) -> Option<BrokerName> {
     format!("broker-{}", letters.iter().rev().collect::<String>()).parse().ok()
 }
 
-fn kept_seats(topology: &Topology, previous: Option<&Placement>, groups: &[BrokerName], hosts: &[&Host]) -> Seats {
-    let mut seats = Seats::new();
-    for group in groups {
-        let pinned =
-            topology.named_groups.iter().find(|named| named.name == *group).and_then(|named| named.hosts.as_ref());
-        if let Some(pinned) = pinned {
-            seats.extend(pinned.iter().enumerate().map(|(id, host)| ((group.clone(), id as u64), host.clone())));
-            continue;
-        }
-        let earlier = previous.into_iter().flat_map(|placement| placement.members(group));
-        for seat in earlier.filter(|seat| hosts.iter().any(|host| host.name == seat.host)) {
-            if seat.broker_id == 0 || topology.mode.has_slaves() {
-                seats.insert((group.clone(), seat.broker_id), seat.host.clone());
+fn kept_seats(topology: &Topology, earlier: &Earlier<'_>, groups: &[BrokerName], hosts: &[&Host]) -> Seats {
+    let indices: BTreeMap<&HostName, usize> =
+        hosts.iter().enumerate().map(|(index, host)| (&host.name, index)).collect();
+    let pins = topology.named_groups.iter().filter_map(|named| Some((&named.name, named.hosts.as_ref()?)));
+    let pins: BTreeMap<&BrokerName, &Vec<HostName>> = pins.collect();
+    let mut seats = Seats { hosts: BTreeMap::new(), load: vec![(0, 0); hosts.len()] };
+    for (group, name) in groups.iter().enumerate() {
+        let wanted: Vec<(u64, &HostName)> = match pins.get(name) {
+            Some(pinned) => (0..).zip(pinned.iter()).collect(),
+            None => earlier.members(name).iter().map(|seat| (seat.broker_id, &seat.host)).collect(),
+        };
+        for (broker_id, host) in wanted {
+            let fits_mode = broker_id == MASTER_ID || topology.mode.has_slaves();
+            if let (true, Some(host)) = (fits_mode, indices.get(host)) {
+                seats.take(group, broker_id, *host);
             }
         }
     }
     seats
 }
 
-fn choose_master_host(hosts: &[&Host], seats: &Seats, not: Option<&HostName>) -> Option<HostName> {
-    let masters = |host: &Host| seats.iter().filter(|((_, id), at)| *id == 0 && **at == host.name).count();
-    let brokers = |host: &Host| seats.values().filter(|at| **at == host.name).count();
-    let allowed = hosts.iter().filter(|host| Some(&host.name) != not);
-    allowed.min_by_key(|host| (masters(host), brokers(host))).map(|host| host.name.clone())
+fn choose_master_host(seats: &Seats, not: Option<usize>) -> Option<usize> {
+    let allowed = (0..seats.load.len()).filter(|host| Some(*host) != not);
+    allowed.min_by_key(|host| {
+        let (masters, slaves) = seats.load[*host];
+        (masters, masters + slaves)
+    })
 }
 
-fn choose_slave_host(hosts: &[&Host], seats: &Seats, group: &BrokerName) -> Option<HostName> {
-    let master = seats.get(&(group.clone(), 0))?;
-    let at = hosts.iter().position(|host| host.name == *master)?;
-    let zone = hosts[at].zone.as_ref();
-    let slaves = |host: &Host| seats.iter().filter(|((_, id), at)| *id != 0 && **at == host.name).count();
-    let along_the_ring = (1..hosts.len()).map(|step| hosts[(at + step) % hosts.len()]);
-    along_the_ring
-        .min_by_key(|host| (zone.is_some() && host.zone.as_ref() == zone, slaves(host)))
-        .map(|host| host.name.clone())
+fn choose_slave_host(hosts: &[&Host], seats: &Seats, group: usize) -> Option<usize> {
+    let master = seats.host(group, MASTER_ID)?;
+    let zone = hosts[master].zone.as_ref();
+    let along_the_ring = (1..hosts.len()).map(|step| (master + step) % hosts.len());
+    along_the_ring.min_by_key(|host| (zone.is_some() && hosts[*host].zone.as_ref() == zone, seats.load[*host].1))
 }
 
-fn check_layout(topology: &Topology, brokers: &[BrokerSeat]) -> Result<(), PlacementError> {
+fn check_layout(topology: &Topology, hosts: &[&Host], seats: &Seats) -> Result<(), PlacementError> {
     if topology.layout != Layout::Role {
         return Ok(());
     }
-    for host in &topology.hosts {
-        for role in [Role::Master, Role::Slave] {
-            let count = brokers.iter().filter(|seat| seat.host == host.name && seat.role() == role).count();
+    for (host, (masters, slaves)) in hosts.iter().zip(&seats.load) {
+        for (role, count) in [(Role::Master, *masters), (Role::Slave, *slaves)] {
             if count > 1 {
                 return Err(PlacementError::LayoutTooSmall { host: host.name.clone(), role, count });
             }

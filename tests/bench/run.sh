@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Measures the release build of the agent and prints one table: what, how much, what it is held against, the ratio, the
+# target. It judges nothing: it fails only where it could not measure. `make bench` builds the agent first.
+#
+#   run.sh                  everything, about 10 minutes
+#   run.sh idle http …      only these: idle http restart startup plan
+#
+# AGENT       the agent to measure (default target/release/rocketmq-agent)
+# BENCH_PORT  the first of 700 ports on loopback (default 21000)
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+all=(idle http restart startup plan)
+fail() { echo "bench: $*" >&2; exit 1; }
+
+declare -A needs=([idle]="python3 java nginx" [http]="python3 java nginx wrk" [restart]="python3" [startup]="python3 java" [plan]="python3")
+[ $# -gt 0 ] || set -- "${all[@]}"
+for section; do
+  [ -n "${needs[$section]+known}" ] || fail "there is no section $section; there are ${all[*]}"
+  for tool in ${needs[$section]}; do
+    command -v "$tool" >/dev/null || fail "$section needs $tool: apt-get install python3 openjdk-17-jre-headless nginx-light wrk"
+  done
+  case $section in
+    idle | http | startup) "$root/tests/rocketmq/make-distribution.sh" 5.5.0 >&2 ;;
+    restart) (cd "$root" && cargo build --release --locked --quiet --example standin) ;;
+    plan) (cd "$root" && cargo build --release --locked --quiet --example plan) ;;
+  esac
+done
+
+BENCH_WORK=$(mktemp -d /var/tmp/rocketmq-agent-bench.XXXXXX)
+export BENCH_WORK PYTHONDONTWRITEBYTECODE=1
+trap 'rm -rf "$BENCH_WORK"' EXIT
+for section; do
+  case $section in
+    plan) "$root/target/release/examples/plan" ;;
+    http) python3 "$here/load.py" ;;
+    *) python3 "$here/$section.py" ;;
+  esac | sed "s/^/$section\t/" >>"$BENCH_WORK/rows"
+done
+
+python3 "$here/table.py" <"$BENCH_WORK/rows"
