@@ -17,15 +17,8 @@ pub fn to_agents(timeout: Duration) -> reqwest::Result<reqwest::Client> {
         .build()
 }
 
-/// Downloads: with the host's certificates, and through its proxy.
-///
-/// # Errors
-/// The client cannot be set up, for example because the host has no certificates.
-pub fn to_the_world(connect: Duration, idle: Duration) -> reqwest::Result<reqwest::Client> {
-    builder().connect_timeout(connect).read_timeout(idle).build()
-}
-
-fn builder() -> reqwest::ClientBuilder {
+/// A client for the world, to be given its limits: with the host's certificates, and through its proxy.
+pub fn builder() -> reqwest::ClientBuilder {
     // reqwest sets TLS up in any case, and panics without a provider. An error means that there is one already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().user_agent(concat!("rocketmq-agent/", env!("CARGO_PKG_VERSION")))

@@ -1,188 +1,149 @@
-//! Unpacks what somebody else packed: nothing lands outside of its folder, and no archive grows without bound.
+//! Archives: an open zip or tar.gz in, its entries into a [`Tree`].
+//!
+//! Which of the two it is, is read from the content. Headers are never believed where they can lie: sizes are counted
+//! by the tree, checksums of the formats are checked by reading every entry (and the gzip stream) to its end.
 
-use super::{DistributionError, failed};
-use flate2::read::GzDecoder;
-use std::{
-    fs::{self, File, Permissions},
-    io::{self, Read},
-    os::unix::fs::PermissionsExt,
-    path::{Component, Path, PathBuf},
-};
+use super::error::{DistributionError, Refusal, open_error, unpack_error};
+use super::tree::Tree;
+use super::{Limits, name};
+use flate2::read::MultiGzDecoder;
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
+use zip::result::ZipError;
 
-/// A release has some 250 files and 100 MB; these are far above it and far below what would hurt a host.
-const MOST_ENTRIES: usize = 20_000;
-const MOST_BYTES: u64 = 2 << 30;
+/// The file type bits of a Unix mode, and the types that a zip may hold.
+const TYPE: u32 = 0o170_000;
+const TYPES_OF_FILES: [u32; 2] = [0, 0o100_000];
+/// The longest target of a link: PATH_MAX of Linux.
+const LINK_LENGTH: u64 = 4096;
 
-/// What was unpacked.
-#[derive(Debug)]
-pub struct Unpacked {
-    /// The folder that holds `lib`: the one unpacked into, or the single folder in it.
-    pub root: PathBuf,
-}
-
-/// Unpacks a zip or tar.gz, told apart by their first bytes.
-pub fn unpack(archive: &Path, into: &Path) -> Result<Unpacked, DistributionError> {
-    let mut file = File::open(archive).map_err(failed("read", archive))?;
-    let mut magic = [0; 4];
-    let read = file.read(&mut magic).map_err(failed("read", archive))?;
-    let file = File::open(archive).map_err(failed("read", archive))?;
-    let mut writer = Writer { archive, into, entries: 0, bytes: 0 };
-    match &magic[..read] {
-        [b'P', b'K', 3 | 5, ..] => unpack_zip(file, &mut writer)?,
-        [0x1f, 0x8b, ..] => unpack_tar(file, &mut writer)?,
-        _ => return Err(DistributionError::UnknownFormat(archive.to_owned())),
-    }
-    Ok(Unpacked { root: root_of(into) })
-}
-
-/// Copies an unpacked release.
-pub fn copy(from: &Path, into: &Path) -> Result<Unpacked, DistributionError> {
-    let mut writer = Writer { archive: from, into, entries: 0, bytes: 0 };
-    copy_folder(from, Path::new(""), &mut writer)?;
-    Ok(Unpacked { root: root_of(into) })
-}
-
-fn copy_folder(from: &Path, below: &Path, writer: &mut Writer<'_>) -> Result<(), DistributionError> {
-    for entry in fs::read_dir(from).map_err(failed("read", from))? {
-        let entry = entry.map_err(failed("read", from))?;
-        let (path, name) = (entry.path(), below.join(entry.file_name()));
-        let found = fs::metadata(&path).map_err(failed("look at", &path))?;
-        if found.is_dir() {
-            writer.folder(&name.to_string_lossy())?;
-            copy_folder(&path, &name, writer)?;
-        } else if found.is_file() {
-            let file = File::open(&path).map_err(failed("read", &path))?;
-            writer.file(&name.to_string_lossy(), file)?;
-        }
-    }
-    Ok(())
-}
-
-fn root_of(into: &Path) -> PathBuf {
-    let folders: Vec<PathBuf> = fs::read_dir(into).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
-    match &folders[..] {
-        [only] if !into.join("lib").is_dir() && only.is_dir() => only.clone(),
-        _ => into.to_owned(),
+/// Unpacks `file`, whose name is `path` for messages, into `tree`.
+pub(super) fn unpack(
+    path: &Path,
+    mut file: File,
+    tree: &mut Tree<'_>,
+    limits: &Limits,
+) -> Result<(), DistributionError> {
+    let mut start = [0; 4];
+    let read = read_start(&mut file, &mut start).map_err(|e| open_error(path, e))?;
+    match &start[..read] {
+        // An empty zip has no first entry, only the record that ends it (APPNOTE 4.3.16).
+        b"PK\x03\x04" | b"PK\x05\x06" => unpack_zip(path, file, tree),
+        [0x1f, 0x8b, ..] => unpack_tar_gz(path, file, tree, limits),
+        other => Err(DistributionError::Unrecognised {
+            archive: path.to_owned(),
+            begins: format!("`{}`", other.escape_ascii()),
+        }),
     }
 }
 
-fn unpack_zip(file: File, writer: &mut Writer<'_>) -> Result<(), DistributionError> {
-    let archive = writer.archive;
-    let corrupt =
-        |error: zip::result::ZipError| DistributionError::Corrupt { path: archive.to_owned(), what: error.to_string() };
-    let mut zip = zip::ZipArchive::new(io::BufReader::new(file)).map_err(corrupt)?;
-    for index in 0..zip.len() {
-        let entry = zip.by_index(index).map_err(corrupt)?;
-        let name = entry.name().to_owned();
-        const FILE_TYPE: u32 = 0o170_000;
-        const REGULAR: u32 = 0o100_000;
-        let kind = entry.unix_mode().map_or(0, |mode| mode & FILE_TYPE);
-        if entry.is_dir() {
-            writer.folder(&name)?;
-        } else if kind == 0 || kind == REGULAR {
-            writer.file(&name, entry)?;
+fn read_start(file: &mut File, start: &mut [u8; 4]) -> io::Result<usize> {
+    file.seek(SeekFrom::Start(0))?;
+    let mut read = Vec::with_capacity(start.len());
+    file.by_ref().take(start.len() as u64).read_to_end(&mut read)?;
+    start[..read.len()].copy_from_slice(&read);
+    file.seek(SeekFrom::Start(0))?;
+    Ok(read.len())
+}
+
+fn unpack_zip(path: &Path, mut file: File, tree: &mut Tree<'_>) -> Result<(), DistributionError> {
+    let reader = BufReader::new(file.try_clone().map_err(|e| open_error(path, e))?);
+    let mut archive = zip::ZipArchive::new(reader).map_err(|e| zip_error(path, e))?;
+    let start = archive.central_directory_start();
+    if let Some(twice) = duplicate(&mut file, start).map_err(|e| unpack_error(path, e))? {
+        return Err(tree.refused(&twice, Refusal::Duplicate));
+    }
+    for index in 0..archive.len() {
+        let mut entry = archive.by_index(index).map_err(|e| zip_error(path, e))?;
+        let name = entry.name_raw().to_owned();
+        if entry.is_symlink() {
+            let mut target = Vec::new();
+            entry.by_ref().take(LINK_LENGTH).read_to_end(&mut target).map_err(|e| unpack_error(path, e))?;
+            tree.symlink(&name, &target)?;
+        } else if entry.is_dir() {
+            tree.folder(&name)?;
+        } else if TYPES_OF_FILES.contains(&(entry.unix_mode().unwrap_or(0) & TYPE)) {
+            tree.file(&name, &mut entry)?;
         } else {
-            return Err(writer.refused(&name, "a link or a special file"));
+            return Err(tree.refused(&name, Refusal::Special));
         }
     }
     Ok(())
 }
 
-fn unpack_tar(file: File, writer: &mut Writer<'_>) -> Result<(), DistributionError> {
-    let archive = writer.archive;
-    let corrupt = |error: io::Error| DistributionError::Corrupt { path: archive.to_owned(), what: error.to_string() };
-    let mut tar = tar::Archive::new(GzDecoder::new(io::BufReader::new(file)));
-    for entry in tar.entries().map_err(corrupt)? {
-        let entry = entry.map_err(corrupt)?;
-        let name = entry.path().map_err(corrupt)?.to_string_lossy().into_owned();
-        match entry.header().entry_type() {
-            tar::EntryType::Directory => writer.folder(&name)?,
-            tar::EntryType::Regular | tar::EntryType::Continuous => writer.file(&name, entry)?,
-            tar::EntryType::XGlobalHeader => {}
-            _ => return Err(writer.refused(&name, "a link or a special file")),
+/// The first name that the central directory at `start` holds twice.
+///
+/// Read here once more because the zip crate keeps its entries by name and drops all but one of the same name; which of
+/// them unzip or Java would take is another matter, so nobody could say what was checked.
+fn duplicate(file: &mut File, start: u64) -> io::Result<Option<Vec<u8>>> {
+    const HEADER: usize = 46; // APPNOTE 4.3.12, up to the name
+    file.seek(SeekFrom::Start(start))?;
+    let mut reader = BufReader::new(file);
+    let mut seen = HashSet::new();
+    let mut header = [0; HEADER];
+    loop {
+        match reader.read_exact(&mut header) {
+            Ok(()) if header.starts_with(b"PK\x01\x02") => {}
+            // The record that ends the directory is shorter than a header.
+            Ok(()) => return Ok(None),
+            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+            Err(e) => return Err(e),
+        }
+        let length = |at: usize| u16::from_le_bytes([header[at], header[at + 1]]);
+        let mut name = vec![0; usize::from(length(28))];
+        reader.read_exact(&mut name)?;
+        reader.seek_relative(i64::from(length(30)) + i64::from(length(32)))?;
+        if let Some(twice) = seen.replace(name) {
+            return Ok(Some(twice));
         }
     }
-    Ok(())
 }
 
-/// Writes entries, each one checked and all of them counted by what is really written.
-struct Writer<'w> {
-    archive: &'w Path,
-    into: &'w Path,
-    entries: usize,
-    bytes: u64,
-}
-
-impl Writer<'_> {
-    fn refused(&self, entry: &str, why: &'static str) -> DistributionError {
-        DistributionError::Refused { path: self.archive.to_owned(), entry: entry.to_owned(), why }
-    }
-
-    fn path_of(&mut self, entry: &str) -> Result<PathBuf, DistributionError> {
-        self.entries += 1;
-        if self.entries > MOST_ENTRIES {
-            return Err(self.refused(entry, "one entry too many"));
-        }
-        let path = Path::new(entry);
-        let plain = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-        if !plain || entry.contains(['\\', '\0']) {
-            return Err(self.refused(entry, "a path that leads elsewhere"));
-        }
-        Ok(self.into.join(path))
-    }
-
-    fn folder(&mut self, entry: &str) -> Result<(), DistributionError> {
-        let path = self.path_of(entry)?;
-        make_folders(self.into, &path)
-    }
-
-    fn file(&mut self, entry: &str, mut content: impl Read) -> Result<(), DistributionError> {
-        let path = self.path_of(entry)?;
-        if let Some(parent) = path.parent() {
-            make_folders(self.into, parent)?;
-        }
-        let mut file = match File::create_new(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                return Err(self.refused(entry, "an entry that comes twice"));
+fn unpack_tar_gz(path: &Path, file: File, tree: &mut Tree<'_>, limits: &Limits) -> Result<(), DistributionError> {
+    // What the tree does not see (headers, long names, padding) is bounded here.
+    let most = limits.bytes.saturating_add(limits.entries as u64 * 2048);
+    let stream = MultiGzDecoder::new(BufReader::new(file)).take(most);
+    let mut archive = tar::Archive::new(stream);
+    let entries = archive.entries().map_err(|e| unpack_error(path, e))?;
+    for entry in entries {
+        let mut entry = entry.map_err(|e| unpack_error(path, e))?;
+        let name = entry.path_bytes().into_owned();
+        let target = entry.link_name_bytes().map(|t| t.into_owned());
+        let kind = entry.header().entry_type();
+        match (kind, target) {
+            (tar::EntryType::Regular | tar::EntryType::Continuous, _) => {
+                // Old tars mark a folder by its name only.
+                if name.ends_with(b"/") {
+                    tree.folder(&name)?;
+                } else {
+                    tree.file(&name, &mut entry)?;
+                }
             }
-            Err(error) => return Err(failed("make", &path)(error)),
-        };
-        let left = MOST_BYTES - self.bytes;
-        let mut source = Marked { inner: content.by_ref().take(left + 1), failed: false };
-        let written = io::copy(&mut source, &mut file);
-        let of_archive = source.failed;
-        let written = written.map_err(|error| match of_archive {
-            true => DistributionError::Corrupt { path: self.archive.to_owned(), what: format!("{entry}: {error}") },
-            false => failed("write", &path)(error),
-        })?;
-        self.bytes += written;
-        if written > left {
-            return Err(self.refused(entry, "more than 2 GiB in all"));
+            (tar::EntryType::Directory, _) => tree.folder(&name)?,
+            (tar::EntryType::Symlink, Some(target)) => tree.symlink(&name, &target)?,
+            (tar::EntryType::Link, Some(target)) => tree.hard_link(&name, &target)?,
+            // A comment for the whole archive, as `git archive` writes it: no entry at all.
+            (tar::EntryType::XGlobalHeader, _) => {}
+            _ => return Err(tree.refused(&name, Refusal::Special)),
         }
-        file.set_permissions(Permissions::from_mode(0o644)).map_err(failed("set the mode of", &path))
     }
-}
-
-/// Makes the folders down to `path` with mode 0755 whatever the umask: RocketMQ's account must be able to read them.
-fn make_folders(into: &Path, path: &Path) -> Result<(), DistributionError> {
-    fs::create_dir_all(path).map_err(failed("make folder", path))?;
-    for folder in path.ancestors().take_while(|folder| *folder != into && folder.starts_with(into)) {
-        fs::set_permissions(folder, Permissions::from_mode(0o755)).map_err(failed("set the mode of", folder))?;
+    // To the end of the stream, where gzip's checksum is.
+    let mut rest = archive.into_inner();
+    io::copy(&mut rest, &mut io::sink()).map_err(|e| unpack_error(path, e))?;
+    if rest.limit() == 0 {
+        return Err(tree.too_big(format!("{most} bytes unpacked")));
     }
     Ok(())
 }
 
-/// A reader that remembers that it was the one to fail, to tell a damaged archive from a full disk.
-struct Marked<R> {
-    inner: R,
-    failed: bool,
-}
-
-impl<R: Read> Read for Marked<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer);
-        self.failed |= read.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted);
-        read
+fn zip_error(path: &Path, error: ZipError) -> DistributionError {
+    match error {
+        ZipError::Io(e) => unpack_error(path, e),
+        other => DistributionError::Corrupt {
+            archive: path.to_owned(),
+            source: name::shown(other.to_string().as_bytes()).into(),
+        },
     }
 }

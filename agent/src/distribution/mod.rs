@@ -1,39 +1,58 @@
-//! Brings a RocketMQ release to `<into>/<version>`, once and whole: checked, unpacked beside its place, flushed and
-//! renamed. What goes wrong on the way leaves nothing that could be taken for a release.
+//! The RocketMQ distribution of one version, under `<base>/dist/<version>/`: there completely, or not at all.
+//!
+//! In: a version, where to take it from (directory, zip, tar.gz, URL) and optionally a checksum. Out: the folder that
+//! holds `lib/`. Everything is unpacked beside its place, checked, brought to the disk and then renamed, under a lock that
+//! keeps other agents out. Nothing here reads the cluster file, starts anything or touches a version that is in place.
+//!
+//! ```text
+//! URL ─download→ archive ─checksum→ archive | directory → Tree (<into>/.<version>.partial-<pid>) ─layout→ rename
+//! ```
 
 mod archive;
-mod fetch;
+mod checksum;
+mod directory;
+mod download;
+mod error;
+mod layout;
+mod lock;
+mod name;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests;
+mod tree;
 
-use archive::Unpacked;
-use sha2::{Digest, Sha512};
-use std::{
-    fmt,
-    fs::{self, File, Permissions},
-    io::{self, Read},
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+pub use error::{DistributionError, Refusal};
+pub use layout::installed;
 
-/// Where a release comes from.
+use error::open_error;
+use std::fmt;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use tree::Tree;
+
+/// Where a distribution is taken from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// An unpacked release.
+    /// An unpacked distribution, copied.
     Directory(PathBuf),
-    /// A zip or tar.gz.
+    /// A zip or tar.gz; which of them is read from its content.
     Archive(PathBuf),
-    /// An archive to be fetched.
+    /// An http or https address of a zip or tar.gz.
     Url(String),
 }
 
 impl Source {
-    /// Tells them apart: by the scheme, then by what is there.
+    /// What the text in the cluster file means: an address if it starts with `http://` or `https://`, a directory if
+    /// there is one of this name on this host, else an archive.
     pub fn parse(text: &str) -> Self {
-        let path = PathBuf::from(text);
-        match text {
-            url if url.starts_with("http://") || url.starts_with("https://") => Self::Url(url.to_owned()),
-            _ if path.is_dir() => Self::Directory(path),
-            _ => Self::Archive(path),
+        let begins = |scheme: &str| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+        if begins("http://") || begins("https://") {
+            Self::Url(text.to_owned())
+        } else if Path::new(text).is_dir() {
+            Self::Directory(text.into())
+        } else {
+            Self::Archive(text.into())
         }
     }
 }
@@ -41,246 +60,216 @@ impl Source {
 /// What is to be there.
 #[derive(Debug, Clone)]
 pub struct Wanted {
-    /// The release, such as `5.5.0`.
+    /// RocketMQ's version as in the names of its jars: `5.5.0`.
     pub version: String,
-    /// Where it comes from.
+    /// Where to take it from if it is not there.
     pub source: Source,
-    /// The archive's checksum in lower-case hexadecimal digits.
+    /// SHA-512 of the archive in hexadecimal digits. Necessary for plain http, an error for a directory.
     pub sha512: Option<String>,
-    /// The folder that releases are in.
+    /// The dist folder, `<base>/dist`; made if missing.
     pub into: PathBuf,
 }
 
-/// How far it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What [`ensure`] is doing. Numbers only grow within one kind; a download that has to start over is the exception.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
-    /// So many bytes were fetched, of so many where the server said.
-    Fetched(u64, Option<u64>),
-    /// The checksum is computed.
-    Checking,
-    /// Files are written.
-    Unpacking,
+    /// Another agent works in this dist folder; waiting for it.
+    Waiting,
+    /// Bytes of the archive that are here, of the total if the server says it.
+    Downloading {
+        /// Bytes that are here, those of earlier attempts included.
+        done: u64,
+        /// Size of the archive.
+        total: Option<u64>,
+    },
+    /// The transfer broke off; the next attempt continues it.
+    Retrying {
+        /// Number of the attempt that failed, from 1.
+        attempt: usize,
+        /// Why it failed.
+        why: String,
+    },
+    /// Reading the archive for its checksum.
+    Verifying {
+        /// Bytes read.
+        done: u64,
+        /// Size of the archive.
+        total: u64,
+    },
+    /// Writing the tree.
+    Unpacking {
+        /// Bytes written. The total is not known beforehand.
+        bytes: u64,
+    },
 }
 
 impl fmt::Display for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mib = |bytes: &u64| bytes >> 20;
         match self {
-            Progress::Fetched(bytes, Some(total)) if *total > 0 => {
-                write!(f, "fetched {} % of {} MiB", bytes * 100 / total, total >> 20)
+            Progress::Waiting => f.write_str("waiting for another agent on the same folder"),
+            Progress::Downloading { done, total: Some(total) } if *total > 0 => {
+                write!(f, "fetched {} % of {} MiB", done * 100 / total, mib(total))
             }
-            Progress::Fetched(bytes, _) => write!(f, "fetched {} MiB", bytes >> 20),
-            Progress::Checking => f.write_str("checking"),
-            Progress::Unpacking => f.write_str("unpacking"),
+            Progress::Downloading { done, .. } => write!(f, "fetched {} MiB", mib(done)),
+            Progress::Retrying { attempt, why } => write!(f, "attempt {attempt} broke off ({why})"),
+            Progress::Verifying { done, total } => write!(f, "checked {} of {} MiB", mib(done), mib(total)),
+            Progress::Unpacking { bytes } => write!(f, "unpacked {} MiB", mib(bytes)),
         }
     }
 }
 
-/// Why the release is not there.
-#[derive(Debug, thiserror::Error)]
-pub enum DistributionError {
-    /// Something on disk.
-    #[error("cannot {doing} {path}")]
-    File {
-        /// What was being done.
-        doing: &'static str,
-        /// To what.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        source: io::Error,
-    },
-    /// The archive is damaged.
-    #[error("{path} is damaged: {what}")]
-    Corrupt {
-        /// Which.
-        path: PathBuf,
-        /// What the unpacker said.
-        what: String,
-    },
-    /// It is neither a zip nor a tar.gz.
-    #[error("{0} is neither a zip nor a tar.gz")]
-    UnknownFormat(PathBuf),
-    /// An entry that must not be unpacked.
-    #[error("{path} holds \"{entry}\", {why}: it is not a RocketMQ release")]
-    Refused {
-        /// Which archive.
-        path: PathBuf,
-        /// Which entry.
-        entry: String,
-        /// Why.
-        why: &'static str,
-    },
-    /// The checksum differs.
-    #[error("{path} has sha512 {found}, and cluster.toml says {wanted}")]
-    Checksum {
-        /// Which archive.
-        path: PathBuf,
-        /// What it has.
-        found: String,
-        /// What it should have.
-        wanted: String,
-    },
-    /// A folder has no checksum.
-    #[error("{0} is a folder, which sha512 cannot be checked of: remove rocketmq.sha512 or give the archive")]
-    ChecksumOfFolder(PathBuf),
-    /// It is another release, or none.
-    #[error("{path} holds {found}, not RocketMQ {wanted}")]
-    WrongVersion {
-        /// Where it came from.
-        path: PathBuf,
-        /// What was found in it.
-        found: String,
-        /// What was wanted.
-        wanted: String,
-    },
-    /// It cannot be fetched.
-    #[error("cannot fetch {url}: {what}")]
-    Fetch {
-        /// From where.
-        url: String,
-        /// Why not, with all causes.
-        what: String,
-    },
-    /// The work was cut off.
-    #[error("unpacking was cut off")]
-    CutOff(#[source] tokio::task::JoinError),
+/// What is refused as too big. A real release has about 300 entries and 110 MB (RocketMQ 5.5.0).
+#[derive(Debug, Clone)]
+struct Limits {
+    entries: usize,
+    /// For the archive and for what comes out of it.
+    bytes: u64,
+    /// Unpacked size by packed size.
+    ratio: u64,
 }
 
-fn failed<'p>(doing: &'static str, path: &'p Path) -> impl FnOnce(io::Error) -> DistributionError + 'p {
-    move |source| DistributionError::File { doing, path: path.to_owned(), source }
+impl Default for Limits {
+    fn default() -> Self {
+        Self { entries: 20_000, bytes: 2 << 30, ratio: 100 }
+    }
 }
 
-/// The release's folder, if it is there.
-pub fn installed(into: &Path, version: &str) -> Option<PathBuf> {
-    let folder = into.join(version);
-    jar(&folder, "broker", version).exists().then_some(folder)
-}
+/// Reports from the async part and from the thread that unpacks.
+type Report = Arc<dyn Fn(Progress) + Send + Sync>;
 
-fn jar(folder: &Path, module: &str, version: &str) -> PathBuf {
-    folder.join(format!("lib/rocketmq-{module}-{version}.jar"))
-}
-
-/// Makes sure that the release is there; gives its folder.
+/// Makes the wanted version available and returns its folder `<into>/<version>`, which holds `lib/`.
+///
+/// Costs nothing if it is there. If it fails, nothing of it is left except the part of a download that has come, which
+/// the next call continues. Dropping the future ends a download; unpacking, once begun, runs to its end in its thread.
+///
+/// # Errors
+/// See [`DistributionError`]; none of them has changed a version that was in place.
 pub async fn ensure(
     wanted: &Wanted,
-    progress: impl Fn(Progress) + Send + Sync + 'static,
+    progress: impl Fn(Progress) + Send + 'static,
 ) -> Result<PathBuf, DistributionError> {
+    ensure_within(wanted, progress, Limits::default(), download::Patience::default()).await
+}
+
+async fn ensure_within(
+    wanted: &Wanted,
+    progress: impl Fn(Progress) + Send + 'static,
+    limits: Limits,
+    patience: download::Patience,
+) -> Result<PathBuf, DistributionError> {
+    let sha512 = check(wanted)?;
     if let Some(folder) = installed(&wanted.into, &wanted.version) {
         return Ok(folder);
     }
-    let progress: Arc<dyn Fn(Progress) + Send + Sync> = Arc::new(progress);
-    fs::create_dir_all(&wanted.into).map_err(failed("make folder", &wanted.into))?;
-    fs::set_permissions(&wanted.into, Permissions::from_mode(0o755))
-        .map_err(failed("set the mode of", &wanted.into))?;
-    let (archive, fetched) = match &wanted.source {
-        Source::Directory(path) | Source::Archive(path) => (path.clone(), false),
+    // A mutex rather than a Sync bound, which callers with a channel or a Cell could not meet.
+    let progress = Mutex::new(progress);
+    let report: Report = Arc::new(move |p| {
+        (progress.lock().unwrap_or_else(PoisonError::into_inner))(p);
+    });
+    let lock = lock::take(&wanted.into, &report).await?;
+    if let Some(folder) = installed(&wanted.into, &wanted.version) {
+        return Ok(folder);
+    }
+    let downloaded = match &wanted.source {
         Source::Url(url) => {
-            let target = wanted.into.join(format!(".{}.download", wanted.version));
-            fetch::fetch(url, &target, &*progress).await?;
-            (target, true)
+            let download = download::Download {
+                url,
+                file: download::file(&wanted.into, &wanted.version),
+                has_checksum: sha512.is_some(),
+                limit: limits.bytes,
+            };
+            Some(download.fetch(&patience, &report).await?)
         }
+        Source::Directory(_) | Source::Archive(_) => None,
     };
-    let work = wanted.clone();
-    let result = tokio::task::spawn_blocking(move || install(&work, &archive, fetched, &*progress)).await;
-    result.map_err(DistributionError::CutOff)?
+    let wanted = wanted.clone();
+    let work = move || {
+        // Held by the thread: it goes on when the future is dropped.
+        let _lock = lock;
+        let result = install(&wanted, downloaded.as_deref(), sha512.as_deref(), &limits, &*report);
+        if let Some(file) = downloaded.filter(|_| !is_ours(&result)) {
+            download::discard(&file);
+        }
+        result
+    };
+    tokio::task::spawn_blocking(work).await.map_err(|source| DistributionError::Interrupted { source })?
 }
 
-/// Everything that only needs the disk. A file lock keeps two agents of one folder apart.
+/// Whether it failed for this host's disk, so that the download can be used another time.
+fn is_ours(result: &Result<PathBuf, DistributionError>) -> bool {
+    use DistributionError::{DiskFull, Unreadable, Write};
+    matches!(result, Err(DiskFull { .. } | Write { .. } | Unreadable { .. }))
+}
+
+/// Checks what can be checked without looking at anything; returns the checksum in lower case.
+fn check(wanted: &Wanted) -> Result<Option<String>, DistributionError> {
+    if !name::is_version(&wanted.version) {
+        return Err(DistributionError::Version { version: wanted.version.clone() });
+    }
+    let sha512 = wanted.sha512.as_deref().map(checksum::parse).transpose()?;
+    match (&wanted.source, &sha512) {
+        (Source::Directory(path), Some(_)) => Err(DistributionError::ChecksumOfDirectory { path: path.clone() }),
+        _ => Ok(sha512),
+    }
+}
+
+/// Unpacks, checks and renames. Runs under the lock, in its own thread.
 fn install(
     wanted: &Wanted,
-    archive: &Path,
-    fetched: bool,
-    progress: &(dyn Fn(Progress) + Send + Sync),
+    downloaded: Option<&Path>,
+    sha512: Option<&str>,
+    limits: &Limits,
+    progress: &dyn Fn(Progress),
 ) -> Result<PathBuf, DistributionError> {
-    let lock_path = wanted.into.join(".lock");
-    let lock = File::create(&lock_path).map_err(failed("make", &lock_path))?;
-    lock.lock().map_err(failed("lock", &lock_path))?;
-    if let Some(folder) = installed(&wanted.into, &wanted.version) {
-        return Ok(folder);
-    }
-    if let Some(sum) = &wanted.sha512 {
-        progress(Progress::Checking);
-        let checked = check(archive, sum);
-        if checked.is_err() && fetched {
-            // What was fetched wrongly must not be resumed.
-            fs::remove_file(archive).map_err(failed("remove", archive))?;
+    layout::clear_leftovers(&wanted.into)?;
+    let partial = layout::Partial::new(&wanted.into, &wanted.version)?;
+    let origin = match (&wanted.source, downloaded) {
+        (Source::Directory(from), _) => {
+            let mut tree = Tree::new(from, partial.path(), limits, None, progress);
+            directory::copy(from, &wanted.into, &mut tree)?;
+            tree.finish()?;
+            from.display().to_string()
         }
-        checked?;
-    }
-    progress(Progress::Unpacking);
-    let prefix = format!(".{}.partial-", wanted.version);
-    remove_left_over(&wanted.into, &prefix)?;
-    let partial = tempfile::Builder::new()
-        .prefix(&prefix)
-        .tempdir_in(&wanted.into)
-        .map_err(failed("make a folder in", &wanted.into))?;
-    let unpacked = if matches!(wanted.source, Source::Directory(_)) {
-        archive::copy(archive, partial.path())
-    } else {
-        archive::unpack(archive, partial.path())
+        (Source::Archive(path), _) => {
+            unpack(path, partial.path(), sha512, limits, progress)?;
+            path.display().to_string()
+        }
+        (Source::Url(url), file) => {
+            let file = file.expect("a URL has been downloaded before");
+            unpack(file, partial.path(), sha512, limits, progress)?;
+            download::shown(url)
+        }
     };
-    let release = unpacked.and_then(|Unpacked { root }| {
-        is_release(&root, archive, &wanted.version)?;
-        Ok(root)
-    });
-    if release.is_err() && fetched {
-        fs::remove_file(archive).map_err(failed("remove", archive))?;
-    }
-    let release = release?;
-    let folder = wanted.into.join(&wanted.version);
-    fs::set_permissions(&release, Permissions::from_mode(0o755)).map_err(failed("set the mode of", &release))?;
-    let opened = File::open(&wanted.into).map_err(failed("open", &wanted.into))?;
-    rustix::fs::syncfs(&opened).map_err(|error| failed("flush", &wanted.into)(error.into()))?;
-    fs::rename(&release, &folder).map_err(failed("put in place", &folder))?;
-    opened.sync_all().map_err(failed("flush", &wanted.into))?;
-    if fetched {
-        fs::remove_file(archive).map_err(failed("remove", archive))?;
-    }
-    Ok(folder)
+    let top = layout::check(partial.path(), &wanted.version, &origin)?;
+    partial.put_in_place(&top)
 }
 
-/// What an agent left that was killed while it unpacked. The lock is held, so nobody else is at it.
-fn remove_left_over(into: &Path, prefix: &str) -> Result<(), DistributionError> {
-    for entry in fs::read_dir(into).map_err(failed("read", into))?.flatten() {
-        if entry.file_name().to_string_lossy().starts_with(prefix) {
-            fs::remove_dir_all(entry.path()).map_err(failed("remove", &entry.path()))?;
-        }
+fn unpack(
+    path: &Path,
+    into: &Path,
+    sha512: Option<&str>,
+    limits: &Limits,
+    progress: &dyn Fn(Progress),
+) -> Result<(), DistributionError> {
+    // A pipe would hang here and a directory fail late, so look before opening.
+    let kind = fs::metadata(path).map_err(|e| open_error(path, e))?;
+    if !kind.is_file() {
+        let source = std::io::Error::other("it is not a regular file");
+        return Err(open_error(path, source));
     }
-    Ok(())
+    let mut file = File::open(path).map_err(|e| open_error(path, e))?;
+    if kind.len() > limits.bytes {
+        return Err(DistributionError::TooBig {
+            origin: path.display().to_string(),
+            limit: format!("{} bytes", limits.bytes),
+        });
+    }
+    // The same open file for both, so that what is unpacked is what was checked.
+    if let Some(expected) = sha512 {
+        checksum::verify(path, &mut file, expected, progress)?;
+    }
+    let mut tree = Tree::new(path, into, limits, Some(kind.len()), progress);
+    archive::unpack(path, file, &mut tree, limits)?;
+    tree.finish()
 }
-
-fn check(archive: &Path, wanted: &str) -> Result<(), DistributionError> {
-    if archive.is_dir() {
-        return Err(DistributionError::ChecksumOfFolder(archive.to_owned()));
-    }
-    let mut file = File::open(archive).map_err(failed("read", archive))?;
-    let mut digest = Sha512::new();
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        match file.read(&mut buffer).map_err(failed("read", archive))? {
-            0 => break,
-            read => digest.update(&buffer[..read]),
-        }
-    }
-    let found: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    if found == wanted {
-        return Ok(());
-    }
-    Err(DistributionError::Checksum { path: archive.to_owned(), found, wanted: wanted.to_owned() })
-}
-
-/// Whether a folder holds that release.
-fn is_release(folder: &Path, source: &Path, version: &str) -> Result<(), DistributionError> {
-    if jar(folder, "broker", version).exists() && jar(folder, "namesrv", version).exists() {
-        return Ok(());
-    }
-    let names = fs::read_dir(folder.join("lib")).into_iter().flatten().flatten();
-    let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let other =
-        names.filter_map(|name| Some(name.strip_prefix("rocketmq-broker-")?.strip_suffix(".jar")?.to_owned())).next();
-    let found = other.map_or("no lib/rocketmq-broker-….jar".to_owned(), |other| format!("RocketMQ {other}"));
-    Err(DistributionError::WrongVersion { path: source.to_owned(), found, wanted: version.to_owned() })
-}
-
-#[cfg(test)]
-mod tests;

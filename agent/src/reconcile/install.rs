@@ -1,7 +1,9 @@
 //! Brings the release onto the host beside the loop: a download must not keep a crashed broker from its restart.
 
 use crate::distribution::{self, Progress, Source, Wanted};
-use rocketmq_agent_domain::{desired::Desired, launch::Cause, observed::DistributionState};
+use rocketmq_agent_domain::{
+    desired::Desired, launch::Cause, observed::DistributionState, topology::Source as DesiredSource,
+};
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -11,13 +13,23 @@ use tracing::{error, info};
 
 /// A failed installation is tried again after this time: somebody may have put the file in place.
 const RETRY: Duration = Duration::from_secs(30);
+/// The same for one that is fetched anew each time.
+const RETRY_FETCH: Duration = Duration::from_secs(600);
 
 /// What the installer is doing.
 #[derive(Debug, Clone)]
 enum Work {
     Idle,
     Installing(String),
-    Failed(Cause, Instant),
+    Failed { cause: Cause, at: Instant, wanted: Option<DesiredSource> },
+}
+
+impl Work {
+    /// Whether a failure still holds; with another source it is tried at once.
+    fn holds_back(at: Instant, failed: &Option<DesiredSource>, desired: &Desired) -> bool {
+        let is_fetched = failed.as_ref().is_some_and(|source| source.location.starts_with("http"));
+        *failed == desired.source && at.elapsed() < if is_fetched { RETRY_FETCH } else { RETRY }
+    }
 }
 
 /// Installs one release at a time.
@@ -41,7 +53,9 @@ impl Installer {
         }
         match &*self.work.lock().unwrap_or_else(PoisonError::into_inner) {
             Work::Installing(progress) => DistributionState::Installing(progress.clone()),
-            Work::Failed(cause, at) if at.elapsed() < RETRY => DistributionState::Failed(cause.clone()),
+            Work::Failed { cause, at, wanted } if Work::holds_back(*at, wanted, desired) => {
+                DistributionState::Failed(cause.clone())
+            }
             _ => DistributionState::Missing,
         }
     }
@@ -67,6 +81,7 @@ impl Installer {
         info!(version = %wanted.version, source = %source.location, "installing RocketMQ");
         self.set(Work::Installing("beginning".to_owned()));
         let installer = self.clone();
+        let tried = desired.source.clone();
         tokio::spawn(async move {
             let teller = installer.clone();
             let told = move |progress: Progress| teller.set(Work::Installing(progress.to_string()));
@@ -79,7 +94,8 @@ impl Installer {
                     let what = format!("{:#}", anyhow::Error::from(failure));
                     error!(error = %what, "RocketMQ cannot be installed");
                     let fix = "put rocketmq.source (and sha512) in cluster.toml right".to_owned();
-                    installer.set(Work::Failed(Cause { id: "install-failed".to_owned(), what, fix }, Instant::now()));
+                    let cause = Cause { id: "install-failed".to_owned(), what, fix };
+                    installer.set(Work::Failed { cause, at: Instant::now(), wanted: tried });
                 }
             }
             installer.changed.notify_one();
