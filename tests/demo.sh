@@ -10,6 +10,7 @@
 # DEMO_DIR      where its folders go; what an earlier demo left there is taken up again
 # DEMO_VERSION  the RocketMQ release (default 5.5.0)
 set -euo pipefail
+umask 022 # as root, the JVMs run as another user, who must get to its folders
 root=$(cd "$(dirname "$0")/.." && pwd)
 version=${DEMO_VERSION:-5.5.0}
 dir=${DEMO_DIR:-/var/tmp/rocketmq-agent-demo-$(id -un)}

@@ -60,7 +60,7 @@ fn the_pure_core_names_no_module_that_does_io() {
 fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
     BTreeMap::from([
         ("accounts", &["settings"][..]),
-        ("claim", &[]),
+        ("claim", &["files"]),
         ("cluster", &["files"]),
         ("distribution", &["web"]),
         ("exit_code", &[]),

@@ -1,8 +1,9 @@
 //! One agent a base folder: two would supervise the same JVMs, and the one that ends would stop the other's brokers.
 //! A file lock that no JVM inherits, so that it ends with the agent.
 
+use crate::files::{self, FileError};
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{File, TryLockError},
     io::{self, Read, Write},
     path::{Path, PathBuf},
 };
@@ -22,7 +23,10 @@ pub enum ClaimError {
         /// The other agent, where it said so.
         pid: Option<u32>,
     },
-    /// It cannot be made or locked.
+    /// It cannot be made.
+    #[error(transparent)]
+    Make(#[from] FileError),
+    /// It cannot be locked.
     #[error("cannot lock {folder}")]
     Folder {
         /// The folder.
@@ -39,7 +43,9 @@ pub enum ClaimError {
 /// Another agent has it, or it cannot be written.
 pub fn claim(folder: &Path) -> Result<Claim, ClaimError> {
     let failed = |source| ClaimError::Folder { folder: folder.to_owned(), source };
-    fs::create_dir_all(folder).map_err(failed)?;
+    if !folder.exists() {
+        files::make_directory(folder, 0o755, None)?;
+    }
     let path = folder.join("agent.lock");
     let mut file = File::options().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
     match file.try_lock() {

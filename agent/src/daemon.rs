@@ -136,7 +136,7 @@ fn claim_base(goal: &Goal) -> Result<Option<Claim>, ClaimError> {
     let Some(host) = goal.cluster.topology.host(&goal.desired.host) else { return Ok(None) };
     match claim::claim(&host.base_dir) {
         Ok(claim) => Ok(Some(claim)),
-        Err(ClaimError::Folder { .. }) => Ok(None),
+        Err(ClaimError::Folder { .. } | ClaimError::Make(_)) => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -45,8 +45,30 @@ pub fn observe_directory(path: &Path, owner: Option<Account>) -> Result<Director
         None if accessat(CWD, path, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS).is_err() => {
             Ok(DirectoryState::Unusable("cannot be written to by this agent".to_owned()))
         }
-        _ => Ok(DirectoryState::Fine),
+        Some(account) => Ok(match closed_to(path, account) {
+            Some(closed) => DirectoryState::Unusable(format!(
+                "lies below {}, which user id {} may not enter",
+                closed.display(),
+                account.uid
+            )),
+            None => DirectoryState::Fine,
+        }),
+        None => Ok(DirectoryState::Fine),
     }
+}
+
+/// The folder on the way to `path` that the account may not pass through, such as root's home.
+fn closed_to(path: &Path, account: Account) -> Option<&Path> {
+    path.ancestors().skip(1).find(|ancestor| {
+        fs::metadata(ancestor).is_ok_and(|found| {
+            let bit = match () {
+                () if found.uid() == account.uid => 0o100,
+                () if found.gid() == account.gid => 0o010,
+                () => 0o001,
+            };
+            found.mode() & bit == 0
+        })
+    })
 }
 
 /// A folder that is not there can be made if its nearest ancestor can be written to.
@@ -63,9 +85,14 @@ fn missing(path: &Path) -> DirectoryState {
     }
 }
 
-/// Makes a folder, and those above it that are missing (they keep this process as owner).
+/// Makes a folder, and those above it that are missing: they keep this process as owner, and let everybody pass
+/// whatever the umask.
 pub fn make_directory(path: &Path, mode: u32, owner: Option<Account>) -> Result<(), FileError> {
+    let missing: Vec<&Path> = path.ancestors().take_while(|ancestor| fs::symlink_metadata(ancestor).is_err()).collect();
     fs::create_dir_all(path).map_err(failed("make folder", path))?;
+    for made in missing {
+        fs::set_permissions(made, Permissions::from_mode(0o755)).map_err(failed("set the mode of", made))?;
+    }
     fs::set_permissions(path, Permissions::from_mode(mode)).map_err(failed("set the mode of", path))?;
     give(path, owner)
 }
@@ -130,6 +157,26 @@ mod tests {
         fs::write(&path, "").unwrap();
         assert!(matches!(observe_directory(&path, None).unwrap(), DirectoryState::Unusable(_)));
         assert!(matches!(observe_directory(&path.join("below"), None).unwrap(), DirectoryState::Unusable(_)));
+    }
+
+    #[test]
+    fn folders_on_the_way_are_made_so_that_others_can_pass() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a/b/c");
+        make_directory(&path, 0o750, None).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+        assert_eq!((mode(&path), mode(&dir.path().join("a/b")), mode(&dir.path().join("a"))), (0o750, 0o755, 0o755));
+    }
+
+    #[test]
+    fn a_folder_below_one_that_its_owner_may_not_enter_is_unusable() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::set_permissions(dir.path(), Permissions::from_mode(0o700)).unwrap();
+        let path = dir.path().join("store");
+        make_directory(&path, 0o755, None).unwrap();
+        let own = fs::metadata(&path).unwrap().uid();
+        assert_eq!(closed_to(&path, Account { uid: own, gid: own }), None);
+        assert_eq!(closed_to(&path, Account { uid: own + 1, gid: own + 1 }), Some(dir.path()));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! them. Everything waits by polling a condition with a bound.
 
 use rocketmq_agent::{
+    files,
     remoting::{Broker, Client},
     web,
 };
@@ -137,7 +138,7 @@ impl Lab {
     pub fn new(number: u16, version: &'static str, mode: &str, hosts: u16, more: &str) -> Self {
         // Below /var/tmp, where the account that RocketMQ runs as can get to.
         let dir = PathBuf::from(format!("/var/tmp/rocketmq-agent-tests-{}-{number}", std::process::id()));
-        fs::create_dir_all(&dir).unwrap();
+        files::make_directory(&dir, 0o755, None).unwrap();
         let mut text = format!(
             "[cluster]\nmode = \"{mode}\"\n[rocketmq]\nversion = \"{version}\"\nsource = \"{}\"\n\
              [namesrv]\nheap = \"128M\"\n[broker]\nheap = \"256M\"\n{more}\n",
@@ -148,7 +149,7 @@ impl Lab {
             let ip = format!("127.0.0.{}", index + 1);
             let ports = ports(number, index as u16);
             let folder = dir.join(host);
-            fs::create_dir_all(&folder).unwrap();
+            files::make_directory(&folder, 0o755, None).unwrap();
             text += &format!(
                 "[[host]]\nname = \"{host}\"\naddress = \"{ip}\"\nbase_dir = \"{}\"\nagent_port = {}\n\
                  namesrv = {{ port = {} }}\nbroker = {{ port = {}, slave_port = {} }}\n",
