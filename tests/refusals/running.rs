@@ -5,7 +5,7 @@ use super::{
     world::{World, until, zip_of},
 };
 use rocketmq_agent_domain::desired::folders::distributions;
-use std::{fs, net::TcpListener, path::Path};
+use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt, path::Path};
 
 const LOG_FILE: &str = "00000000000000000000";
 
@@ -75,6 +75,35 @@ fn without_a_source_the_key_to_set_is_named() {
     assert_eq!(what, "RocketMQ 5.5.0 is not on this host");
     assert!(fix.contains("rocketmq.source"), "{fix}");
     ends_without_a_start(&world, agent);
+}
+
+#[test]
+fn a_file_in_the_place_of_base_dir_is_the_one_thing_that_is_said() {
+    let world = World::new();
+    world.write("base", b"precious");
+    let agent = world.agent();
+    let (what, fix) = agent.reason("folder-unusable");
+    assert!(what.ends_with("base is not a folder"), "{what}");
+    assert!(fix.contains("base_dir"), "{fix}");
+    let others: Vec<String> = agent.ids().into_iter().filter(|id| id != "folder-unusable" && id != "stopped").collect();
+    assert_eq!(others, Vec::<String>::new(), "they only follow from it");
+    ends_without_a_start(&world, agent);
+    assert_eq!(fs::read(world.path("base")).unwrap(), b"precious");
+}
+
+#[test]
+fn a_base_dir_that_cannot_be_written_is_named() {
+    let world = World::of_nobody();
+    world.own_folder("state");
+    fs::create_dir(world.path("base")).unwrap();
+    fs::set_permissions(world.path("base"), fs::Permissions::from_mode(0o555)).unwrap();
+    let agent = world.agent();
+    let (what, _) = agent.reason("folder-unusable");
+    assert!(what.contains("base") && what.contains("cannot be written to by this agent"), "{what}");
+    let others: Vec<String> = agent.ids().into_iter().filter(|id| id != "folder-unusable" && id != "stopped").collect();
+    assert_eq!(others, Vec::<String>::new(), "they only follow from it");
+    ends_without_a_start(&world, agent);
+    assert_eq!(fs::read_dir(world.path("base")).unwrap().count(), 0);
 }
 
 #[test]

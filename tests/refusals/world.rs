@@ -8,7 +8,7 @@ use std::{
     io::Write,
     net::TcpListener,
     os::unix::{
-        fs::{MetadataExt, PermissionsExt},
+        fs::{MetadataExt, PermissionsExt, chown},
         process::CommandExt,
     },
     path::{Path, PathBuf},
@@ -121,6 +121,14 @@ impl World {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, content).unwrap();
         path
+    }
+
+    /// A folder that the program may write to.
+    pub fn own_folder(&self, name: &str) {
+        fs::create_dir_all(self.path(name)).unwrap();
+        if self.as_nobody {
+            chown(self.path(name), Some(NOBODY), Some(NOBODY)).unwrap();
+        }
     }
 
     /// Changes a file of this world.
