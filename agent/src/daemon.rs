@@ -217,7 +217,7 @@ fn file_problem(problem: &anyhow::Error) -> Cause {
 }
 
 async fn listen(settings: &Settings, topology: &Topology, name: &HostName) -> anyhow::Result<TcpListener> {
-    let host = topology.host(name).ok_or_else(|| HostError::Unknown(name.clone()))?;
+    let host = topology.host(name).ok_or_else(|| HostError::unknown(topology, name))?;
     let everywhere =
         if host.address.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
     let address = settings.listen.unwrap_or(SocketAddr::new(everywhere, host.agent_port));

@@ -20,6 +20,17 @@ fn an_unknown_key_in_the_settings_is_named_with_its_line_and_what_there_is() {
 }
 
 #[test]
+fn a_host_that_is_not_in_the_cluster_file_is_told_which_are() {
+    let world = World::new();
+    world.edit("agent.toml", "vm1", "vm9");
+    world.run_is_refused(78, &["host = \"vm9\" in agent.toml", "vm1, vm2"]);
+    world.edit("agent.toml", "host = \"vm9\"\n", "");
+    world.edit("cluster.toml", "name = \"vm1\"", "name = \"no-such-vm1\"");
+    world.move_hosts_elsewhere();
+    world.run_is_refused(78, &["no-such-vm1, vm2", "set host = \"…\" in agent.toml"]);
+}
+
+#[test]
 fn a_named_java_that_does_not_fit_is_refused_and_no_other_taken() {
     let world = World::new();
     world.java("jdk7", "1.7.0_80");

@@ -4,6 +4,17 @@ use super::world::{World, free_port};
 use std::{fs, os::unix::fs::PermissionsExt};
 
 #[test]
+fn check_lists_every_mistake_of_a_bad_file() {
+    let world = World::new();
+    world.edit("cluster.toml", "multi-master", "multimaster");
+    world.edit("cluster.toml", "name = \"vm2\"", "nmae = \"vm2\"");
+    let said = world.run(&["check"]);
+    said.refuses(78, &["there is no mode \"multimaster\"", "did you mean \"name\"?"]);
+    let placed = said.err.lines().all(|line| line.starts_with("cluster.toml:"));
+    assert!(placed, "an editor jumps to file:line:column:\n{}", said.err);
+}
+
+#[test]
 fn check_says_of_a_good_file_who_runs_what_where() {
     let world = World::new();
     let said = world.run(&["check"]);
@@ -21,6 +32,15 @@ fn a_file_that_cannot_be_read_is_named_with_the_reason() {
         world.run(&[command]).refuses(78, &["cannot read", "cluster.toml", "Permission denied"]);
     }
     world.run(&["check", "/nowhere/cluster.toml"]).refuses(78, &["/nowhere/cluster.toml", "No such file"]);
+}
+
+#[test]
+fn render_of_a_host_that_is_not_in_the_file_is_wrong_usage_and_told_which_are() {
+    let world = World::new();
+    let said = world.run(&["render", "--host", "vm9"]);
+    said.refuses(2, &["\"vm9\"", "vm1, vm2"]);
+    assert!(!said.err.contains("agent.toml"), "nothing is wrong there: {}", said.err);
+    assert_eq!(world.run(&["render", "--host", "vm1"]).status, Some(0));
 }
 
 #[test]

@@ -30,7 +30,7 @@ impl Render {
         if let Some(name) = &self.host
             && cluster.topology.host(name).is_none()
         {
-            return Err(host::HostError::Unknown(name.clone()).into());
+            return Err(host::HostError::unknown(&cluster.topology, name).into());
         }
         let wanted =
             cluster.topology.hosts.iter().filter(|host| self.host.as_ref().is_none_or(|name| *name == host.name));
