@@ -75,6 +75,20 @@ pub fn observe(launch: &Launch, identity: &StoreIdentity) -> Result<StoreState, 
     })
 }
 
+/// Whether any file lies in a folder, however deep.
+///
+/// # Errors
+/// It cannot be looked into.
+pub fn holds_files(folder: &Path) -> Result<bool, StoreError> {
+    for name in entries(folder)? {
+        let path = folder.join(name);
+        if !path.is_dir() || holds_files(&path)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// `TopicConfigSerializeWrapper` as JSON; the same in 4.x and 5.x.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

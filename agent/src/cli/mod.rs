@@ -9,7 +9,10 @@ mod table;
 
 use crate::{
     cluster::ClusterError,
-    daemon::{self, UnfitJava},
+    daemon::{
+        self,
+        goal::{StrandedData, UnfitJava},
+    },
     exit_code,
     host::HostError,
     log,
@@ -96,5 +99,6 @@ fn is_bad_configuration(error: &anyhow::Error) -> bool {
     host || error.is::<ClusterError>()
         || error.is::<SettingsError>()
         || error.is::<UnfitJava>()
+        || error.is::<StrandedData>()
         || error.is::<DesiredError>()
 }

@@ -2,13 +2,13 @@
 
 use crate::{
     accounts,
-    cluster::{Applied, Cluster},
-    daemon, exit_code, host,
+    daemon::goal,
+    exit_code,
     reconcile::{Installer, observe},
     settings::Settings,
     supervise::embedded,
 };
-use rocketmq_agent_domain::{desired::desired, health::report::in_words, plan::plan};
+use rocketmq_agent_domain::{health::report::in_words, plan::plan};
 use std::{path::PathBuf, process::ExitCode};
 
 #[derive(Debug, clap::Args)]
@@ -22,12 +22,9 @@ pub(super) struct PlanCommand {
 
 impl PlanCommand {
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
-        let applied = Applied::read(&settings.state_dir)?;
-        let previous = applied.as_ref().map(|applied| &applied.placement);
-        let cluster = Cluster::read(self.file.as_deref().unwrap_or(&settings.cluster_file), previous)?;
-        let name = host::identify(&cluster.topology, settings.host.as_ref())?;
-        let facts = daemon::facts(&cluster.topology, &name)?;
-        let desired = desired(&cluster.topology, &cluster.placement, &name, &facts)?;
+        let file = self.file.as_deref().unwrap_or(&settings.cluster_file);
+        let desired = goal::of_file(&settings, file)?.desired;
+        let name = &desired.host;
         let account = accounts::run_as(settings.embedded.run_as)?;
         let wanted = desired.instances.iter().map(|instance| &instance.launch.instance);
         let processes = embedded::look(&settings.state_dir, wanted);
