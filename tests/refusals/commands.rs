@@ -87,3 +87,22 @@ fn status_says_when_no_agent_runs() {
     said.refuses(1, &[&format!("no agent answers on {nobody}"), "is rocketmq-agent running?"]);
     assert_eq!(said.err.lines().count(), 1, "{}", said.err);
 }
+
+#[test]
+fn status_finds_the_agent_while_the_cluster_file_has_a_mistake() {
+    let world = World::new();
+    let port = free_port();
+    world.edit("agent.toml", "listen = \"127.0.0.1:0\"\n", "");
+    world.edit("cluster.toml", "release.zip\"\n", "no-release.zip\"\n");
+    world.edit("cluster.toml", "name = \"vm1\"", &format!("name = \"vm1\"\nagent_port = {port}"));
+    let agent = world.agent();
+    agent.reason("install-failed");
+    for (good, bad) in [("name = \"vm1\"", "name = \"vm3\""), ("multi-master", "multimaster")] {
+        world.edit("cluster.toml", good, bad);
+        let said = world.run(&["status"]);
+        assert_eq!(said.status, Some(0), "{said:#?}");
+        assert!(said.out.contains("broker-a"), "{said:#?}");
+    }
+    agent.end();
+    world.run(&["status"]).refuses(1, &[&format!("no agent answers on 127.0.0.1:{port}")]);
+}

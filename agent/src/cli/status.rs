@@ -70,17 +70,18 @@ async fn ask(client: &reqwest::Client, address: SocketAddr) -> anyhow::Result<St
     answer.text().await.with_context(|| format!("the answer of {address} broke off"))
 }
 
-/// Where this host's agent serves. A cluster file that somebody is editing must not hide the cluster: then the one that
-/// was applied last says it, and else it is the usual port.
+/// Where this host's agent serves. A cluster file that somebody is editing must not hide the cluster: where it has a
+/// mistake or lacks this host, the one that was applied last says it, and else it is the usual port.
 fn own_agent(settings: &Settings) -> SocketAddr {
     let address = settings.listen.unwrap_or_else(|| {
-        let lying_there = Cluster::read(&settings.cluster_file, None).ok();
-        let cluster = lying_there.or_else(|| {
+        let port_of = |cluster: Cluster| port_of(&cluster, settings);
+        let lying_there = Cluster::read(&settings.cluster_file, None).ok().and_then(port_of);
+        let applied = || {
             let applied = Applied::read(&settings.state_dir).ok().flatten()?;
-            Cluster::of(&settings.cluster_file, applied.cluster_file, Some(&applied.placement)).ok()
-        });
+            Cluster::of(&settings.cluster_file, applied.cluster_file, Some(&applied.placement)).ok().and_then(port_of)
+        };
         let usual = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), AGENT_PORT);
-        cluster.and_then(|cluster| port_of(&cluster, settings)).unwrap_or(usual)
+        lying_there.or_else(applied).unwrap_or(usual)
     });
     match address.ip() {
         IpAddr::V4(v4) if v4.is_unspecified() => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), address.port()),
