@@ -80,6 +80,15 @@ fn plan_says_what_stands_in_the_way() {
 }
 
 #[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let world = World::new();
+    for command in ["check", "render", "plan"] {
+        let said = world.run_unread(&[command]);
+        assert_eq!((said.status, said.err.as_str()), (Some(0), ""), "{command}");
+    }
+}
+
+#[test]
 fn status_says_when_no_agent_runs() {
     let world = World::new();
     let nobody = format!("127.0.0.1:{}", free_port());

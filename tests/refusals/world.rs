@@ -206,6 +206,13 @@ impl World {
         Said { out: fs::read_to_string(out).unwrap(), ..said }
     }
 
+    /// Runs the program with a stdout that nobody reads any more.
+    pub fn run_unread(&self, arguments: &[&str]) -> Said {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        self.run_into(writer, arguments)
+    }
+
     fn run_into(&self, out: impl Into<Stdio>, arguments: &[&str]) -> Said {
         let err = self.path(&format!("err-{}", NUMBER.fetch_add(1, Ordering::Relaxed)));
         let mut command = self.command(arguments);

@@ -20,7 +20,7 @@ use crate::{
 };
 use clap::{Parser, Subcommand};
 use rocketmq_agent_domain::desired::DesiredError;
-use std::{path::PathBuf, process::ExitCode};
+use std::{io, path::PathBuf, process::ExitCode};
 
 /// Keeps an Apache RocketMQ cluster as one file says, from an agent on each host.
 #[derive(Debug, Parser)]
@@ -53,6 +53,8 @@ enum Command {
 pub fn run(arguments: Arguments) -> ExitCode {
     match dispatch(arguments) {
         Ok(code) => code,
+        // `plan | head` has shown what was asked for.
+        Err(error) if is_closed_pipe(&error) => exit_code::code(exit_code::OK),
         Err(error) => {
             match error.downcast_ref() {
                 // One mistake a line, each beginning with file:line:column, which is where editors jump to.
@@ -79,6 +81,10 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Status(status) => runtime.block_on(status.run(settings)),
         Command::Smoke(smoke) => runtime.block_on(smoke.run(settings)),
     }
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 fn status_of(error: &anyhow::Error) -> u8 {

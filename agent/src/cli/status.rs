@@ -10,7 +10,7 @@ use crate::{
 use anyhow::Context;
 use rocketmq_agent_domain::{health::report::ClusterReport, topology::AGENT_PORT};
 use std::{
-    io::{IsTerminal, Write},
+    io::{self, IsTerminal, Write},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     process::ExitCode,
     time::Duration,
@@ -37,25 +37,26 @@ impl Status {
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
         let address = self.agent.unwrap_or_else(|| own_agent(&settings));
         let client = web::to_agents(TIMEOUT).context("cannot make an HTTP client")?;
+        let mut out = io::stdout();
         loop {
             let asked = ask(&client, address).await;
-            if self.watch && std::io::stdout().is_terminal() {
-                print!("\x1b[2J\x1b[H");
+            if self.watch && out.is_terminal() {
+                write!(out, "\x1b[2J\x1b[H")?;
             }
             match asked {
-                Ok(text) if self.json => println!("{text}"),
+                Ok(text) if self.json => writeln!(out, "{text}")?,
                 Ok(text) => {
                     let report: ClusterReport =
                         serde_json::from_str(&text).context("the agent's answer is not a report")?;
-                    print!("{}", table::cluster(&report, std::io::stdout().is_terminal()));
+                    write!(out, "{}", table::cluster(&report, out.is_terminal()))?;
                 }
-                Err(error) if self.watch => println!("{error:#}"),
+                Err(error) if self.watch => writeln!(out, "{error:#}")?,
                 Err(error) => return Err(error),
             }
             if !self.watch {
                 return Ok(exit_code::code(exit_code::OK));
             }
-            std::io::stdout().flush().context("cannot write to stdout")?;
+            out.flush()?;
             tokio::time::sleep(WATCH_EVERY).await;
         }
     }
