@@ -1,12 +1,13 @@
 //! `run`: the one place that builds the adapters, ties them together, and takes them apart again.
 
+pub mod goal;
+
 use crate::{
     accounts,
     claim::{self, Claim, ClaimError},
-    cluster::{Applied, Cluster, ClusterError},
-    host::{self, HostError},
+    cluster::{Applied, Cluster},
+    host::HostError,
     http::{self, ConfigView, Heartbeat, Limits, Published},
-    java::{self, JavaError},
     peers::Peers,
     probe,
     reconcile::{Channels, Goal, Installer, Reconciler},
@@ -14,8 +15,8 @@ use crate::{
     supervise::{Embedded, Supervisor, Timing},
 };
 use rocketmq_agent_domain::{
-    desired::{Desired, HostFacts, Java, desired, java_options, namesrv_addresses},
-    launch::{Cause, Role},
+    desired::{Desired, namesrv_addresses},
+    launch::Role,
     names::{HostName, InstanceName},
     topology::Topology,
 };
@@ -23,17 +24,18 @@ use std::{
     collections::BTreeMap,
     fs,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     pin::pin,
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
     sync::watch,
 };
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 /// While JVMs are waited for, the agent is alive and says so.
 const BEAT: Duration = Duration::from_secs(5);
@@ -41,7 +43,9 @@ const BEAT: Duration = Duration::from_secs(5);
 /// Runs until SIGTERM or SIGINT.
 pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let account = accounts::run_as(settings.embedded.run_as)?;
-    let mut goal = first_goal(&settings)?;
+    // Before the file is read, so that no edit goes unseen.
+    let mut watched = FileWatch::new(&settings.cluster_file);
+    let mut goal = goal::first(&settings)?;
     let mut claimed = claim_base(&goal)?;
     let supervisor = Embedded::open(&settings.state_dir, account, Timing::default())?;
     let topology = Arc::clone(&goal.cluster.topology);
@@ -74,16 +78,16 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
 
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut watched = FileWatch::new(&settings.cluster_file);
     loop {
         heartbeat.beat();
         if claimed.is_none() {
             claimed = claim_base(&goal)?;
         }
-        if watched.changed() {
-            match next_goal(&settings, &goal, &name) {
+        // What is wrong need not be in the file: a Java may be installed, a disk have room again.
+        if watched.changed() || goal.file_problem.is_some() {
+            let next = goal::next(&settings, &goal);
+            match next.and_then(|next| take(&settings, &goal, &next, &mut claimed).map(|()| next)) {
                 Ok(next) => {
-                    Applied::write(&next.cluster, &settings.state_dir)?;
                     info!("cluster.toml has changed and is taken");
                     for name in changed_instances(&goal.desired, &next.desired) {
                         // What failed with the old configuration need not wait to be tried with the new one.
@@ -95,8 +99,11 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
                     desired_sender.send_replace(Arc::new(goal.desired.clone()));
                 }
                 Err(problem) => {
-                    error!("cluster.toml has changed and is not taken: {problem:#}");
-                    goal.file_problem = Some(file_problem(&problem));
+                    let cause = goal::file_problem(&problem);
+                    if goal.file_problem.as_ref() != Some(&cause) {
+                        error!("{}", cause.what);
+                    }
+                    goal.file_problem = Some(cause);
                 }
             }
             config.send_replace(Arc::new(config_view(&settings, &goal)));
@@ -141,83 +148,20 @@ fn claim_base(goal: &Goal) -> Result<Option<Claim>, ClaimError> {
     }
 }
 
-/// The cluster file as it lies there; where it cannot be used, what was applied last, so that a typo does not keep
-/// brokers down after a reboot.
-fn first_goal(settings: &Settings) -> anyhow::Result<Goal> {
-    let applied = Applied::read(&settings.state_dir)?;
-    let previous = applied.as_ref().map(|applied| &applied.placement);
-    match goal_of(settings, Cluster::read(&settings.cluster_file, previous), None) {
-        Ok(goal) => Ok(goal),
-        Err(problem) => {
-            let Some(applied) = applied.filter(|_| problem.downcast_ref::<ClusterError>().is_some()) else {
-                return Err(problem);
-            };
-            error!("cluster.toml cannot be used, and what was applied last is kept to: {problem:#}");
-            let earlier = Cluster::of(&settings.cluster_file, applied.cluster_file, Some(&applied.placement));
-            let mut goal = goal_of(settings, earlier, None)?;
-            goal.file_problem = Some(file_problem(&problem));
-            Ok(goal)
-        }
+/// Makes a goal the one to come back to. On an error nothing has changed.
+fn take(settings: &Settings, goal: &Goal, next: &Goal, claimed: &mut Option<Claim>) -> anyhow::Result<()> {
+    let base_dir = |goal: &Goal| goal.cluster.topology.host(&goal.desired.host).map(|host| host.base_dir.clone());
+    let moved = base_dir(goal) != base_dir(next);
+    let claim = if moved { claim_base(next)? } else { None };
+    Applied::write(&next.cluster, &settings.state_dir)?;
+    if moved {
+        *claimed = claim;
     }
-}
-
-fn next_goal(settings: &Settings, goal: &Goal, host: &HostName) -> anyhow::Result<Goal> {
-    let cluster = Cluster::read(&settings.cluster_file, Some(&goal.cluster.placement));
-    let next = goal_of(settings, cluster, Some(host))?;
-    let base_dir = |goal: &Goal| goal.cluster.topology.host(host).map(|host| host.base_dir.clone());
-    if base_dir(&next) != base_dir(goal)
-        || next.cluster.topology.layout != goal.cluster.topology.layout
-        || next.cluster.topology.name != goal.cluster.topology.name
-    {
-        anyhow::bail!("cluster.name, base_dir and cluster.layout never change under data");
-    }
-    Ok(next)
-}
-
-fn goal_of(
-    settings: &Settings,
-    cluster: Result<Cluster, ClusterError>,
-    host: Option<&HostName>,
-) -> anyhow::Result<Goal> {
-    let cluster = cluster?;
-    let name = host::identify(&cluster.topology, host.or(settings.host.as_ref()))?;
-    let facts = facts(&cluster.topology, &name)?;
-    let desired = desired(&cluster.topology, &cluster.placement, &name, &facts)?;
-    Ok(Goal { cluster, desired, file_problem: None })
-}
-
-/// What is measured on this host.
-pub fn facts(topology: &Topology, name: &HostName) -> anyhow::Result<HostFacts> {
-    let home = topology.host(name).and_then(|host| host.java_home.clone());
-    let found = java::find(home.as_deref(), |release| java_options::runs_on(topology.version, release));
-    let java = found.map_err(|source| UnfitJava {
-        version: topology.version.to_string(),
-        range: java_options::java_range(topology.version),
-        source,
-    })?;
-    Ok(HostFacts { memory: host::memory()?, java: Java { program: java.program, release: java.version } })
-}
-
-/// No Java of this host can run the release.
-#[derive(Debug, thiserror::Error)]
-#[error("RocketMQ {version} needs {range}")]
-pub struct UnfitJava {
-    version: String,
-    range: &'static str,
-    #[source]
-    source: JavaError,
-}
-
-fn file_problem(problem: &anyhow::Error) -> Cause {
-    Cause {
-        id: "cluster-file-not-taken".to_owned(),
-        what: format!("cluster.toml is not taken: {problem:#}"),
-        fix: "put it right; until then the last good one holds".to_owned(),
-    }
+    Ok(())
 }
 
 async fn listen(settings: &Settings, topology: &Topology, name: &HostName) -> anyhow::Result<TcpListener> {
-    let host = topology.host(name).ok_or_else(|| HostError::Unknown(name.clone()))?;
+    let host = topology.host(name).ok_or_else(|| HostError::unknown(topology, name))?;
     let everywhere =
         if host.address.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
     let address = settings.listen.unwrap_or(SocketAddr::new(everywhere, host.agent_port));
@@ -260,28 +204,37 @@ fn stop_order(desired: &Desired) -> Vec<Vec<InstanceName>> {
     vec![names(false), names(true)]
 }
 
-/// Notices that a file was replaced or edited.
+/// Notices that a file was replaced, edited, taken away or put back.
 struct FileWatch {
     path: PathBuf,
-    seen: Option<(SystemTime, u64)>,
+    seen: Option<Stamp>,
+}
+
+/// What tells one state of a file from the next; the time is that of the last change to content, rights or name.
+#[derive(PartialEq, Eq)]
+struct Stamp {
+    inode: (u64, u64),
+    length: u64,
+    changed: (i64, i64),
 }
 
 impl FileWatch {
     fn new(path: &Path) -> Self {
-        let mut watch = Self { path: path.to_owned(), seen: None };
-        watch.changed();
-        watch
+        Self { path: path.to_owned(), seen: Self::look(path) }
     }
 
-    /// Whether it differs from what the last call saw; a file that cannot be looked at is taken as unchanged.
+    /// Whether it differs from what the last call saw. That it cannot be looked at is a difference as well, and why is
+    /// found out when it is read.
     fn changed(&mut self) -> bool {
-        let now = match fs::metadata(&self.path).and_then(|found| Ok((found.modified()?, found.len()))) {
-            Ok(now) => now,
-            Err(error) => {
-                warn!(%error, "cannot look at {}", self.path.display());
-                return false;
-            }
-        };
-        self.seen.replace(now) != Some(now)
+        let now = Self::look(&self.path);
+        let differs = now != self.seen;
+        self.seen = now;
+        differs
+    }
+
+    fn look(path: &Path) -> Option<Stamp> {
+        let found = fs::metadata(path).ok()?;
+        let changed = (found.ctime(), found.ctime_nsec());
+        Some(Stamp { inode: (found.dev(), found.ino()), length: found.len(), changed })
     }
 }

@@ -6,6 +6,8 @@ use std::process::ExitCode;
 pub const OK: u8 = 0;
 /// It could not.
 pub const FAILED: u8 = 1;
+/// What was typed is wrong; clap ends with it as well.
+pub const USAGE: u8 = 2;
 /// `plan`: something would change.
 pub const CHANGES_PENDING: u8 = 3;
 /// The configuration is wrong (`EX_CONFIG` of sysexits.h): starting again will not help.

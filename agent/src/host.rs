@@ -27,9 +27,29 @@ pub enum HostError {
         /// Which.
         found: String,
     },
-    /// The name that was set is not in the file.
-    #[error("host \"{0}\" (of agent.toml) is not in the cluster file")]
-    Unknown(HostName),
+    /// The name that agent.toml gives is not in the file.
+    #[error("host = \"{name}\" in agent.toml is none of the hosts in the cluster file ({known})")]
+    Set {
+        /// The name.
+        name: HostName,
+        /// Names in the file.
+        known: String,
+    },
+    /// A name is not in the file.
+    #[error("the cluster file has no host \"{name}\", it has {known}")]
+    Unknown {
+        /// The name.
+        name: HostName,
+        /// Names in the file.
+        known: String,
+    },
+}
+
+impl HostError {
+    /// That name is not in the file.
+    pub fn unknown(topology: &Topology, name: &HostName) -> Self {
+        Self::Unknown { name: name.clone(), known: names(topology) }
+    }
 }
 
 /// Physical memory.
@@ -59,7 +79,7 @@ pub fn addresses() -> Result<Vec<IpAddr>, HostError> {
 pub fn identify(topology: &Topology, set: Option<&HostName>) -> Result<HostName, HostError> {
     if let Some(name) = set {
         let known = topology.host(name).map(|host| host.name.clone());
-        return known.ok_or_else(|| HostError::Unknown(name.clone()));
+        return known.ok_or_else(|| HostError::Set { name: name.clone(), known: names(topology) });
     }
     let own_name = nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let addresses = addresses()?;
@@ -77,13 +97,16 @@ fn choose(topology: &Topology, own_name: &str, addresses: &[IpAddr]) -> Result<H
     match found[..] {
         [one] => Ok(one.clone()),
         [] => {
-            let known = join(topology.hosts.iter().map(|host| host.name.as_str()));
             let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
             let own = join(std::iter::once(own_name).chain(addresses.iter().map(String::as_str)));
-            Err(HostError::NotInFile { known, own })
+            Err(HostError::NotInFile { known: names(topology), own })
         }
         _ => Err(HostError::Ambiguous { found: join(found.into_iter().map(HostName::as_str)) }),
     }
+}
+
+fn names(topology: &Topology) -> String {
+    join(topology.hosts.iter().map(|host| host.name.as_str()))
 }
 
 fn join<'t>(texts: impl Iterator<Item = &'t str>) -> String {

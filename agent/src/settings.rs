@@ -120,8 +120,10 @@ impl Settings {
             Err(error) if error.kind() == io::ErrorKind::NotFound && path == Path::new(DEFAULT_PATH) => String::new(),
             Err(source) => return Err(SettingsError::Read { path: path.to_owned(), source }),
         };
-        let settings: Self = toml::from_str(&text)
-            .map_err(|error| SettingsError::Parse { path: path.to_owned(), problem: error.to_string() })?;
+        let settings: Self = toml::from_str(&text).map_err(|error| SettingsError::Parse {
+            path: path.to_owned(),
+            problem: error.to_string().trim_end().to_owned(),
+        })?;
         Ok(settings)
     }
 }

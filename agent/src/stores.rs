@@ -75,6 +75,20 @@ pub fn observe(launch: &Launch, identity: &StoreIdentity) -> Result<StoreState, 
     })
 }
 
+/// Whether any file lies in a folder, however deep.
+///
+/// # Errors
+/// It cannot be looked into.
+pub fn holds_files(folder: &Path) -> Result<bool, StoreError> {
+    for name in entries(folder)? {
+        let path = folder.join(name);
+        if !path.is_dir() || holds_files(&path)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// `TopicConfigSerializeWrapper` as JSON; the same in 4.x and 5.x.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -89,9 +103,14 @@ fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, S
         Ok(bytes) => serde_json::from_slice(&bytes)
             .map(Some)
             .map_err(|source| StoreError::Damaged { path: path.to_owned(), source }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if is_absent(&error) => Ok(None),
         Err(source) => Err(StoreError::Read { path: path.to_owned(), source }),
     }
+}
+
+/// Nothing lies below a file either.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// Commit log files are named by the offset they start at, 20 digits (`UtilAll.offset2FileName`).
@@ -104,7 +123,7 @@ fn entries(folder: &Path) -> Result<Vec<String>, StoreError> {
     let failed = |source| StoreError::Read { path: folder.to_owned(), source };
     let list = match fs::read_dir(folder) {
         Ok(list) => list,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if is_absent(&error) => return Ok(Vec::new()),
         Err(error) => return Err(failed(error)),
     };
     list.map(|entry| Ok(entry.map_err(failed)?.file_name().to_string_lossy().into_owned())).collect()

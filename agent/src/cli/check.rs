@@ -1,7 +1,11 @@
 //! `check`: validates a cluster file offline and says what would run where.
 
 use crate::{cluster::Cluster, exit_code, settings::Settings};
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Check {
@@ -14,7 +18,9 @@ impl Check {
         let path = self.file.unwrap_or(settings.cluster_file);
         let cluster = Cluster::read(&path, None)?;
         let topology = &cluster.topology;
-        println!(
+        let mut out = io::stdout().lock();
+        writeln!(
+            out,
             "{}: fine. {} is {} on {} host{} with RocketMQ {}:",
             path.display(),
             topology.name,
@@ -22,14 +28,14 @@ impl Check {
             topology.hosts.len(),
             if topology.hosts.len() == 1 { "" } else { "s" },
             topology.version
-        );
+        )?;
         for host in &topology.hosts {
             let namesrv = cluster.placement.namesrvs.iter().find(|seat| seat.host == host.name);
             let namesrv = namesrv.map(|seat| format!("namesrv:{}", seat.port));
             let brokers = cluster.placement.brokers_on(&host.name);
             let brokers = brokers.map(|seat| format!("{} {}:{}", seat.group, seat.role(), seat.port));
             let all: Vec<String> = namesrv.into_iter().chain(brokers).collect();
-            println!("  {} ({}): {}", host.name, host.address, all.join(", "));
+            writeln!(out, "  {} ({}): {}", host.name, host.address, all.join(", "))?;
         }
         Ok(exit_code::code(exit_code::OK))
     }

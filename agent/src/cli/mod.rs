@@ -9,7 +9,10 @@ mod table;
 
 use crate::{
     cluster::ClusterError,
-    daemon::{self, UnfitJava},
+    daemon::{
+        self,
+        goal::{StrandedData, UnfitJava},
+    },
     exit_code,
     host::HostError,
     log,
@@ -17,7 +20,7 @@ use crate::{
 };
 use clap::{Parser, Subcommand};
 use rocketmq_agent_domain::desired::DesiredError;
-use std::{path::PathBuf, process::ExitCode};
+use std::{io, path::PathBuf, process::ExitCode};
 
 /// Keeps an Apache RocketMQ cluster as one file says, from an agent on each host.
 #[derive(Debug, Parser)]
@@ -50,9 +53,15 @@ enum Command {
 pub fn run(arguments: Arguments) -> ExitCode {
     match dispatch(arguments) {
         Ok(code) => code,
+        // `plan | head` has shown what was asked for.
+        Err(error) if is_closed_pipe(&error) => exit_code::code(exit_code::OK),
         Err(error) => {
-            eprintln!("rocketmq-agent: {error:#}");
-            exit_code::code(if is_bad_configuration(&error) { exit_code::BAD_CONFIGURATION } else { exit_code::FAILED })
+            match error.downcast_ref() {
+                // One mistake a line, each beginning with file:line:column, which is where editors jump to.
+                Some(ClusterError::Invalid { .. }) => eprintln!("{error:#}"),
+                _ => eprintln!("rocketmq-agent: {error:#}"),
+            }
+            exit_code::code(status_of(&error))
         }
     }
 }
@@ -74,15 +83,28 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
 }
 
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+fn status_of(error: &anyhow::Error) -> u8 {
+    match error.downcast_ref() {
+        // A name that was typed: one that was found or set has an error of its own.
+        Some(HostError::Unknown { .. }) => exit_code::USAGE,
+        _ if is_bad_configuration(error) => exit_code::BAD_CONFIGURATION,
+        _ => exit_code::FAILED,
+    }
+}
+
 /// Errors that starting again will not cure.
 fn is_bad_configuration(error: &anyhow::Error) -> bool {
-    let cluster = error.downcast_ref::<ClusterError>().is_some();
-    let settings = error.downcast_ref::<SettingsError>().is_some();
     let host = matches!(
-        error.downcast_ref::<HostError>(),
-        Some(HostError::NotInFile { .. } | HostError::Ambiguous { .. } | HostError::Unknown(_))
+        error.downcast_ref(),
+        Some(HostError::NotInFile { .. } | HostError::Ambiguous { .. } | HostError::Set { .. })
     );
-    let java = error.downcast_ref::<UnfitJava>().is_some();
-    let desired = error.downcast_ref::<DesiredError>().is_some();
-    cluster || settings || host || java || desired
+    host || error.is::<ClusterError>()
+        || error.is::<SettingsError>()
+        || error.is::<UnfitJava>()
+        || error.is::<StrandedData>()
+        || error.is::<DesiredError>()
 }

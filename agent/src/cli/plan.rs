@@ -2,14 +2,18 @@
 
 use crate::{
     accounts,
-    cluster::{Applied, Cluster},
-    daemon, exit_code, host,
+    daemon::goal,
+    exit_code,
     reconcile::{Installer, observe},
     settings::Settings,
     supervise::embedded,
 };
-use rocketmq_agent_domain::{desired::desired, health::report::in_words, plan::plan};
-use std::{path::PathBuf, process::ExitCode};
+use rocketmq_agent_domain::{health::report::in_words, plan::plan};
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct PlanCommand {
@@ -22,35 +26,33 @@ pub(super) struct PlanCommand {
 
 impl PlanCommand {
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
-        let applied = Applied::read(&settings.state_dir)?;
-        let previous = applied.as_ref().map(|applied| &applied.placement);
-        let cluster = Cluster::read(self.file.as_deref().unwrap_or(&settings.cluster_file), previous)?;
-        let name = host::identify(&cluster.topology, settings.host.as_ref())?;
-        let facts = daemon::facts(&cluster.topology, &name)?;
-        let desired = desired(&cluster.topology, &cluster.placement, &name, &facts)?;
+        let file = self.file.as_deref().unwrap_or(&settings.cluster_file);
+        let desired = goal::of_file(&settings, file)?.desired;
+        let name = &desired.host;
         let account = accounts::run_as(settings.embedded.run_as)?;
         let wanted = desired.instances.iter().map(|instance| &instance.launch.instance);
         let processes = embedded::look(&settings.state_dir, wanted);
         let observed = observe(&desired, processes, &Installer::default(), account);
         let plan = plan(&desired, &observed);
+        let mut out = io::stdout().lock();
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&plan)?);
+            writeln!(out, "{}", serde_json::to_string_pretty(&plan)?)?;
         } else {
             for step in &plan.steps {
-                println!("{name}: {step}");
+                writeln!(out, "{name}: {step}")?;
             }
             for blocked in &plan.blocked {
                 let scope = blocked.instance.as_ref().map(|instance| format!(" {instance}")).unwrap_or_default();
-                println!("{name}{scope}: blocked: {}", in_words(&blocked.cause));
+                writeln!(out, "{name}{scope}: blocked: {}", in_words(&blocked.cause))?;
             }
             for instance in &plan.restart_pending {
-                println!("{name}: {instance} runs with an older configuration; a restart is pending");
+                writeln!(out, "{name}: {instance} runs with an older configuration; a restart is pending")?;
             }
             for instance in &plan.not_in_file {
-                println!("{name}: {instance} runs and is not in the file; it is left alone");
+                writeln!(out, "{name}: {instance} runs and is not in the file; it is left alone")?;
             }
             if plan.is_empty() {
-                println!("{name}: everything is as it should be");
+                writeln!(out, "{name}: everything is as it should be")?;
             }
         }
         Ok(exit_code::code(if plan.is_empty() { exit_code::OK } else { exit_code::CHANGES_PENDING }))

@@ -3,6 +3,7 @@
 use crate::{cluster::Cluster, exit_code, host, java, settings::Settings};
 use rocketmq_agent_domain::{
     desired::{Desired, HostFacts, Java, desired, java_options},
+    launch::Launch,
     names::HostName,
     topology::{Host, Topology},
 };
@@ -30,7 +31,7 @@ impl Render {
         if let Some(name) = &self.host
             && cluster.topology.host(name).is_none()
         {
-            return Err(host::HostError::Unknown(name.clone()).into());
+            return Err(host::HostError::unknown(&cluster.topology, name).into());
         }
         let wanted =
             cluster.topology.hosts.iter().filter(|host| self.host.as_ref().is_none_or(|name| *name == host.name));
@@ -69,9 +70,18 @@ fn print(desired: &Desired) -> io::Result<()> {
     Ok(())
 }
 
-fn command(launch: &rocketmq_agent_domain::launch::Launch) -> String {
-    let lines: Vec<&str> = launch.arguments.iter().map(String::as_str).collect();
-    format!("{} \\\n  {}", launch.program.display(), lines.join(" \\\n  "))
+/// As a shell takes it: with the environment, which is all that the JVM gets, and every word as it is.
+fn command(launch: &Launch) -> String {
+    let environment = launch.environment.iter().map(|(name, value)| format!("{name}={value}"));
+    let program = launch.program.display().to_string();
+    let words = environment.chain([program]).chain(launch.arguments.iter().cloned());
+    let lines: Vec<String> = words.map(quoted).collect();
+    format!("env -i \\\n  {}", lines.join(" \\\n  "))
+}
+
+fn quoted(word: String) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=+:,./%@".contains(c);
+    if word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
 fn write(desired: &Desired, folder: &Path) -> io::Result<()> {
@@ -84,4 +94,16 @@ fn write(desired: &Desired, folder: &Path) -> io::Result<()> {
         std::fs::write(folder.join(format!("{}.command", instance.launch.instance)), command(&instance.launch) + "\n")?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_reads_every_word_as_it_is() {
+        for (word, shown) in [("-Xmx1g", "-Xmx1g"), ("lib/*", "'lib/*'"), ("a b", "'a b'"), ("it's", "'it'\\''s'")] {
+            assert_eq!(quoted(word.to_owned()), shown);
+        }
+    }
 }

@@ -11,6 +11,7 @@ use anyhow::{Context, bail};
 use rocketmq_agent_domain::{placement::BrokerSeat, topology::Topology};
 use std::{
     collections::BTreeSet,
+    io::{self, Write},
     net::SocketAddr,
     path::PathBuf,
     process::ExitCode,
@@ -36,14 +37,15 @@ impl Smoke {
         let cluster = Cluster::read(self.file.as_deref().unwrap_or(&settings.cluster_file), None)?;
         let client = Client::new(TIMEOUT);
         let mut failed = false;
+        let mut out = io::stdout();
         for seat in cluster.placement.brokers.iter().filter(|seat| seat.broker_id == 0) {
             let Some(address) = address(&cluster.topology, seat) else { continue };
             let broker = Broker::new(&client, address.to_string(), TIMEOUT);
             match self.through(&broker, seat).await {
-                Ok(()) => println!("{} ({address}): {} sent, all SEND_OK, all read back", seat.group, self.count),
+                Ok(()) => writeln!(out, "{} ({address}): {} sent, all SEND_OK, all read back", seat.group, self.count)?,
                 Err(error) => {
                     failed = true;
-                    println!("{} ({address}): {error:#}", seat.group);
+                    writeln!(out, "{} ({address}): {error:#}", seat.group)?;
                 }
             }
         }

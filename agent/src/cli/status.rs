@@ -10,7 +10,7 @@ use crate::{
 use anyhow::Context;
 use rocketmq_agent_domain::{health::report::ClusterReport, topology::AGENT_PORT};
 use std::{
-    io::{IsTerminal, Write},
+    io::{self, IsTerminal, Write},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     process::ExitCode,
     time::Duration,
@@ -37,25 +37,26 @@ impl Status {
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
         let address = self.agent.unwrap_or_else(|| own_agent(&settings));
         let client = web::to_agents(TIMEOUT).context("cannot make an HTTP client")?;
+        let mut out = io::stdout();
         loop {
             let asked = ask(&client, address).await;
-            if self.watch && std::io::stdout().is_terminal() {
-                print!("\x1b[2J\x1b[H");
+            if self.watch && out.is_terminal() {
+                write!(out, "\x1b[2J\x1b[H")?;
             }
             match asked {
-                Ok(text) if self.json => println!("{text}"),
+                Ok(text) if self.json => writeln!(out, "{text}")?,
                 Ok(text) => {
                     let report: ClusterReport =
                         serde_json::from_str(&text).context("the agent's answer is not a report")?;
-                    print!("{}", table::cluster(&report, std::io::stdout().is_terminal()));
+                    write!(out, "{}", table::cluster(&report, out.is_terminal()))?;
                 }
-                Err(error) if self.watch => println!("{error:#}"),
+                Err(error) if self.watch => writeln!(out, "{error:#}")?,
                 Err(error) => return Err(error),
             }
             if !self.watch {
                 return Ok(exit_code::code(exit_code::OK));
             }
-            std::io::stdout().flush().context("cannot write to stdout")?;
+            out.flush()?;
             tokio::time::sleep(WATCH_EVERY).await;
         }
     }
@@ -70,17 +71,18 @@ async fn ask(client: &reqwest::Client, address: SocketAddr) -> anyhow::Result<St
     answer.text().await.with_context(|| format!("the answer of {address} broke off"))
 }
 
-/// Where this host's agent serves. A cluster file that somebody is editing must not hide the cluster: then the one that
-/// was applied last says it, and else it is the usual port.
+/// Where this host's agent serves. A cluster file that somebody is editing must not hide the cluster: where it has a
+/// mistake or lacks this host, the one that was applied last says it, and else it is the usual port.
 fn own_agent(settings: &Settings) -> SocketAddr {
     let address = settings.listen.unwrap_or_else(|| {
-        let lying_there = Cluster::read(&settings.cluster_file, None).ok();
-        let cluster = lying_there.or_else(|| {
+        let port_of = |cluster: Cluster| port_of(&cluster, settings);
+        let lying_there = Cluster::read(&settings.cluster_file, None).ok().and_then(port_of);
+        let applied = || {
             let applied = Applied::read(&settings.state_dir).ok().flatten()?;
-            Cluster::of(&settings.cluster_file, applied.cluster_file, Some(&applied.placement)).ok()
-        });
+            Cluster::of(&settings.cluster_file, applied.cluster_file, Some(&applied.placement)).ok().and_then(port_of)
+        };
         let usual = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), AGENT_PORT);
-        cluster.and_then(|cluster| port_of(&cluster, settings)).unwrap_or(usual)
+        lying_there.or_else(applied).unwrap_or(usual)
     });
     match address.ip() {
         IpAddr::V4(v4) if v4.is_unspecified() => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), address.port()),

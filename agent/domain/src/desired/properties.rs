@@ -36,8 +36,8 @@ fn escape(text: &str, is_key: bool, out: &mut String) {
     }
 }
 
-/// The keys and values of a properties text, the last of equal keys. Half of a surrogate pair becomes U+FFFD; an
-/// escape that Java would refuse is kept as it stands: what is read here was written by RocketMQ, and one odd value
+/// The keys and values of a properties text, the last of equal keys. Half of a surrogate pair becomes U+FFFD; a `\u`
+/// that Java would refuse the file for loses its backslash: what is read here was written by RocketMQ, and one odd value
 /// must not hide the others.
 pub fn parse(bytes: &[u8]) -> BTreeMap<String, String> {
     let text: String = bytes.iter().map(|byte| char::from(*byte)).collect();
@@ -48,16 +48,18 @@ fn is_blank(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\x0c')
 }
 
-/// Lines without comments, those that end in an odd number of backslashes joined with the next.
+/// Lines without comments, those that end in an odd number of backslashes joined with the next. A line of which nothing
+/// has come yet but such a backslash may still be blank or turn out to be a comment (OpenJDK 9 and later,
+/// `Properties.LineReader`).
 fn logical_lines(text: &str) -> Vec<String> {
     let mut lines = Vec::new();
     let mut joined: Option<String> = None;
-    for natural in text.split(['\n', '\r']) {
+    for natural in text.replace("\r\n", "\n").split(['\n', '\r']) {
         let body = natural.trim_start_matches(is_blank);
-        if joined.is_none() && (body.is_empty() || body.starts_with(['#', '!'])) {
+        let mut line = joined.take().unwrap_or_default();
+        if line.is_empty() && (body.is_empty() || body.starts_with(['#', '!'])) {
             continue;
         }
-        let mut line = joined.take().unwrap_or_default();
         let backslashes = body.len() - body.trim_end_matches('\\').len();
         if backslashes % 2 == 1 {
             line.push_str(&body[..body.len() - 1]);
@@ -99,7 +101,7 @@ fn unescape(text: &str) -> String {
                 Some('u') => {
                     let digits: String = rest.clone().take(4).collect();
                     match u16::from_str_radix(&digits, 16) {
-                        Ok(unit) if digits.len() == 4 => {
+                        Ok(unit) if digits.len() == 4 && digits.bytes().all(|digit| digit.is_ascii_hexdigit()) => {
                             units.push(unit);
                             rest.nth(3);
                             continue;
@@ -134,7 +136,22 @@ mod tests {
         let text = b"# comment\n! too\n a = 1\r\nb:2\nc 3\nd=x\\\n   y\ne\n f=\\u4e2d \\q\na=4\n";
         let read = parse(text);
         let expected = [("a", "4"), ("b", "2"), ("c", "3"), ("d", "xy"), ("e", ""), ("f", "中 q")];
-        assert_eq!(read, expected.map(|(k, v)| (k.to_owned(), v.to_owned())).into());
+        assert_eq!(read, expected.map(own).into());
+    }
+
+    #[test]
+    fn a_value_goes_on_after_a_windows_line_end_and_an_empty_continuation_is_no_entry() {
+        assert_eq!(parse(b"a=x\\\r\n  y\r\nb=1\r\n"), [("a", "xy"), ("b", "1")].map(own).into());
+        assert_eq!(parse(b"\\\r\n\n\\\n# no key\na=1\n"), [("a", "1")].map(own).into());
+    }
+
+    #[test]
+    fn a_sign_is_no_hexadecimal_digit() {
+        assert_eq!(parse(b"a=\\u+12F"), [("a", "u+12F")].map(own).into());
+    }
+
+    fn own((key, value): (&str, &str)) -> (String, String) {
+        (key.to_owned(), value.to_owned())
     }
 
     proptest! {

@@ -91,12 +91,13 @@ impl Plan {
 /// Plans one pass.
 pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
     let mut plan = Plan::default();
-    let folders_ready = plan_directories(desired, observed, &mut plan);
-    if folders_ready {
+    let mut may_start = plan_directories(desired, observed, &mut plan);
+    if may_start {
+        // Without the folders each of these would fail, and its words hide the one thing that a person must do.
         plan_files(desired, observed, &mut plan);
+        may_start = plan_distribution(desired, observed, &mut plan);
     }
-    let may_start =
-        folders_ready & plan_distribution(desired, observed, &mut plan) & check_address(desired, observed, &mut plan);
+    may_start &= check_address(desired, observed, &mut plan);
     for instance in &desired.instances {
         plan_instance(instance, observed, may_start, &mut plan);
     }
@@ -191,7 +192,13 @@ fn plan_instance(instance: &Instance, observed: &Observed, may_start: bool, plan
             }
         }
         Some(Fact::Known(ProcessState::Stopped { backing_off: false, .. })) => {
-            if store_is_ready(launch, observed, plan) && may_start {
+            if let Some(is_own) = store_is_ready(launch, observed, plan)
+                && may_start
+            {
+                // Only now: a mark says that a broker was started there.
+                if !is_own {
+                    plan.steps.push(Step::MarkStore { instance: launch.instance.clone() });
+                }
                 plan.steps.push(Step::Start { instance: launch.instance.clone() });
             }
         }
@@ -207,25 +214,23 @@ fn plan_instance(instance: &Instance, observed: &Observed, may_start: bool, plan
     }
 }
 
-fn store_is_ready(launch: &Launch, observed: &Observed, plan: &mut Plan) -> bool {
-    let Some(identity) = &launch.store else { return true };
+/// Whether the store may be started on, and then whether it is marked as its own already.
+fn store_is_ready(launch: &Launch, observed: &Observed, plan: &mut Plan) -> Option<bool> {
+    let Some(identity) = &launch.store else { return Some(true) };
     match observed.stores.get(&launch.instance) {
         Some(Fact::Known(state)) => match store::judge(identity, state) {
-            store::Verdict::Own => true,
-            store::Verdict::Claim => {
-                plan.steps.push(Step::MarkStore { instance: launch.instance.clone() });
-                true
-            }
+            store::Verdict::Own => Some(true),
+            store::Verdict::Claim => Some(false),
             store::Verdict::Refused(cause) => {
                 plan.blocked.push(Blocked { instance: Some(launch.instance.clone()), cause });
-                false
+                None
             }
         },
         Some(Fact::Unknown(why)) => {
             plan.block(Some(&launch.instance), "store-unknown", format!("its store cannot be looked at: {why}"), "");
-            false
+            None
         }
-        None => false,
+        None => None,
     }
 }
 

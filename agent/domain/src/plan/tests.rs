@@ -101,6 +101,32 @@ fn with_the_release_there_the_namesrv_starts_first_and_masters_before_slaves() {
 }
 
 #[test]
+fn a_folder_that_cannot_be_used_is_the_one_thing_that_is_said_and_nothing_is_done() {
+    let desired = wanted();
+    let mut observed = fresh(&desired);
+    observed.directories.values_mut().for_each(|d| *d = Fact::Known(DirectoryState::Unusable("is a file".to_owned())));
+    let plan = plan(&desired, &observed);
+    assert_eq!(plan.steps, []);
+    assert!(ids(&plan).iter().all(|id| *id == "folder-unusable"), "{:?}", ids(&plan));
+}
+
+#[test]
+fn a_store_is_marked_just_before_its_broker_starts_and_not_earlier() {
+    let desired = wanted();
+    let mut observed = fresh(&desired);
+    let marks = |plan: &Plan| plan.steps.iter().filter(|step| matches!(step, Step::MarkStore { .. })).count();
+    assert_eq!(marks(&plan(&desired, &observed)), 0);
+    observed.distribution = Fact::Known(DistributionState::Installed);
+    let plan = plan(&desired, &observed);
+    assert_eq!(marks(&plan), 2);
+    for (index, step) in plan.steps.iter().enumerate() {
+        if let Step::MarkStore { instance } = step {
+            assert_eq!(plan.steps.get(index + 1), Some(&Step::Start { instance: instance.clone() }));
+        }
+    }
+}
+
+#[test]
 fn what_is_unknown_is_not_acted_on() {
     let desired = wanted();
     let mut observed = fresh(&desired);

@@ -1,0 +1,138 @@
+//! What this host works towards. In: the cluster file as it lies there, the note of what was applied last, and what is
+//! measured on this host. Out: a [`Goal`], or why the file cannot be one. Writes nothing.
+
+use crate::{
+    cluster::{Applied, Cluster},
+    host::{self, HostError},
+    java::{self, JavaError},
+    reconcile::Goal,
+    settings::Settings,
+    stores,
+};
+use rocketmq_agent_domain::{
+    desired::{HostFacts, Java, desired, folders::Folders, java_options},
+    launch::Cause,
+    names::HostName,
+    topology::Topology,
+};
+use std::path::{Path, PathBuf};
+use tracing::error;
+
+/// No Java of this host can run the release.
+#[derive(Debug, thiserror::Error)]
+#[error("RocketMQ {version} needs {range}")]
+pub struct UnfitJava {
+    version: String,
+    range: &'static str,
+    #[source]
+    source: JavaError,
+}
+
+/// The file says that this host's data is elsewhere than it is.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{key} is another one now, and {store} holds data: set it back, or stop the agent here and move the data first"
+)]
+pub struct StrandedData {
+    key: &'static str,
+    store: PathBuf,
+}
+
+/// The goal of a file, on a host where brokers are where the last one that was applied put them.
+pub fn of_file(settings: &Settings, file: &Path) -> anyhow::Result<Goal> {
+    of_file_after(settings, file, Applied::read(&settings.state_dir)?.as_ref())
+}
+
+/// The same with the settings' file; where that cannot be used, what was applied last, so that a typo does not keep
+/// brokers down after a reboot.
+pub(super) fn first(settings: &Settings) -> anyhow::Result<Goal> {
+    let applied = Applied::read(&settings.state_dir)?;
+    let problem = match of_file_after(settings, &settings.cluster_file, applied.as_ref()) {
+        Ok(goal) => return Ok(goal),
+        Err(problem) => problem,
+    };
+    let earlier = applied.map(|it| Cluster::of(&settings.cluster_file, it.cluster_file, Some(&it.placement)));
+    // Where that one cannot be used any more either, the file that lies there is the one to put right.
+    let Some(Ok(goal)) = earlier.and_then(Result::ok).map(|cluster| of_cluster(settings, cluster)) else {
+        return Err(problem);
+    };
+    error!("cluster.toml cannot be used, and what was applied last is kept to: {problem:#}");
+    Ok(Goal { file_problem: Some(file_problem(&problem)), ..goal })
+}
+
+/// The goal of the settings' file as it is now, after another one.
+pub(super) fn next(settings: &Settings, goal: &Goal) -> anyhow::Result<Goal> {
+    let cluster = Cluster::read(&settings.cluster_file, Some(&goal.cluster.placement))?;
+    let next = of_host(cluster, &goal.desired.host)?;
+    keeps_data(&goal.cluster, &next)?;
+    Ok(next)
+}
+
+/// What is reported while an earlier file is kept to.
+pub(super) fn file_problem(problem: &anyhow::Error) -> Cause {
+    Cause {
+        id: "cluster-file-not-taken".to_owned(),
+        what: format!("cluster.toml is not taken: {problem:#}"),
+        fix: "put it right; until then the last good one holds".to_owned(),
+    }
+}
+
+fn of_file_after(settings: &Settings, file: &Path, applied: Option<&Applied>) -> anyhow::Result<Goal> {
+    let goal = of_cluster(settings, Cluster::read(file, applied.map(|applied| &applied.placement))?)?;
+    if let Some(applied) = applied
+        // A file that this version of the agent would not take says nothing about where data is.
+        && let Ok(earlier) = Cluster::of(file, applied.cluster_file.clone(), Some(&applied.placement))
+    {
+        keeps_data(&earlier, &goal)?;
+    }
+    Ok(goal)
+}
+
+fn of_cluster(settings: &Settings, cluster: Cluster) -> anyhow::Result<Goal> {
+    let name = host::identify(&cluster.topology, settings.host.as_ref())?;
+    of_host(cluster, &name)
+}
+
+fn of_host(cluster: Cluster, name: &HostName) -> anyhow::Result<Goal> {
+    let topology = &cluster.topology;
+    if topology.host(name).is_none() {
+        return Err(HostError::unknown(topology, name).into());
+    }
+    let desired = desired(topology, &cluster.placement, name, &facts(topology, name)?)?;
+    Ok(Goal { cluster, desired, file_problem: None })
+}
+
+/// What is measured on this host.
+fn facts(topology: &Topology, name: &HostName) -> anyhow::Result<HostFacts> {
+    let home = topology.host(name).and_then(|host| host.java_home.clone());
+    let found = java::find(home.as_deref(), |release| java_options::runs_on(topology.version, release));
+    let java = found.map_err(|source| UnfitJava {
+        version: topology.version.to_string(),
+        range: java_options::java_range(topology.version),
+        source,
+    })?;
+    Ok(HostFacts { memory: host::memory()?, java: Java { program: java.program, release: java.version } })
+}
+
+/// Refuses a file after which the brokers of this host would begin anew in empty folders. A host without data may be
+/// laid out anew: that is how a wrong `base_dir` is put right.
+fn keeps_data(earlier: &Cluster, next: &Goal) -> Result<(), StrandedData> {
+    let name = &next.desired.host;
+    let (before, after) = (&earlier.topology, &next.cluster.topology);
+    let (Some(old), Some(new)) = (before.host(name), after.host(name)) else { return Ok(()) };
+    let changes = [
+        ("cluster.name", before.name != after.name),
+        ("base_dir", old.base_dir != new.base_dir),
+        ("cluster.layout", before.layout != after.layout),
+    ];
+    let Some((key, _)) = changes.into_iter().find(|(_, changes)| *changes) else { return Ok(()) };
+    let mut stores = earlier.placement.brokers_on(name).map(|seat| {
+        let folders = Folders::of(&old.base_dir, before.layout, &seat.instance(), seat.role());
+        folders.store()
+    });
+    // What cannot be looked into may hold data.
+    match stores.find(|store| stores::holds_files(store).unwrap_or(true)) {
+        Some(store) => Err(StrandedData { key, store }),
+        None => Ok(()),
+    }
+}

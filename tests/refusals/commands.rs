@@ -1,0 +1,117 @@
+//! The commands that only look: what they say, their exit status, and that they look only.
+
+use super::world::{World, free_port};
+use std::{fs, os::unix::fs::PermissionsExt};
+
+#[test]
+fn check_lists_every_mistake_of_a_bad_file() {
+    let world = World::new();
+    world.edit("cluster.toml", "multi-master", "multimaster");
+    world.edit("cluster.toml", "name = \"vm2\"", "nmae = \"vm2\"");
+    let said = world.run(&["check"]);
+    said.refuses(78, &["there is no mode \"multimaster\"", "did you mean \"name\"?"]);
+    let placed = said.err.lines().all(|line| line.starts_with("cluster.toml:"));
+    assert!(placed, "an editor jumps to file:line:column:\n{}", said.err);
+}
+
+#[test]
+fn check_says_of_a_good_file_who_runs_what_where() {
+    let world = World::new();
+    let said = world.run(&["check"]);
+    assert_eq!((said.status, said.err.as_str()), (Some(0), ""));
+    for part in ["fine", "multi-master on 2 hosts", "broker-a master:10911", "namesrv:9876, broker-b master:10911"] {
+        assert!(said.out.contains(part), "{}", said.out);
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named_with_the_reason() {
+    let world = World::of_nobody();
+    fs::set_permissions(world.path("cluster.toml"), fs::Permissions::from_mode(0o000)).unwrap();
+    for command in ["check", "render", "plan"] {
+        world.run(&[command]).refuses(78, &["cannot read", "cluster.toml", "Permission denied"]);
+    }
+    world.run(&["check", "/nowhere/cluster.toml"]).refuses(78, &["/nowhere/cluster.toml", "No such file"]);
+}
+
+#[test]
+fn render_of_a_host_that_is_not_in_the_file_is_wrong_usage_and_told_which_are() {
+    let world = World::new();
+    let said = world.run(&["render", "--host", "vm9"]);
+    said.refuses(2, &["\"vm9\"", "vm1, vm2"]);
+    assert!(!said.err.contains("agent.toml"), "nothing is wrong there: {}", said.err);
+    assert_eq!(world.run(&["render", "--host", "vm1"]).status, Some(0));
+}
+
+#[test]
+fn what_was_typed_wrong_is_usage() {
+    let world = World::new();
+    world.run(&["chekc"]).refuses(2, &["'chekc'", "check"]);
+    world.run(&["check", "--host", "vm1"]).refuses(2, &["'--host'"]);
+    world.run(&[]).refuses(2, &["Usage: rocketmq-agent"]);
+}
+
+#[test]
+fn plan_on_a_fresh_host_lists_the_steps_and_takes_none() {
+    let world = World::new();
+    let before = world.listing();
+    let said = world.run(&["plan"]);
+    assert_eq!((said.status, said.err.as_str()), (Some(3), ""), "{said:#?}");
+    for step in ["make folder", "base/broker-a/store", "base/broker-a/conf/broker.conf", "install RocketMQ 5.5.0"] {
+        assert!(said.out.contains(step), "no {step:?} in {}", said.out);
+    }
+    assert!(said.out.lines().all(|line| line.starts_with("vm1: ")), "{}", said.out);
+    let json: serde_json::Value = serde_json::from_str(&world.run(&["plan", "--json"]).out).unwrap();
+    assert_eq!(json["steps"].as_array().unwrap().len(), said.out.lines().count());
+    world.is_as_before(&before);
+    assert!(!world.path("state").exists() && !world.path("base").exists());
+    world.no_java_ran();
+}
+
+#[test]
+fn plan_says_what_stands_in_the_way() {
+    let world = World::new();
+    world.write("base", b"a file");
+    let said = world.run(&["plan"]);
+    assert_eq!(said.status, Some(3));
+    assert!(said.out.contains("vm1: blocked: ") && said.out.contains("base is not a folder"), "{}", said.out);
+    world.write("state/applied.json", b"{");
+    world.run(&["plan"]).refuses(1, &["applied.json is damaged"]);
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let world = World::new();
+    for command in ["check", "render", "plan"] {
+        let said = world.run_unread(&[command]);
+        assert_eq!((said.status, said.err.as_str()), (Some(0), ""), "{command}");
+    }
+}
+
+#[test]
+fn status_says_when_no_agent_runs() {
+    let world = World::new();
+    let nobody = format!("127.0.0.1:{}", free_port());
+    let said = world.run(&["status", "--agent", &nobody]);
+    said.refuses(1, &[&format!("no agent answers on {nobody}"), "is rocketmq-agent running?"]);
+    assert_eq!(said.err.lines().count(), 1, "{}", said.err);
+}
+
+#[test]
+fn status_finds_the_agent_while_the_cluster_file_has_a_mistake() {
+    let world = World::new();
+    let port = free_port();
+    world.edit("agent.toml", "listen = \"127.0.0.1:0\"\n", "");
+    world.edit("cluster.toml", "release.zip\"\n", "no-release.zip\"\n");
+    world.edit("cluster.toml", "name = \"vm1\"", &format!("name = \"vm1\"\nagent_port = {port}"));
+    let agent = world.agent();
+    agent.reason("install-failed");
+    for (good, bad) in [("name = \"vm1\"", "name = \"vm3\""), ("multi-master", "multimaster")] {
+        world.edit("cluster.toml", good, bad);
+        let said = world.run(&["status"]);
+        assert_eq!(said.status, Some(0), "{said:#?}");
+        assert!(said.out.contains("broker-a"), "{said:#?}");
+    }
+    agent.end();
+    world.run(&["status"]).refuses(1, &[&format!("no agent answers on 127.0.0.1:{port}")]);
+}
