@@ -1,13 +1,13 @@
 //! One round of questions. Everything is asked at the same time, each with a limit, over kept connections.
 
-use super::{Pids, Services, figures, replication::Track};
+use super::{Pids, Services, figures, replication::Replication};
 use crate::{
     remoting::{Broker, Client, ClusterInfo, NameServer, RemotingError, RuntimeInfo},
     supervise::sockets::Sockets,
 };
 use futures_util::future::{join, join_all};
 use rocketmq_agent_domain::{
-    desired::{Desired, ExpectedBroker, Instance},
+    desired::{Desired, ExpectedBroker, Instance, Partner},
     health::facts::{BrokerFacts, HaConnection, PartnerFacts, Runtime, ServiceFacts},
     launch::Role,
     names::InstanceName,
@@ -35,7 +35,7 @@ struct ReadBack {
 pub(super) struct Asker {
     client: Client,
     configs: BTreeMap<InstanceName, ReadBack>,
-    replication: BTreeMap<InstanceName, Track>,
+    replication: BTreeMap<InstanceName, Replication>,
 }
 
 impl Default for Asker {
@@ -52,16 +52,7 @@ impl Asker {
         let views = self.namesrv_views(desired).await;
         let running = desired.instances.iter().filter_map(|i| Some((i, *pids.get(&i.launch.instance)?)));
         let running: Vec<(&Instance, u32)> = running.collect();
-        // Once a round: on a broker with thousands of clients the table is long.
-        let sockets = Fact::from(Sockets::read());
-        let mut ha = BTreeMap::new();
-        for (instance, _) in &running {
-            if let Some(connected) = is_connected(instance, &sockets) {
-                let name = instance.launch.instance.clone();
-                let track = self.replication.entry(name.clone()).or_default();
-                ha.insert(name, track.see(connected));
-            }
-        }
+        let ha = self.replication(&running);
         let asked = join_all(running.iter().map(|(instance, pid)| self.one(instance, *pid, &views, &ha))).await;
         let mut services = Services::new();
         for ((instance, pid), (facts, config)) in running.into_iter().zip(asked) {
@@ -72,6 +63,26 @@ impl Asker {
             services.insert(name, (pid, facts));
         }
         services
+    }
+
+    /// The connections for replication, of the brokers that have one.
+    fn replication(&mut self, running: &[(&Instance, u32)]) -> BTreeMap<InstanceName, Fact<HaConnection>> {
+        let paired = running.iter().filter_map(|(i, pid)| Some((i, *pid, i.broker.as_ref()?.partner.as_ref()?)));
+        let mut sockets = None;
+        let mut found = BTreeMap::new();
+        for (instance, pid, partner) in paired {
+            let name = instance.launch.instance.clone();
+            let replication = self.replication.entry(name.clone()).or_default();
+            let seen = if replication.is_held(pid) {
+                replication.still()
+            } else {
+                // Once a round at most: on a broker with thousands of clients the table is long.
+                let sockets = sockets.get_or_insert_with(|| Fact::from(Sockets::read()));
+                replication.see(pid, connections(instance, partner, sockets))
+            };
+            found.insert(name, seen);
+        }
+        found
     }
 
     async fn namesrv_views(&self, desired: &Desired) -> Views {
@@ -191,12 +202,11 @@ fn known_end<T>(answer: Result<RuntimeInfo, RemotingError>, make: impl FnOnce(&R
 
 /// Replication is a TCP connection, and the kernel knows of it whatever the release: a slave's goes to its master's HA
 /// port, a master's comes in on its own.
-fn is_connected(instance: &Instance, sockets: &Fact<Sockets>) -> Option<Fact<bool>> {
-    let partner = instance.broker.as_ref()?.partner.as_ref()?;
-    Some(match (sockets, instance.launch.role) {
+fn connections(instance: &Instance, partner: &Partner, sockets: &Fact<Sockets>) -> Fact<Vec<u64>> {
+    match (sockets, instance.launch.role) {
         (Fact::Unknown(why), _) => Fact::Unknown(why.clone()),
         (Fact::Known(sockets), Role::Slave) => Fact::Known(sockets.established(partner.ha_address)),
         // listenPort + 1, see BrokerSeat::ha_port.
         (Fact::Known(sockets), _) => Fact::Known(sockets.accepted(instance.address.port() + 1)),
-    })
+    }
 }

@@ -1,15 +1,85 @@
 //! How long a connection for replication has stood. One that this agent saw being made settles first; one that was there
-//! before the agent has settled long ago.
+//! before the agent has settled long ago. In: the sockets of a round that needs them. Out: what is known of the
+//! connection. A connection that was found is looked for where it is, at the process that has it open: to list all
+//! sockets, the kernel walks a table as large as its memory allows, 10 ms a time however few sockets there are.
 
 use rocketmq_agent_domain::{health::facts::HaConnection, observed::Fact};
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 /// A slave reports itself 5 s after it connected (`haSendHeartbeatInterval`), and its master counts it from then on.
 const SETTLES: Duration = Duration::from_secs(6);
 
+/// The list of sockets is read at least this often: an open socket need not be a connection that stands.
+const LISTED_EVERY: Duration = Duration::from_secs(30);
+
+/// The connection of one broker.
+#[derive(Debug, Default)]
+pub(super) struct Replication {
+    track: Track,
+    held: Option<Held>,
+}
+
+impl Replication {
+    /// Whether it is known to be where it was without a look at the list of sockets.
+    pub(super) fn is_held(&self, pid: u32) -> bool {
+        self.held.as_ref().is_some_and(|held| held.pid == pid && held.at.elapsed() < LISTED_EVERY && held.is_open())
+    }
+
+    /// It is where it was.
+    pub(super) fn still(&mut self) -> Fact<HaConnection> {
+        self.track.see(Fact::Known(true))
+    }
+
+    /// Takes in the inodes of the connections that stand, of which `pid` has one.
+    pub(super) fn see(&mut self, pid: u32, inodes: Fact<Vec<u64>>) -> Fact<HaConnection> {
+        let inodes = match inodes {
+            Fact::Known(inodes) => inodes,
+            Fact::Unknown(why) => return self.track.see(Fact::Unknown(why)),
+        };
+        match &mut self.held {
+            Some(held) if held.pid == pid && inodes.contains(&held.inode) => held.at = Instant::now(),
+            held => {
+                if held.is_some() {
+                    // Whether another one has taken its place or none has: that one is gone.
+                    self.track.see(Fact::Known(false));
+                }
+                *held = inodes.iter().find_map(|inode| Held::find(pid, *inode));
+            }
+        }
+        self.track.see(Fact::Known(!inodes.is_empty()))
+    }
+}
+
+/// A socket among the open files of a process.
+#[derive(Debug)]
+struct Held {
+    pid: u32,
+    inode: u64,
+    file: PathBuf,
+    at: Instant,
+}
+
+impl Held {
+    /// Finds it; `None` where the process does not have it, or this account may not look.
+    fn find(pid: u32, inode: u64) -> Option<Self> {
+        let files = fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
+        let held = |file: PathBuf| Self { pid, inode, file, at: Instant::now() };
+        files.flatten().map(|file| held(file.path())).find(Held::is_open)
+    }
+
+    fn is_open(&self) -> bool {
+        let target = format!("socket:[{}]", self.inode);
+        fs::read_link(&self.file).is_ok_and(|found| found.as_os_str() == target.as_str())
+    }
+}
+
 /// What was seen of one connection so far.
 #[derive(Debug, Default, Clone, Copy)]
-pub(super) enum Track {
+enum Track {
     #[default]
     NeverSeen,
     Missing,
@@ -19,7 +89,7 @@ pub(super) enum Track {
 
 impl Track {
     /// Takes in what is seen now.
-    pub(super) fn see(&mut self, connected: Fact<bool>) -> Fact<HaConnection> {
+    fn see(&mut self, connected: Fact<bool>) -> Fact<HaConnection> {
         let connected = match connected {
             Fact::Known(connected) => connected,
             Fact::Unknown(why) => return Fact::Unknown(why),
@@ -42,6 +112,8 @@ impl Track {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::supervise::sockets::Sockets;
+    use std::net::{TcpListener, TcpStream};
 
     fn seen(track: &mut Track, connected: bool) -> HaConnection {
         *track.see(Fact::Known(connected)).known().unwrap()
@@ -68,5 +140,39 @@ mod tests {
         let mut track = Track::Standing;
         assert!(track.see(Fact::Unknown("no rights".to_owned())).known().is_none());
         assert_eq!(seen(&mut track, true), HaConnection::Standing);
+    }
+
+    #[test]
+    fn a_connection_is_held_until_its_process_closes_it_and_another_one_settles_first() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let own = std::process::id();
+        let listed = || Fact::Known(Sockets::read().unwrap().established(address));
+        let mut replication = Replication::default();
+        assert_eq!(replication.see(own, listed()), Fact::Known(HaConnection::Missing));
+        assert!(!replication.is_held(own));
+
+        replication = Replication::default();
+        let first = TcpStream::connect(address).unwrap();
+        assert_eq!(replication.see(own, listed()), Fact::Known(HaConnection::Standing));
+        assert!(replication.is_held(own) && !replication.is_held(own + 1));
+        assert_eq!(replication.still(), Fact::Known(HaConnection::Standing));
+        assert_eq!(replication.see(own, listed()), Fact::Known(HaConnection::Standing));
+
+        // Made between two looks, and nobody saw the first one go.
+        let _second = TcpStream::connect(address).unwrap();
+        drop(first);
+        assert!(!replication.is_held(own));
+        assert_eq!(replication.see(own, listed()), Fact::Known(HaConnection::Settling));
+        assert!(replication.is_held(own));
+    }
+
+    #[test]
+    fn a_connection_that_cannot_be_found_at_its_process_is_looked_for_in_every_round() {
+        let mut replication = Replication::default();
+        assert_eq!(replication.see(u32::MAX, Fact::Known(vec![1])), Fact::Known(HaConnection::Standing));
+        assert!(!replication.is_held(u32::MAX));
+        assert_eq!(replication.see(u32::MAX, Fact::Known(vec![1])), Fact::Known(HaConnection::Standing));
+        assert_eq!(replication.see(u32::MAX, Fact::Known(vec![])), Fact::Known(HaConnection::Missing));
     }
 }

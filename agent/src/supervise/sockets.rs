@@ -53,15 +53,16 @@ impl Sockets {
         found.map(|socket| socket.inode).collect()
     }
 
-    /// Whether a connection that came in on this local port stands.
-    pub fn accepted(&self, port: u16) -> bool {
-        self.0.iter().any(|socket| socket.state == ESTABLISHED && socket.local.port() == port)
+    /// The inodes of the connections that came in on this local port and stand.
+    pub fn accepted(&self, port: u16) -> Vec<u64> {
+        self.inodes(port, |socket| socket.state == ESTABLISHED)
     }
 
-    /// Whether a connection to this address stands.
-    pub fn established(&self, remote: SocketAddr) -> bool {
+    /// The inodes of the connections to this address that stand.
+    pub fn established(&self, remote: SocketAddr) -> Vec<u64> {
         let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
-        self.0.iter().any(|socket| socket.state == ESTABLISHED && socket.remote == remote)
+        let found = self.0.iter().filter(|socket| socket.state == ESTABLISHED && socket.remote == remote);
+        found.map(|socket| socket.inode).collect()
     }
 }
 
@@ -110,11 +111,11 @@ mod tests {
     fn a_listener_and_a_connection_are_found() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        assert!(!Sockets::read().unwrap().established(address));
+        assert!(Sockets::read().unwrap().established(address).is_empty());
         let client = TcpStream::connect(address).unwrap();
         let sockets = Sockets::read().unwrap();
         assert_eq!(sockets.listening(address.port()).len(), 1);
-        assert!(sockets.established(address));
+        assert_eq!(sockets.established(address).len(), 1);
         // The client's port has a connection and no listener.
         let port = client.local_addr().unwrap().port();
         assert_eq!((sockets.listening(port).len(), sockets.using(port).len()), (0, 1));
@@ -126,8 +127,8 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         let _client = TcpStream::connect((Ipv6Addr::from_bits(0xffff_7f00_0001), port)).unwrap();
         let sockets = Sockets::read().unwrap();
-        assert!(sockets.established(SocketAddr::from(([127, 0, 0, 1], port))));
-        assert!(sockets.established(SocketAddr::from((Ipv6Addr::from_bits(0xffff_7f00_0001), port))));
+        assert_eq!(sockets.established(SocketAddr::from(([127, 0, 0, 1], port))).len(), 1);
+        assert_eq!(sockets.established(SocketAddr::from((Ipv6Addr::from_bits(0xffff_7f00_0001), port))).len(), 1);
         assert_eq!(sockets.listening(port).len(), 1);
     }
 
