@@ -19,10 +19,11 @@ QUICK := $(filter-out cluster,$(sort \
 	$(basename $(notdir $(wildcard tests/*.rs agent/*/tests/*.rs))) \
 	$(patsubst tests/%/main.rs,%,$(wildcard tests/*/main.rs))))
 
-.PHONY: help setup build release distribution client lint quick cluster test demo clean-demo bench
+.PHONY: help setup build release distribution client lint quick cluster test demo clean-demo bench \
+	packaging-tools deb rpm packages-check
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: ## Install what building and testing need (Debian, Ubuntu); nothing to do: < 1 s
 	@tests/setup.sh
@@ -73,3 +74,16 @@ clean-demo: ## Remove what it wrote
 
 bench: release ## Measure the agent: tests/bench/run.sh
 	tests/bench/run.sh
+
+packaging-tools: ## Install what the packages are built and checked with; the first time some minutes
+	@tests/setup.sh packaging
+
+deb: packaging-tools ## The Debian package, with a static program: target/packages
+	packaging/build.sh deb
+
+rpm: packaging-tools ## The rpm package, likewise
+	packaging/build.sh rpm
+
+# Not in `make test`: building the tools and two releases takes longer than everything there.
+packages-check: packaging-tools ## Build both packages twice and check them: packaging/check.sh
+	packaging/check.sh

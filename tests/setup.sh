@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what building and testing need on Debian and Ubuntu, where it is missing; asks nothing, and does nothing
 # where all is there. As root, or through sudo. Rust goes to the account that runs this (~/.cargo/bin; make finds it).
+# `setup.sh packaging` installs what building and checking packages needs on top (target/tools; some minutes).
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -90,5 +91,27 @@ rust() {
     rust_is_there || { say "Rust is older than $rust_needed, or another one hides it: $(command -v rustc || true)"; exit 1; }
 }
 
+crate_tool() { # NAME VERSION OPTION...
+    grep -qs "^\"$1 $2 " "$root/target/tools/.crates.toml" && return
+    say "building $1 $2 into target/tools"
+    cargo install --quiet --locked --root "$root/target/tools" "$1@$2" "${@:3}"
+}
+
+packaging() {
+    local missing=() pair target=x86_64-unknown-linux-musl
+    for pair in musl-gcc:musl-tools dpkg-deb:dpkg lintian:lintian rpm:rpm; do
+        have "${pair%%:*}" || missing+=("${pair#*:}")
+    done
+    [[ ${#missing[@]} -eq 0 ]] || install "${missing[@]}"
+    if ! [[ -d $(cd "$root" && rustc --print sysroot)/lib/rustlib/$target ]]; then
+        have rustup || { say "the Rust target $target is missing, and without rustup it cannot be added"; exit 1; }
+        say "adding the Rust target $target"
+        (cd "$root" && rustup target add "$target") >&2
+    fi
+    crate_tool cargo-deb 3.8.0 --no-default-features
+    crate_tool cargo-generate-rpm 0.21.1
+}
+
 system_packages
 rust
+[[ ${1:-} != packaging ]] || packaging

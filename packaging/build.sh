@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Builds the packages that are named (deb, rpm) into target/packages. Needs what `tests/setup.sh packaging` installs.
+#
+# One commit gives the same bytes wherever and whenever it is built: times come from the commit, paths of this machine
+# are kept out of the program, and the packages are put together from a copy whose times and modes are set.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+root=$PWD
+target=x86_64-unknown-linux-musl
+cargo_home=${CARGO_HOME:-$HOME/.cargo}
+export PATH="${PACKAGING_TOOLS:-$root/target/tools}/bin:$cargo_home/bin:$PATH"
+export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
+# Debian's musl-tools; ring's C code is compiled with it.
+export CC_x86_64_unknown_linux_musl=musl-gcc
+export CFLAGS_x86_64_unknown_linux_musl="-ffile-prefix-map=$cargo_home=cargo"
+unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_TARGET CARGO_TARGET_DIR
+
+cargo build --release --locked --target "$target" --bin rocketmq-agent \
+    --config "target.$target.rustflags = ['--remap-path-prefix=$cargo_home=cargo', '--remap-path-prefix=$root=.']"
+CARGO_TARGET_DIR=${HOST_TARGET_DIR:-target} cargo run --quiet --locked --example manual -- target/manual
+
+stage=target/packages/stage
+rm -rf "$stage"
+mkdir -p "$stage"
+tar -c --exclude=./.git --exclude='./target/*' --mtime="@$SOURCE_DATE_EPOCH" --mode=u=rwX,go=rX . \
+    "target/$target/release/rocketmq-agent" target/manual | tar -x -C "$stage"
+cd "$stage"
+for format in "$@"; do
+    case $format in
+    deb) cargo deb --quiet --no-build --locked --target "$target" --output "$root/target/packages/" ${DEB_VERSION:+--deb-version "$DEB_VERSION"} ;;
+    rpm) cargo generate-rpm --target "$target" --output "$root/target/packages/" ${RPM_RELEASE:+--set-metadata "release = \"$RPM_RELEASE\""} ;;
+    *) echo "build: no such format: $format" >&2; exit 2 ;;
+    esac
+done
+rm -rf "$root/$stage"
