@@ -114,7 +114,7 @@ fn a_java_that_comes_later_lets_the_file_be_taken() {
     let world = waiting();
     let agent = world.agent();
     world.edit("cluster.toml", "/jdk\"", "/jdk11\"");
-    assert!(agent.reason("cluster-file-not-taken").0.contains("/jdk11 has no bin/java"));
+    assert!(agent.reason("cluster-file-not-taken").0.contains("/jdk11 cannot be used: there is no bin/java"));
     world.java("jdk11", "11.0.2");
     until("it is taken", || (!agent.ids().contains(&"cluster-file-not-taken".to_owned())).then_some(()));
     agent.end();
@@ -122,7 +122,7 @@ fn a_java_that_comes_later_lets_the_file_be_taken() {
 
 #[test]
 fn after_a_restart_with_a_java_that_does_not_fit_the_last_applied_file_is_used() {
-    is_kept_to_after_a_restart("/jdk\"", "/jdk-gone\"", &["/jdk-gone has no bin/java"]);
+    is_kept_to_after_a_restart("/jdk\"", "/jdk-gone\"", &["/jdk-gone cannot be used: there is no bin/java"]);
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn a_corrupt_archive_is_refused() {
     world.write("release.zip", b"<html>404 Not Found</html>");
     release_is_refused(&world, &["release.zip is neither a zip nor a tar.gz"]);
     fs::remove_file(world.path("release.zip")).unwrap();
-    release_is_refused(&world, &["cannot read", "release.zip", "No such file"]);
+    release_is_refused(&world, &["release.zip does not exist"]);
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn an_archive_with_another_checksum_is_refused() {
     let world = World::new();
     let sum = "ab".repeat(64);
     world.edit("cluster.toml", "java_home", &format!("sha512 = \"{sum}\"\njava_home"));
-    release_is_refused(&world, &["release.zip has sha512 ", &format!("cluster.toml says {sum}")]);
+    release_is_refused(&world, &["release.zip has the wrong sha512", &format!("expected {sum}")]);
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn an_archive_of_another_release_is_refused_by_name() {
         "release.zip",
         &zip_of(&[("lib/rocketmq-broker-4.9.4.jar", ""), ("lib/rocketmq-namesrv-4.9.4.jar", "")]),
     );
-    release_is_refused(&world, &["release.zip holds RocketMQ 4.9.4, not RocketMQ 5.5.0"]);
+    release_is_refused(&world, &["release.zip holds RocketMQ 4.9.4, not 5.5.0"]);
 }
 
 #[test]
