@@ -2,7 +2,7 @@
 //! that every broker keeps under its own name, so it makes none.
 
 use crate::{
-    cluster::Cluster,
+    cluster::{Applied, Cluster},
     exit_code,
     remoting::{Broker, Client, OutgoingMessage, PullStatus, SendStatus, TOOLS_CONSUMER_GROUP},
     settings::Settings,
@@ -34,7 +34,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Smoke {
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
-        let cluster = Cluster::read(self.file.as_deref().unwrap_or(&settings.cluster_file), None)?;
+        // Where this host has applied the file, that placement is the one that runs.
+        let applied = Applied::read(&settings.state_dir).ok().flatten();
+        let previous = applied.as_ref().map(|applied| &applied.placement);
+        let cluster = Cluster::read(self.file.as_deref().unwrap_or(&settings.cluster_file), previous)?;
         let client = Client::new(TIMEOUT);
         let mut failed = false;
         let mut out = io::stdout();
