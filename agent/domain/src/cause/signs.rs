@@ -45,6 +45,14 @@ pub(super) const SIGNS: &[Sign] = &[
         "this Java is older than what it was told to run: {line}",
         "install a newer JDK, or set java_home in cluster.toml to one",
     ),
+    // MixAll.localhost and getLocalhostByNetworkInterface of 5.5.0 call each other for ever on a host without a card.
+    sign(
+        "no-network-card",
+        Console,
+        &["getLocalhostByNetworkInterface"],
+        "RocketMQ found no network card but lo on this host, and ends with a stack overflow",
+        "give the host its address before the agent starts (network-online.target)",
+    ),
     sign(
         "not-enough-memory",
         Console,

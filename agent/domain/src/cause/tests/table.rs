@@ -10,6 +10,14 @@ pub const TABLE: &[(i32, &str, &str, &str, &str)] = &[
         "port-in-use",
         "10909, 10911, 10912",
     ),
+    // 5.5.0 in a network namespace with nothing but lo
+    (
+        255,
+        "java.lang.StackOverflowError\n\tat org.apache.rocketmq.common.MixAll.getLocalhostByNetworkInterface(MixAll.java:371)\n\tat org.apache.rocketmq.common.MixAll.localhost(MixAll.java:361)",
+        "",
+        "no-network-card",
+        "no network card",
+    ),
     // 5.5.0
     (
         255,
