@@ -1,7 +1,7 @@
 //! `run`: the one place that builds the adapters, ties them together, and takes them apart again.
 
 use crate::{
-    accounts,
+    accounts::{self, Account},
     claim::{self, Claim, ClaimError},
     cluster::{Applied, Cluster, ClusterError},
     host::{self, HostError},
@@ -10,8 +10,8 @@ use crate::{
     peers::Peers,
     probe,
     reconcile::{Channels, Goal, Installer, Reconciler},
-    settings::{OnExit, Settings},
-    supervise::{Embedded, Supervisor, Timing},
+    settings::{OnExit, Settings, SupervisorKind},
+    supervise::{Backend, Embedded, Supervisor, Systemd, Timing, systemd},
 };
 use rocketmq_agent_domain::{
     desired::{Desired, HostFacts, Java, desired, java_options, namesrv_addresses},
@@ -39,7 +39,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let account = accounts::run_as(settings.embedded.run_as)?;
     let mut goal = first_goal(&settings)?;
     let mut claimed = claim_base(&goal)?;
-    let supervisor = Embedded::open(&settings.state_dir, account, Timing::default())?;
+    let supervisor = supervisor(&settings, account)?;
     let topology = Arc::clone(&goal.cluster.topology);
     let name = goal.desired.host.clone();
     let listener = listen(&settings, &topology, &name).await?;
@@ -105,7 +105,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
             _ = interrupt.recv() => break,
         }
     }
-    if settings.embedded.on_exit == OnExit::Stop {
+    if settings.embedded.on_exit == OnExit::Stop && matches!(reconciler.supervisor, Backend::Embedded(_)) {
         info!("stopping every instance cleanly; this can take minutes");
         reconciler.supervisor.shutdown(&stop_order(&goal.desired)).await;
     }
@@ -113,6 +113,22 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     server.await?;
     info!("rocketmq-agent ends");
     Ok(())
+}
+
+/// Who runs the JVMs on this host.
+fn supervisor(settings: &Settings, account: Option<Account>) -> anyhow::Result<Backend> {
+    let by_systemd = match settings.supervisor {
+        SupervisorKind::Auto => systemd::is_booted() && accounts::is_root(),
+        SupervisorKind::Embedded => false,
+        SupervisorKind::Systemd => true,
+    };
+    if !by_systemd {
+        return Ok(Backend::Embedded(Embedded::open(&settings.state_dir, account, Timing::default())?));
+    }
+    if account.is_some() {
+        accounts::is_named()?;
+    }
+    Ok(Backend::Systemd(Systemd::open(&settings.state_dir, account)?))
 }
 
 async fn stopped(mut stop: watch::Receiver<bool>) {

@@ -34,10 +34,12 @@ pub struct Settings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SupervisorKind {
-    /// What fits the host best; today that is always `embedded`.
+    /// systemd where it is the first process of the host and the agent is root, else the agent itself.
     Auto,
     /// The agent itself is their parent.
     Embedded,
+    /// systemd, one unit an instance.
+    Systemd,
 }
 
 /// The embedded supervisor's keys.
