@@ -48,6 +48,15 @@ pub enum AccountError {
         /// Whose it is.
         found: String,
     },
+    /// Nobody has the name.
+    #[error(
+        "systemd starts nothing as a {kind} without a name: make {kind} \"{NAME}\" with id {ID} (systemd-sysusers, or \
+         `groupadd -g {ID} {NAME}; useradd -r -u {ID} -g {ID} -M -d / -s /usr/sbin/nologin {NAME}`)"
+    )]
+    NoName {
+        /// `user` or `group`.
+        kind: &'static str,
+    },
 }
 
 /// The account to drop to: `None` where the agent is not root or is told to keep its own.
@@ -63,6 +72,23 @@ pub fn run_as(wanted: RunAs) -> Result<Option<Account>, AccountError> {
     agrees("user", user.map(|u| u.uid.as_raw()), owner.map(|u| u.name))?;
     agrees("group", group.map(|g| g.gid.as_raw()), owning_group.map(|g| g.name))?;
     Ok(Some(Account { uid: ID, gid: ID }))
+}
+
+/// Whether this process is root.
+pub fn is_root() -> bool {
+    geteuid().is_root()
+}
+
+/// Refuses a host that knows the account by number only.
+pub fn is_named() -> Result<(), AccountError> {
+    let failed = |what: String| move |source| AccountError::LookUp { what, source };
+    if User::from_name(NAME).map_err(failed(format!("user {NAME}")))?.is_none() {
+        return Err(AccountError::NoName { kind: "user" });
+    }
+    match Group::from_name(NAME).map_err(failed(format!("group {NAME}")))? {
+        Some(_) => Ok(()),
+        None => Err(AccountError::NoName { kind: "group" }),
+    }
 }
 
 /// A name and an id that nobody has are fine: processes run by number.

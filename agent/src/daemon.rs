@@ -3,7 +3,7 @@
 pub mod goal;
 
 use crate::{
-    accounts,
+    accounts::{self, Account},
     claim::{self, Claim, ClaimError},
     cluster::{Applied, Cluster},
     host::HostError,
@@ -11,8 +11,8 @@ use crate::{
     peers::Peers,
     probe,
     reconcile::{Channels, Goal, Installer, Reconciler},
-    settings::{OnExit, Settings},
-    supervise::{Embedded, Supervisor, Timing},
+    settings::{OnExit, Settings, SupervisorKind},
+    supervise::{Backend, Embedded, Supervisor, Systemd, Timing, systemd},
 };
 use rocketmq_agent_domain::{
     desired::{Desired, namesrv_addresses},
@@ -47,7 +47,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let mut watched = FileWatch::new(&settings.cluster_file);
     let mut goal = goal::first(&settings)?;
     let mut claimed = claim_base(&goal)?;
-    let supervisor = Embedded::open(&settings.state_dir, account, Timing::default())?;
+    let supervisor = supervisor(&settings, account)?;
     let topology = Arc::clone(&goal.cluster.topology);
     let name = goal.desired.host.clone();
     let listener = listen(&settings, &topology, &name).await?;
@@ -116,7 +116,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
             _ = interrupt.recv() => break,
         }
     }
-    if settings.embedded.on_exit == OnExit::Stop {
+    if settings.embedded.on_exit == OnExit::Stop && matches!(reconciler.supervisor, Backend::Embedded(_)) {
         info!("stopping every instance cleanly; this can take minutes");
         reconciler.publish_ending();
         let order = stop_order(&goal.desired);
@@ -130,6 +130,23 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     server.await?;
     info!("rocketmq-agent ends");
     Ok(())
+}
+
+/// Who runs the JVMs on this host.
+fn supervisor(settings: &Settings, account: Option<Account>) -> anyhow::Result<Backend> {
+    // `auto` does not choose systemd before that was shown on a cluster (docs/decisions/0005-systemd-units.md).
+    if settings.supervisor != SupervisorKind::Systemd {
+        return Ok(Backend::Embedded(Embedded::open(&settings.state_dir, account, Timing::default())?));
+    }
+    if !systemd::is_booted() || !accounts::is_root() {
+        anyhow::bail!(
+            "supervisor = \"systemd\" needs systemd as the first process of this host, and an agent that is root"
+        );
+    }
+    if account.is_some() {
+        accounts::is_named()?;
+    }
+    Ok(Backend::Systemd(Systemd::open(&settings.state_dir, account)?))
 }
 
 async fn stopped(mut stop: watch::Receiver<bool>) {

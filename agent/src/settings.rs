@@ -38,6 +38,8 @@ pub enum SupervisorKind {
     Auto,
     /// The agent itself is their parent.
     Embedded,
+    /// systemd, one unit an instance.
+    Systemd,
 }
 
 /// The embedded supervisor's keys.

@@ -21,3 +21,4 @@ pub mod problem;
 pub mod size;
 pub mod store;
 pub mod topology;
+pub mod unit;

@@ -108,6 +108,9 @@ impl<S: Supervisor> Reconciler<S> {
                 }
             }
         }
+        if plan.blocked.is_empty() {
+            self.keep(goal, &observed).await;
+        }
         self.log_changes(&report);
         self.channels.report.send_replace(Some(Arc::new(report)));
         !plan.steps.is_empty()
@@ -118,6 +121,18 @@ impl<S: Supervisor> Reconciler<S> {
         self.channels.report.send_modify(|report| {
             *report = report.take().map(|report| Arc::new(Arc::unwrap_or_clone(report).ending()));
         });
+    }
+
+    /// What runs is started anew by others too, with what was rendered for it by now.
+    async fn keep(&self, goal: &Goal, observed: &Observed) {
+        for instance in &goal.desired.instances {
+            let name = &instance.launch.instance;
+            if let Some(Fact::Known(ProcessState::Running { .. })) = observed.processes.get(name)
+                && let Err(error) = self.supervisor.keep(&instance.launch).await
+            {
+                warn!(instance = %name, "{name}: {:#}", anyhow::Error::from(error));
+            }
+        }
     }
 
     fn publish_pids(&self, observed: &Observed) {

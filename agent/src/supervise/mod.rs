@@ -2,15 +2,26 @@
 //! process. A supervisor starts nothing that could hurt a store that is in use, whoever asks; when to start, restart or
 //! stop is not decided here.
 
+mod backend;
 pub mod embedded;
+mod evidence;
+mod locks;
+mod output;
+mod preflight;
 pub mod process;
+mod record;
 pub mod sockets;
+pub mod systemd;
 
+pub use backend::Backend;
 pub use embedded::{Embedded, Timing};
+pub use systemd::Systemd;
 
+use crate::files::FileError;
 use rocketmq_agent_domain::{
     launch::{Cause, Launch, ProcessState},
     names::InstanceName,
+    unit::UnitError,
 };
 use std::{future::Future, io, path::PathBuf};
 
@@ -86,6 +97,42 @@ pub enum SupervisorError {
         #[source]
         source: io::Error,
     },
+    /// systemd does not answer, or does not do it.
+    #[error("cannot {doing}")]
+    Bus {
+        /// What was asked of it.
+        doing: String,
+        /// Its answer.
+        #[source]
+        source: Box<zbus::Error>,
+    },
+    /// A unit file.
+    #[error("cannot keep the unit")]
+    UnitFile {
+        /// Why.
+        #[source]
+        source: FileError,
+    },
+    /// An instance that can have no unit.
+    #[error("no unit can be made")]
+    Unit {
+        /// Why.
+        #[source]
+        source: UnitError,
+    },
+    /// Units need it.
+    #[error("there is no flock (package util-linux)")]
+    NoFlock,
+}
+
+impl SupervisorError {
+    fn bus(doing: String, source: zbus::Error) -> Self {
+        Self::Bus { doing, source: Box::new(source) }
+    }
+
+    fn unit(source: UnitError) -> Self {
+        Self::Unit { source }
+    }
 }
 
 /// Starts, stops and watches instances. One task calls it; every method but [`Supervisor::changed`] answers soon.
@@ -103,6 +150,13 @@ pub trait Supervisor {
     /// Asks it to stop and returns; [`Supervisor::observe`] shows `Stopping` until it is gone. Idempotent.
     fn stop(&self, instance: &InstanceName) -> impl Future<Output = Result<(), SupervisorError>> + Send;
 
+    /// Brings what starts it without the agent up to date, for an instance that runs: its next start, whoever's, is with
+    /// this launch. Nothing where only the agent starts it.
+    fn keep(&self, launch: &Launch) -> impl Future<Output = Result<(), SupervisorError>> + Send {
+        let _ = launch;
+        async { Ok(()) }
+    }
+
     /// It serves, or a person wants it tried at once: its failures are forgotten.
     fn settled(&self, instance: &InstanceName);
 
@@ -115,4 +169,16 @@ pub trait Supervisor {
         instance: &InstanceName,
         count: usize,
     ) -> impl Future<Output = Result<Vec<String>, SupervisorError>> + Send;
+}
+
+/// Milliseconds since 1970.
+fn now() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// From 0 to 1; good enough to spread restarts.
+fn random() -> f64 {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    f64::from(u32::try_from(RandomState::new().build_hasher().finish() >> 32).unwrap_or(0)) / f64::from(u32::MAX)
 }

@@ -1,7 +1,11 @@
 //! What the rest of the agent calls: [`Supervisor`] for [`Embedded`].
 
-use super::{Embedded, Instance, evidence, now, preflight, preflight::Verdict};
-use crate::supervise::{Start, Supervisor, SupervisorError};
+use super::{Embedded, Instance, now};
+use crate::supervise::{
+    Start, Supervisor, SupervisorError, output,
+    preflight::{self, Verdict},
+    record,
+};
 use rocketmq_agent_domain::{
     launch::{Launch, ProcessState},
     names::InstanceName,
@@ -14,8 +18,8 @@ use rustix::{
 impl Supervisor for Embedded {
     async fn instances(&self) -> Result<Vec<InstanceName>, SupervisorError> {
         let folder = &self.shared.folder;
-        let recorded = super::record::names(folder)
-            .map_err(|source| SupervisorError::StateFolder { path: folder.clone(), source })?;
+        let recorded =
+            record::names(folder).map_err(|source| SupervisorError::StateFolder { path: folder.clone(), source })?;
         let mut names: Vec<InstanceName> = self.shared.lock().keys().cloned().chain(recorded).collect();
         names.sort();
         names.dedup();
@@ -89,8 +93,6 @@ impl Supervisor for Embedded {
         let Some(console) = self.shared.lock().get(name).map(|it| it.record.launch.console.clone()) else {
             return Ok(Vec::new());
         };
-        let text = evidence::tail(&console, 0);
-        let lines: Vec<&str> = text.lines().collect();
-        Ok(lines[lines.len().saturating_sub(count)..].iter().map(|line| (*line).to_owned()).collect())
+        Ok(output::last_lines(&console, count))
     }
 }

@@ -1,8 +1,11 @@
 //! What an agent wrote down about its processes, read by somebody who supervises nothing: the `plan` command. It takes
 //! no lock and changes nothing.
 
-use super::{now, record, record::Record, watch};
-use crate::supervise::SupervisorError;
+use super::watch;
+use crate::supervise::{
+    SupervisorError, now,
+    record::{self, Record},
+};
 use rocketmq_agent_domain::{launch::ProcessState, names::InstanceName, observed::Fact};
 use std::{collections::BTreeMap, path::Path};
 

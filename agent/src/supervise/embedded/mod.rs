@@ -5,11 +5,7 @@
 //! a process that ends is told by `changed`, and the caller starts it again.
 
 mod calls;
-mod evidence;
-mod locks;
 mod look;
-mod preflight;
-mod record;
 mod spawn;
 mod state;
 mod stop;
@@ -18,21 +14,25 @@ mod watch;
 pub use look::look;
 
 use self::{
-    record::{Record, Run},
     state::{Instance, Shared},
     watch::Live,
 };
-use super::{Start, Supervisor, SupervisorError, process::Identity};
+use super::{
+    Start, Supervisor, SupervisorError, now, output,
+    process::Identity,
+    random,
+    record::{self, Record, Run},
+};
 use crate::accounts::Account;
 use rocketmq_agent_domain::{
     launch::{Cause, Launch},
     names::InstanceName,
 };
 use std::{
-    fs::{self, File},
+    fs::File,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 use tokio::{sync::watch as channel, task::JoinSet};
 
@@ -66,13 +66,8 @@ impl Embedded {
     /// own observation, not of this.
     pub fn open(state: &Path, run_as: Option<Account>, timing: Timing) -> Result<Self, SupervisorError> {
         let folder = state.join("run");
+        let only_one = record::open(&folder)?;
         let unusable = |source| SupervisorError::StateFolder { path: folder.clone(), source };
-        fs::create_dir_all(&folder).map_err(unusable)?;
-        let lock = folder.join("agent.lock");
-        let only_one = File::create(&lock).map_err(unusable)?;
-        if !locks::lock(&only_one).map_err(unusable)? {
-            return Err(SupervisorError::AnotherAgent { path: lock });
-        }
         let names = record::names(&folder).map_err(unusable)?;
         spawn::raise_open_files();
         let (changes, seen) = channel::channel(0);
@@ -190,10 +185,10 @@ impl Embedded {
     }
 
     fn spawn_process(&self, launch: &Launch, lock: File) -> Result<Start, SupervisorError> {
-        if let Err(error) = spawn::rotate_console(launch) {
+        if let Err(error) = output::rotate_console(launch) {
             tracing::warn!(instance = %launch.instance, %error, "{}: cannot put its long console aside", launch.instance);
         }
-        let run = Run { process: None, started_at: now(), stopping: false, marks: spawn::marks(launch) };
+        let run = Run { process: None, started_at: now(), stopping: false, marks: output::marks(launch) };
         let mut record =
             self.shared.lock().get(&launch.instance).map_or_else(|| Record::new(launch), |it| it.record.clone());
         record.launch = launch.clone();
@@ -227,22 +222,10 @@ impl Embedded {
         let started_at = process.started_at().map_err(look)?;
         // With which files it was started cannot be told any more, so it equals no launch.
         let launch = Launch { arguments, fingerprint: UNKNOWN_FINGERPRINT.to_owned(), ..launch.clone() };
-        let run = Run { process: Some(process), started_at, stopping: false, marks: spawn::marks(&launch) };
+        let run = Run { process: Some(process), started_at, stopping: false, marks: output::marks(&launch) };
         let pid = self.adopt(&launch, run)?;
         Ok(Start::Running { pid })
     }
-}
-
-/// Milliseconds since 1970.
-fn now() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// From 0 to 1; good enough to spread restarts.
-fn random() -> f64 {
-    use std::hash::{BuildHasher, Hasher, RandomState};
-    f64::from(u32::try_from(RandomState::new().build_hasher().finish() >> 32).unwrap_or(0)) / f64::from(u32::MAX)
 }
 
 #[cfg(test)]

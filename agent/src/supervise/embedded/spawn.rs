@@ -1,7 +1,6 @@
 //! Turning a launch into a process. In: a launch, an account and the instance's lock. Out: a pid. Nothing is checked
 //! here; that it may start was checked before.
 
-use super::record::Marks;
 use crate::accounts::Account;
 use rocketmq_agent_domain::{
     cause,
@@ -9,15 +8,13 @@ use rocketmq_agent_domain::{
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{File, OpenOptions},
     io,
     os::unix::{fs::OpenOptionsExt, process::CommandExt},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
 };
 
-/// A console that is longer than this is put aside before the next start.
-const CONSOLE_LIMIT: u64 = 10 << 20;
 /// What RocketMQ's own os.sh asks for (4.5-5.5).
 const OPEN_FILES: u64 = 655_350;
 
@@ -40,33 +37,6 @@ pub(super) fn spawn(launch: &Launch, run_as: Option<Account>, lock: File) -> Res
     }
     let child = command.spawn().map_err(|error| cause::program_unusable(&launch.program, &error.to_string()))?;
     Ok(child.id())
-}
-
-/// Where the output of a run that starts now will begin.
-pub(super) fn marks(launch: &Launch) -> Marks {
-    Marks {
-        console: length(&launch.console),
-        logs: launch.logs.iter().map(|log| length(log)).collect(),
-        oom_kills: super::evidence::oom_kills(),
-    }
-}
-
-fn length(path: &Path) -> u64 {
-    fs::metadata(path).map_or(0, |file| file.len())
-}
-
-/// Puts a long console aside, so that the marks are taken of the one that will be written.
-pub(super) fn rotate_console(launch: &Launch) -> io::Result<()> {
-    if length(&launch.console) > CONSOLE_LIMIT {
-        fs::rename(&launch.console, old_console(&launch.console))?;
-    }
-    Ok(())
-}
-
-fn old_console(console: &Path) -> PathBuf {
-    let mut name = console.as_os_str().to_owned();
-    name.push(".1");
-    name.into()
 }
 
 fn open_console(path: &Path, run_as: Option<Account>) -> io::Result<File> {

@@ -1,8 +1,8 @@
 //! What is known of the instances while the agent lives. In: what tasks and callers note down. Out: the state of an
 //! instance. It looks at nothing itself.
 
-use super::{Timing, record::Record, watch::Live};
-use crate::accounts::Account;
+use super::{Timing, watch::Live};
+use crate::{accounts::Account, supervise::record::Record};
 use rocketmq_agent_domain::{
     launch::{Launch, ProcessState},
     names::InstanceName,

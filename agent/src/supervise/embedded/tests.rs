@@ -8,7 +8,7 @@ mod stopping;
 use super::*;
 use rocketmq_agent_domain::launch::{ProcessState, Role, StoreIdentity};
 use rustix::process::{Pid, Signal, kill_process};
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 use tempfile::TempDir;
 
 /// A folder for instances and a state folder; what still runs is killed at the end.

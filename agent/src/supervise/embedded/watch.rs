@@ -1,14 +1,12 @@
 //! From a process that runs to what is known of its end. In: a pid. Out: its exit at the moment it ends, the cause, and
 //! what it costs the instance. One task a process; it starts nothing.
 
-use super::{
-    Shared, evidence, locks, now, random,
-    record::{Record, Run},
-    stop,
-};
+use super::{Shared, stop};
 use crate::supervise::{
-    SupervisorError,
+    SupervisorError, evidence, locks, now,
     process::{self, Identity},
+    random,
+    record::{Record, Run},
 };
 use rocketmq_agent_domain::{
     cause::{self, explain},

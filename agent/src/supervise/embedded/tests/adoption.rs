@@ -1,7 +1,7 @@
 //! One agent after the other: what runs is known again, and what is not ours is not taken.
 
 use super::*;
-use crate::supervise::process::Identity;
+use crate::supervise::{locks, process::Identity};
 use rocketmq_agent_domain::launch::Exit;
 use std::process::{Command, Stdio};
 

@@ -1,7 +1,7 @@
 //! What forbids a start.
 
 use super::*;
-use crate::supervise::sockets::Sockets;
+use crate::supervise::{locks, sockets::Sockets};
 use rocketmq_agent_domain::cause::Occupant;
 use std::{
     io::{BufRead, BufReader, Read},

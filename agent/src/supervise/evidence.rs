@@ -1,9 +1,10 @@
 //! Gathering what may tell why a process ended. In: the launch and where its output began. Out: [`Evidence`]. What
 //! cannot be read is left out: this explains an end that is already known.
 
-use super::{locks, record::Marks};
-use crate::supervise::{
+use super::{
+    locks,
     process::{self, Identity},
+    record::Marks,
     sockets::Sockets,
 };
 use rocketmq_agent_domain::{

@@ -4,8 +4,8 @@
 //! The most important guard of the product: a second broker on a live store deletes files of the first before it
 //! notices (RocketMQ 4.7.0, 4.9.4 and 5.5.0 take the lock only after load and recovery).
 
-use super::locks;
-use crate::supervise::{SupervisorError, process, process::Identity, sockets::Sockets};
+use super::{SupervisorError, locks, process, process::Identity, sockets::Sockets};
+
 use rocketmq_agent_domain::{
     cause::{self, Occupant},
     launch::{Cause, Launch},

@@ -5,7 +5,7 @@
 //! Own lock: `flock` on `<launch.directory>/supervisor.lock`, taken by whoever starts the instance and handed to the JVM
 //! as its stdin. It lives as long as the JVM does, so a JVM is known even where the agent died before it wrote the pid.
 
-use crate::supervise::process::{self, Identity, OpenFile};
+use super::process::{self, Identity, OpenFile};
 use nix::{fcntl, libc};
 use rocketmq_agent_domain::{
     cause::Occupant,

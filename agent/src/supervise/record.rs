@@ -1,7 +1,7 @@
 //! What the supervisor writes down about an instance, so that the next agent on this host knows the processes of this
 //! one. In and out: one JSON file an instance, replaced as a whole. It holds the launch's environment: mode 0600.
 
-use crate::supervise::{SupervisorError, process::Identity};
+use super::{SupervisorError, locks, process::Identity};
 use rocketmq_agent_domain::{
     backoff::Backoff,
     launch::{Cause, Exit, Launch},
@@ -90,6 +90,21 @@ impl Record {
         file.as_file().sync_all()?;
         file.persist(path(folder, &self.launch.instance)).map_err(|error| error.error)?;
         fs::File::open(folder)?.sync_all()
+    }
+}
+
+/// Makes the folder of the records this process's own, for as long as the file that comes back is open.
+///
+/// # Errors
+/// It cannot be used, or another agent uses it.
+pub(super) fn open(folder: &Path) -> Result<fs::File, SupervisorError> {
+    let unusable = |source| SupervisorError::StateFolder { path: folder.to_owned(), source };
+    fs::create_dir_all(folder).map_err(unusable)?;
+    let path = folder.join("agent.lock");
+    let lock = fs::File::create(&path).map_err(unusable)?;
+    match locks::lock(&lock).map_err(unusable)? {
+        true => Ok(lock),
+        false => Err(SupervisorError::AnotherAgent { path }),
     }
 }
 

@@ -1,0 +1,224 @@
+//! The systemd unit of an instance. In: its launch and the account it runs as. Out: the unit's name and text. Pure:
+//! nothing is written or looked up.
+//!
+//! Only what systemd 247 (Debian 11) knows stands in it: an unknown key is a warning at every reload.
+
+mod quoting;
+#[cfg(test)]
+mod tests;
+
+use crate::{launch::Launch, names::InstanceName};
+use quoting::{raw_path, word, word_path};
+use std::path::{Path, PathBuf};
+
+/// What is not in the launch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options<'a> {
+    /// The user and group that it runs as, by name; systemd 252 does not start a user that has only a number. `None`: as
+    /// root.
+    pub account: Option<(&'a str, &'a str)>,
+    /// `flock` of util-linux, absolute.
+    pub flock: &'a Path,
+    /// The file that [`Launch`]'s process keeps locked for as long as it lives.
+    pub lock: &'a Path,
+}
+
+/// Why there is no unit for a launch.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UnitError {
+    /// systemd has no way to write it down.
+    #[error(
+        "{path:?} cannot stand in a unit: it has line breaks, control characters, or blanks or a backslash at an end"
+    )]
+    Path {
+        /// Which.
+        path: PathBuf,
+    },
+    /// The unit would have the name of the agent's own.
+    #[error("an instance \"agent\" would have the agent's own unit, rocketmq-agent.service")]
+    Reserved,
+}
+
+/// The variable in the environment of each process that holds the fingerprint it was started with: what runs tells with
+/// what, whatever became of the unit file since.
+pub const FINGERPRINT: &str = "ROCKETMQ_AGENT_FINGERPRINT";
+
+/// The first line of every unit rendered here.
+pub const FIRST_LINE: &str = "# Made by rocketmq-agent; changes are overwritten. Own settings: systemctl edit UNIT.";
+
+/// How long systemd waits before it starts a crashed instance itself. The agent, where it runs, has started it or held it
+/// back long before.
+pub const RESTART_SECONDS: u64 = 2;
+
+/// A store that is flushed must not be killed: this comes on top of [`Launch::stop_deadline`].
+pub const STOP_GRACE_SECONDS: u64 = 600;
+
+/// What a unit ends with where another process kept the instance's lock (EX_TEMPFAIL).
+pub const LOCKED_STATUS: i32 = 75;
+
+/// systemd would hand these down from its own environment (`systemctl set-environment`), and a JVM obeys them.
+const NOT_INHERITED: [&str; 4] = ["JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "CLASSPATH"];
+
+/// The name of an instance's unit.
+///
+/// # Errors
+/// [`UnitError::Reserved`].
+pub fn name(instance: &InstanceName) -> Result<String, UnitError> {
+    match instance.as_str() {
+        "agent" => Err(UnitError::Reserved),
+        name => Ok(format!("rocketmq-{name}.service")),
+    }
+}
+
+/// The text of an instance's unit.
+///
+/// # Errors
+/// A path that systemd cannot read back.
+pub fn render(launch: &Launch, options: &Options<'_>) -> Result<String, UnitError> {
+    let mut text = Lines(String::from(FIRST_LINE) + "\n");
+    let directory = raw_path(&launch.directory)?;
+    text.section("Unit");
+    text.line("Description", &format!("RocketMQ {} ({})", launch.instance, launch.role));
+    text.line("Wants", "network-online.target");
+    text.line("After", "network-online.target");
+    for folder in writable(launch) {
+        text.line("RequiresMountsFor", &word_path(folder)?);
+    }
+    text.comment("How often it may fail is the agent's to say; where there is no agent, it is tried again and again.");
+    text.line("StartLimitIntervalSec", "0");
+
+    text.section("Service");
+    text.line("Type", "exec");
+    text.comment("flock becomes java: no second process, and no second JVM of this instance while this one lives.");
+    text.line("ExecStart", &command(launch, options)?);
+    text.line("WorkingDirectory", &directory);
+    if let Some((user, group)) = options.account {
+        text.line("User", user);
+        text.line("Group", group);
+    }
+    for (key, value) in &launch.environment {
+        text.line("Environment", &word(&format!("{key}={value}")));
+    }
+    text.line("Environment", &word(&format!("{FINGERPRINT}={}", launch.fingerprint)));
+    let foreign: Vec<&str> = NOT_INHERITED.into_iter().filter(|name| !launch.environment.contains_key(*name)).collect();
+    text.line("UnsetEnvironment", &foreign.join(" "));
+    text.line("StandardInput", "null");
+    let console = raw_path(&launch.console)?;
+    text.line("StandardOutput", &format!("append:{console}"));
+    text.line("StandardError", &format!("append:{console}"));
+    text.line("UMask", "0027");
+
+    text.blank();
+    text.comment("A JVM that was told to stop ends with 143.");
+    text.line("SuccessExitStatus", "143");
+    text.line("Restart", "always");
+    text.line("RestartSec", &RESTART_SECONDS.to_string());
+    text.comment("Checking a large store takes as long as it takes, and so does flushing one.");
+    text.line("TimeoutStartSec", "infinity");
+    text.line("TimeoutStopSec", &(launch.stop_deadline.as_secs() + STOP_GRACE_SECONDS).to_string());
+    text.line("KillMode", "mixed");
+    text.line("KillSignal", "SIGTERM");
+
+    text.blank();
+    text.line("Slice", "rocketmq.slice");
+    text.line("LimitNOFILE", "655350");
+    text.line("LimitMEMLOCK", "infinity");
+    text.line("OOMScoreAdjust", "-500");
+
+    text.blank();
+    sandbox(launch, &mut text)?;
+
+    text.section("Install");
+    text.line("WantedBy", "multi-user.target");
+    Ok(text.0)
+}
+
+fn command(launch: &Launch, options: &Options<'_>) -> Result<String, UnitError> {
+    // Without --no-fork flock would stay as the parent. It waits a little for an agent that is just looking.
+    let mut words = vec![word_path(options.flock)?];
+    words.extend(["--exclusive", "--no-fork", "--wait", "5", "--conflict-exit-code"].map(str::to_owned));
+    words.push(LOCKED_STATUS.to_string());
+    words.push(quoting::argument(&path_text(options.lock)?));
+    words.push(quoting::argument(&path_text(&launch.program)?));
+    words.extend(launch.arguments.iter().map(|argument| quoting::argument(argument)));
+    Ok(words.join(" "))
+}
+
+fn path_text(path: &Path) -> Result<String, UnitError> {
+    path.to_str().map(str::to_owned).ok_or_else(|| UnitError::Path { path: path.to_owned() })
+}
+
+/// Its own folder, and a store that lies elsewhere.
+fn writable(launch: &Launch) -> Vec<&Path> {
+    let mut folders = vec![launch.directory.as_path()];
+    let store = launch.store.iter().flat_map(|store| [store.root.as_path(), store.commit_log.as_path()]);
+    for folder in store {
+        if !folders.iter().any(|above| folder.starts_with(above)) {
+            folders.push(folder);
+        }
+    }
+    folders
+}
+
+/// What a broker never needs is taken from it. Left out on purpose: MemoryDenyWriteExecute (a JVM compiles), ProcSubset
+/// (it reads /proc/meminfo and its cgroup), PrivateNetwork and PrivateUsers.
+fn sandbox(launch: &Launch, text: &mut Lines) -> Result<(), UnitError> {
+    text.line("ProtectSystem", "strict");
+    for folder in writable(launch) {
+        text.line("ReadWritePaths", &word_path(folder)?);
+    }
+    let uses =
+        |place: &str| writable(launch).into_iter().chain([launch.program.as_path()]).any(|p| p.starts_with(place));
+    let at_home = ["/home", "/root", "/run/user"].into_iter().any(uses);
+    text.line("ProtectHome", if at_home { "read-only" } else { "yes" });
+    let in_tmp = ["/tmp", "/var/tmp"].into_iter().any(uses);
+    text.line("PrivateTmp", if in_tmp { "no" } else { "yes" });
+    for (key, value) in [
+        ("NoNewPrivileges", "yes"),
+        ("CapabilityBoundingSet", ""),
+        ("AmbientCapabilities", ""),
+        ("PrivateDevices", "yes"),
+        ("ProtectClock", "yes"),
+        ("ProtectControlGroups", "yes"),
+        ("ProtectHostname", "yes"),
+        ("ProtectKernelLogs", "yes"),
+        ("ProtectKernelModules", "yes"),
+        ("ProtectKernelTunables", "yes"),
+        ("ProtectProc", "invisible"),
+        ("RestrictAddressFamilies", "AF_INET AF_INET6 AF_UNIX AF_NETLINK"),
+        ("RestrictNamespaces", "yes"),
+        ("RestrictRealtime", "yes"),
+        ("RestrictSUIDSGID", "yes"),
+        ("LockPersonality", "yes"),
+        ("RemoveIPC", "yes"),
+        ("KeyringMode", "private"),
+        ("SystemCallArchitectures", "native"),
+        ("SystemCallFilter", "@system-service"),
+        ("SystemCallFilter", "~@privileged"),
+        ("SystemCallErrorNumber", "EPERM"),
+    ] {
+        text.line(key, value);
+    }
+    Ok(())
+}
+
+/// A unit file as it grows.
+struct Lines(String);
+
+impl Lines {
+    fn section(&mut self, name: &str) {
+        self.0 += &format!("\n[{name}]\n");
+    }
+
+    fn line(&mut self, key: &str, value: &str) {
+        self.0 += &format!("{key}={value}\n");
+    }
+
+    fn comment(&mut self, text: &str) {
+        self.0 += &format!("# {text}\n");
+    }
+
+    fn blank(&mut self) {
+        self.0.push('\n');
+    }
+}

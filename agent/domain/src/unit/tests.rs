@@ -1,0 +1,163 @@
+//! Units: the text of one, and that systemd reads back what was written, by a small reader of systemd's own rules.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use super::*;
+use crate::launch::{Role, StoreIdentity};
+use proptest::prelude::*;
+use std::time::Duration;
+
+fn launch() -> Launch {
+    let home = PathBuf::from("/var/lib/rocketmq/broker-a");
+    Launch {
+        instance: "broker-a".parse().unwrap(),
+        role: Role::Master,
+        program: "/usr/lib/jvm/java-17-openjdk-amd64/bin/java".into(),
+        arguments: ["-Xms512m", "-Dsays=50% of \"$HOME\"\\", "-cp", "/var/lib/rocketmq/dist/5.5.0/lib/*", "Main"]
+            .map(str::to_owned)
+            .into(),
+        environment: [("HOME", "/var/lib/rocketmq/broker-a"), ("LANG", "C.UTF-8")]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into(),
+        console: home.join("logs/console.log"),
+        logs: vec![home.join("logs/rocketmqlogs/store.log")],
+        store: Some(StoreIdentity {
+            root: home.join("store"),
+            commit_log: home.join("store/commitlog"),
+            cluster: "DefaultCluster".to_owned(),
+            broker: "broker-a".parse().unwrap(),
+        }),
+        directory: home,
+        ports: vec![10911],
+        stop_deadline: Duration::from_secs(300),
+        fingerprint: "0123456789abcdef".to_owned(),
+    }
+}
+
+fn options() -> Options<'static> {
+    Options {
+        account: Some(("rocketmq", "rocketmq")),
+        flock: Path::new("/usr/bin/flock"),
+        lock: Path::new("/var/lib/rocketmq/broker-a/supervisor.lock"),
+    }
+}
+
+#[test]
+fn the_unit_of_a_master() {
+    let text = render(&launch(), &options()).unwrap();
+    assert_eq!(text, include_str!("broker-a.service"), "--- rendered:\n{text}");
+}
+
+#[test]
+fn a_store_elsewhere_can_be_written_and_its_mount_is_waited_for() {
+    let mut launch = launch();
+    let store = launch.store.as_mut().unwrap();
+    store.root = "/data/a b/store".into();
+    store.commit_log = "/data/a b/store/commitlog".into();
+    let text = render(&launch, &options()).unwrap();
+    assert!(text.contains("\nRequiresMountsFor=\"/data/a b/store\"\n"), "{text}");
+    assert!(text.contains("\nReadWritePaths=\"/data/a b/store\"\n"), "{text}");
+    assert_eq!(text.matches("/data/").count(), 2, "{text}");
+}
+
+#[test]
+fn a_sandbox_does_not_hide_the_folders_that_the_instance_lives_in() {
+    let mut launch = launch();
+    launch.directory = "/home/mq/broker-a".into();
+    let text = render(&launch, &options()).unwrap();
+    assert!(text.contains("\nProtectHome=read-only\n") && text.contains("\nPrivateTmp=yes\n"), "{text}");
+    launch.directory = "/tmp/broker-a".into();
+    let text = render(&launch, &options()).unwrap();
+    assert!(text.contains("\nProtectHome=yes\n") && text.contains("\nPrivateTmp=no\n"), "{text}");
+}
+
+#[test]
+fn a_path_that_would_end_its_line_early_is_refused() {
+    for bad in ["/data/a\nExecStartPre=/bin/x", "/data/a ", "/data/a\\"] {
+        let mut launch = launch();
+        launch.directory = bad.into();
+        assert_eq!(render(&launch, &options()), Err(UnitError::Path { path: bad.into() }));
+    }
+}
+
+#[test]
+fn no_instance_gets_the_unit_of_the_agent() {
+    assert_eq!(name(&"agent".parse().unwrap()), Err(UnitError::Reserved));
+    assert_eq!(name(&"broker-a".parse().unwrap()).unwrap(), "rocketmq-broker-a.service");
+}
+
+/// systemd's `extract_first_word` with EXTRACT_UNQUOTE and EXTRACT_CUNESCAPE, until the end.
+fn read_words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut chars = line.chars().peekable();
+    loop {
+        while chars.next_if(|c| " \t\n\r".contains(*c)).is_some() {}
+        let Some(_) = chars.peek() else { return words };
+        let (mut word, mut quote) = (String::new(), None);
+        while let Some(c) = chars.next() {
+            match (c, quote) {
+                ('\\', _) => word.push(match chars.next().unwrap() {
+                    'n' => '\n',
+                    't' => '\t',
+                    'x' => {
+                        let hex: String = chars.by_ref().take(2).collect();
+                        char::from(u8::from_str_radix(&hex, 16).unwrap())
+                    }
+                    same @ ('\\' | '"' | '\'') => same,
+                    other => panic!("systemd knows no escape \\{other}"),
+                }),
+                (c, Some(open)) if c == open => quote = None,
+                ('"' | '\'', None) => quote = Some(c),
+                (' ' | '\t' | '\n' | '\r', None) => break,
+                (c, _) => word.push(c),
+            }
+        }
+        assert_eq!(quote, None, "an open quote in {line}");
+        words.push(word);
+    }
+}
+
+/// `specifier_printf`: `%%` is a percent sign, everything else becomes something else.
+fn expand_specifiers(word: &str) -> String {
+    let mut chars = word.chars();
+    let mut text = String::new();
+    while let Some(c) = chars.next() {
+        match c {
+            '%' => {
+                assert_eq!(chars.next(), Some('%'), "a specifier in {word}");
+                text.push('%');
+            }
+            c => text.push(c),
+        }
+    }
+    text
+}
+
+/// `replace_env_argv`: `$$` is a dollar sign, everything else becomes something else.
+fn expand_variables(word: &str) -> String {
+    assert_eq!(word.replace("$$", "").find('$'), None, "a variable in {word}");
+    word.replace("$$", "$")
+}
+
+proptest! {
+    #[test]
+    fn every_argument_comes_out_of_systemd_as_it_went_in(
+        arguments in prop::collection::vec(".*|[%$\"'\\\\; \t\n{}a-f]*|\\PC*", 0..6)
+    ) {
+        // An argument with a zero byte cannot be given to any process.
+        prop_assume!(!arguments.iter().any(|argument| argument.contains('\0')));
+        let line = arguments.iter().map(|argument| quoting::argument(argument)).collect::<Vec<_>>().join(" ");
+        prop_assert!(!line.contains('\n') && !line.ends_with('\\') && line.trim() == line);
+        // A bare semicolon begins another command.
+        prop_assert!(!line.split(' ').any(|word| word == ";" || word == "\\;") || line.contains('"'));
+        let read: Vec<String> =
+            read_words(&line).iter().map(|word| expand_variables(&expand_specifiers(word))).collect();
+        prop_assert_eq!(read, arguments);
+    }
+
+    #[test]
+    fn every_variable_comes_out_of_systemd_as_it_went_in(value in ".*|[%$\"'\\\\; \t]*") {
+        let assignment = format!("KEY={value}");
+        let read: Vec<String> = read_words(&word(&assignment)).iter().map(|word| expand_specifiers(word)).collect();
+        prop_assert_eq!(read, [assignment]);
+    }
+}

@@ -1,0 +1,83 @@
+//! The supervisor of this host, whichever it is: every call goes to the one that was chosen.
+
+use super::{Embedded, Start, Supervisor, SupervisorError, Systemd};
+use rocketmq_agent_domain::{
+    launch::{Launch, ProcessState},
+    names::InstanceName,
+};
+
+/// Who runs the JVMs.
+pub enum Backend {
+    /// The agent itself is their parent.
+    Embedded(Embedded),
+    /// systemd, one unit an instance.
+    Systemd(Systemd),
+}
+
+impl Backend {
+    /// Stops everything in this order and waits until it is gone, where the processes are the agent's own.
+    pub async fn shutdown(&self, waves: &[Vec<InstanceName>]) {
+        match self {
+            Backend::Embedded(embedded) => embedded.shutdown(waves).await,
+            Backend::Systemd(_) => {}
+        }
+    }
+}
+
+impl Supervisor for Backend {
+    async fn instances(&self) -> Result<Vec<InstanceName>, SupervisorError> {
+        match self {
+            Backend::Embedded(embedded) => embedded.instances().await,
+            Backend::Systemd(systemd) => systemd.instances().await,
+        }
+    }
+
+    async fn observe(&self, instance: &InstanceName) -> Result<ProcessState, SupervisorError> {
+        match self {
+            Backend::Embedded(embedded) => embedded.observe(instance).await,
+            Backend::Systemd(systemd) => systemd.observe(instance).await,
+        }
+    }
+
+    async fn start(&self, launch: &Launch) -> Result<Start, SupervisorError> {
+        match self {
+            Backend::Embedded(embedded) => embedded.start(launch).await,
+            Backend::Systemd(systemd) => systemd.start(launch).await,
+        }
+    }
+
+    async fn stop(&self, instance: &InstanceName) -> Result<(), SupervisorError> {
+        match self {
+            Backend::Embedded(embedded) => embedded.stop(instance).await,
+            Backend::Systemd(systemd) => systemd.stop(instance).await,
+        }
+    }
+
+    async fn keep(&self, launch: &Launch) -> Result<(), SupervisorError> {
+        match self {
+            Backend::Embedded(embedded) => embedded.keep(launch).await,
+            Backend::Systemd(systemd) => systemd.keep(launch).await,
+        }
+    }
+
+    fn settled(&self, instance: &InstanceName) {
+        match self {
+            Backend::Embedded(embedded) => embedded.settled(instance),
+            Backend::Systemd(systemd) => systemd.settled(instance),
+        }
+    }
+
+    async fn changed(&self) {
+        match self {
+            Backend::Embedded(embedded) => embedded.changed().await,
+            Backend::Systemd(systemd) => systemd.changed().await,
+        }
+    }
+
+    async fn last_lines(&self, instance: &InstanceName, count: usize) -> Result<Vec<String>, SupervisorError> {
+        match self {
+            Backend::Embedded(embedded) => embedded.last_lines(instance, count).await,
+            Backend::Systemd(systemd) => systemd.last_lines(instance, count).await,
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! What became of an instance between two looks. In: its record and what systemd says now. Out: the record brought up to
+//! date: a process that is new, how one ended and why, and what that costs the instance.
+
+use super::{Shared, bus::Snapshot, manager, units, view};
+use crate::supervise::{
+    SupervisorError, evidence, locks, now, output,
+    process::{self, Identity},
+    random,
+    record::{Record, Run},
+};
+use rocketmq_agent_domain::{
+    cause::{self, Oom, explain},
+    launch::{Cause, Exit, Launch},
+    names::InstanceName,
+    unit,
+};
+use std::sync::Arc;
+use zbus::Connection;
+
+impl Shared {
+    /// Notes what is new; whether systemd must be kept from starting the instance by itself.
+    pub(super) async fn note(
+        self: &Arc<Self>,
+        connection: &Connection,
+        name: &InstanceName,
+        snapshot: &Snapshot,
+    ) -> Result<bool, SupervisorError> {
+        let Some(mut record) = self.lock().get(name).cloned() else { return Ok(false) };
+        let running = view::process(snapshot)?;
+        if snapshot.main_pid != 0 && running.is_none() {
+            // It has ended, and systemd has not looked yet: how it ended is told in a moment.
+            return Ok(false);
+        }
+        if view::outside(&record, snapshot)?.is_some() {
+            // Its unit takes over when it has ended; until then flock would only turn systemd away every few seconds.
+            return Ok(running.is_some() || snapshot.waits_for_restart());
+        }
+        match record.run.clone() {
+            Some(run) if run.process.is_some() && run.process == running => return Ok(false),
+            // Its start was ordered a moment ago, here or by an agent that died over it.
+            Some(run) if run.process.is_none() && running.is_some() => {
+                record.run = Some(Run { process: running, ..run });
+            }
+            Some(run) if run.process.is_none() && snapshot.has_job => return Ok(false),
+            // The order never reached systemd.
+            Some(run) if run.process.is_none() && snapshot.exec_pid == 0 => record.run = None,
+            Some(run) => {
+                let ended = end(&record.launch, &run, snapshot)?;
+                let going_down = || async {
+                    manager(connection)
+                        .await?
+                        .system_state()
+                        .await
+                        .map_err(|source| SupervisorError::bus("ask systemd about this host".to_owned(), source))
+                };
+                let forgiven = ended.forgiven || going_down().await? == "stopping";
+                self.put_down(&mut record, ended, forgiven);
+                record.run = running.map(|process| begun(&mut record.launch, process)).transpose()?;
+            }
+            None => match running {
+                Some(process) => {
+                    tracing::info!(instance = %name, pid = process.pid, "{name}: runs, started by systemd");
+                    record.run = Some(begun(&mut record.launch, process)?);
+                }
+                None => return Ok(is_held_back(&record, snapshot)),
+            },
+        }
+        self.write(&record);
+        let held_back = is_held_back(&record, snapshot);
+        self.lock().insert(name.clone(), record);
+        self.wake_after_backoff(name);
+        Ok(held_back)
+    }
+
+    fn put_down(&self, record: &mut Record, ended: Ended, forgiven: bool) {
+        let name = record.launch.instance.clone();
+        let what = ended.cause.as_ref().map_or("as it was told", |cause| cause.what.as_str());
+        match forgiven {
+            true => tracing::info!(instance = %name, exit = %ended.exit, "{name}: ended: {what}"),
+            false => tracing::error!(instance = %name, exit = %ended.exit, "{name}: ended: {what}"),
+        }
+        record.last_exit = Some(ended.exit);
+        record.cause = ended.cause;
+        if !forgiven {
+            record.backoff.failed(&record.launch.fingerprint.clone(), now(), random());
+        }
+    }
+}
+
+/// systemd is about to start what must wait.
+fn is_held_back(record: &Record, snapshot: &Snapshot) -> bool {
+    record.run.is_none() && snapshot.waits_for_restart() && record.backoff.hold(now()).is_some()
+}
+
+/// A process that this agent did not see start: systemd restarted it, or started it at boot.
+fn begun(launch: &mut Launch, process: Identity) -> Result<Run, SupervisorError> {
+    let look = |source| SupervisorError::Look { what: format!("pid {}", process.pid), source };
+    if let Some(fingerprint) = view::fingerprint(process.pid) {
+        launch.fingerprint = fingerprint;
+    }
+    let started_at = process.started_at().map_err(look)?;
+    Ok(Run { process: Some(process), started_at, stopping: false, marks: output::marks(launch) })
+}
+
+/// How a run ended.
+struct Ended {
+    exit: Exit,
+    cause: Option<Cause>,
+    forgiven: bool,
+}
+
+fn end(launch: &Launch, run: &Run, snapshot: &Snapshot) -> Result<Ended, SupervisorError> {
+    let look = |source| SupervisorError::Look { what: "which boot this is".to_owned(), source };
+    let boot_id = process::boot_id().map_err(look)?;
+    // One that nobody saw alive: systemd still says how it ended.
+    let unseen = || Identity { pid: snapshot.exec_pid, start_ticks: 0, boot_id: boot_id.clone() };
+    let process = run.process.clone().unwrap_or_else(unseen);
+    let exit = snapshot.exit(process.pid);
+    if process.boot_id != boot_id {
+        let what = "the host was restarted while it ran".to_owned();
+        let cause = Some(units::cause("host-restarted", what, ""));
+        return Ok(Ended { exit: Exit::Unknown, cause, forgiven: true });
+    }
+    let clean = matches!(exit, Exit::Status(0 | 143) | Exit::Signal(15) | Exit::Unknown);
+    let cause = match run.stopping {
+        true if clean => None,
+        true if snapshot.result == "timeout" => Some(killed_in_time(launch)),
+        _ => Some(why(launch, exit, run, &process, snapshot)),
+    };
+    Ok(Ended { exit, cause, forgiven: run.stopping })
+}
+
+fn killed_in_time(launch: &Launch) -> Cause {
+    let seconds = launch.stop_deadline.as_secs() + unit::STOP_GRACE_SECONDS;
+    let what = format!("it was told to stop and had not ended after {seconds} s, so systemd killed it");
+    units::cause("killed-after-stop", what, "the next start checks the store from end to end")
+}
+
+fn why(launch: &Launch, exit: Exit, run: &Run, process: &Identity, snapshot: &Snapshot) -> Cause {
+    if let Exit::Status(status) = exit {
+        if status == unit::LOCKED_STATUS {
+            let holders = locks::holders(launch).unwrap_or_default();
+            let holder = holders.first().map(|pid| process::occupant(*pid)).unwrap_or_default();
+            return cause::instance_locked(&locks::path(launch), &holder);
+        }
+        if let Some((_, step)) = SETUP.iter().find(|(code, _)| *code == status) {
+            let what = format!("systemd could not make its process: {step} (status {status})");
+            return units::cause("process-not-made", what, "`journalctl -u` of its unit has systemd's own words");
+        }
+    }
+    let mut evidence = evidence::gather(launch, exit, process, &run.marks);
+    if snapshot.exec_pid == process.pid && snapshot.result == "oom-kill" {
+        evidence.oom = Oom::Named;
+    }
+    explain(&evidence)
+}
+
+/// systemd.exec(5), "Process Exit Codes": what failed before java or flock was there. RocketMQ itself ends with 0, 1 and
+/// 253 to 255.
+const SETUP: [(i32, &str); 10] = [
+    (200, "its folder cannot be entered"),
+    (203, "the program cannot be executed"),
+    (205, "its limits cannot be set"),
+    (208, "its input cannot be opened"),
+    (209, "its console cannot be opened"),
+    (216, "its group is not known"),
+    (217, "its user is not known"),
+    (218, "its capabilities cannot be dropped"),
+    (226, "its view of the file system cannot be set up; is a folder of it missing?"),
+    (228, "its system calls cannot be filtered"),
+];

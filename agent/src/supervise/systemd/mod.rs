@@ -1,0 +1,236 @@
+//! systemd as the parent of the JVMs: one unit an instance. In: launches. Out: unit files, jobs, and what systemd says of
+//! the processes. Stopping, upgrading or killing the agent touches none of them.
+//!
+//! Who restarts: while the agent lives, it does, at once, with every guard that a start has, or it holds the instance
+//! back by stopping its unit. systemd itself restarts after `unit::RESTART_SECONDS`, so only where there is no agent.
+//! What was started is written down in the records that the embedded supervisor has too (`record`).
+
+mod bus;
+mod calls;
+mod ended;
+mod units;
+mod view;
+
+use self::bus::{ManagerProxy, Snapshot};
+use super::{
+    SupervisorError, now,
+    record::{self, Record},
+};
+use crate::accounts::Account;
+use futures_util::StreamExt;
+use rocketmq_agent_domain::{names::InstanceName, unit};
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::{sync::watch as channel, task::JoinSet};
+use zbus::{Connection, MatchRule, MessageStream, message::Type};
+
+/// Where the units are written: the place for what belongs to one host.
+const UNITS: &str = "/etc/systemd/system";
+/// util-linux, on every host that has systemd.
+const FLOCK: [&str; 2] = ["/usr/bin/flock", "/bin/flock"];
+
+/// The supervisor. Dropping it leaves every process running.
+pub struct Systemd {
+    shared: Arc<Shared>,
+    seen: tokio::sync::Mutex<channel::Receiver<u64>>,
+    // Held for as long as this supervises.
+    _only_one: File,
+}
+
+/// What the calls and the tasks share.
+struct Shared {
+    folder: PathBuf,
+    units: PathBuf,
+    flock: PathBuf,
+    account: Option<Account>,
+    /// Where systemd is asked; made anew where it broke.
+    bus: tokio::sync::Mutex<Option<Connection>>,
+    /// One look or order at a time, so that an end is noted once.
+    turn: tokio::sync::Mutex<()>,
+    records: Mutex<BTreeMap<InstanceName, Record>>,
+    changes: channel::Sender<u64>,
+    tasks: Mutex<JoinSet<()>>,
+}
+
+/// Whether systemd is the first process of this host (sd_booted(3)).
+pub fn is_booted() -> bool {
+    Path::new("/run/systemd/system").is_dir()
+}
+
+impl Systemd {
+    /// Takes over the units of this host and the records below `state`. To be called in a tokio runtime.
+    ///
+    /// # Errors
+    /// The folder cannot be used, or another agent uses it; there is no flock. Whether systemd answers is for every
+    /// single observation to say.
+    pub fn open(state: &Path, account: Option<Account>) -> Result<Self, SupervisorError> {
+        let flock = FLOCK.iter().map(Path::new).find(|path| path.is_file());
+        let flock = flock.ok_or(SupervisorError::NoFlock)?.to_owned();
+        Self::with(state, account, flock, PathBuf::from(UNITS), None)
+    }
+
+    fn with(
+        state: &Path,
+        account: Option<Account>,
+        flock: PathBuf,
+        units: PathBuf,
+        bus: Option<Connection>,
+    ) -> Result<Self, SupervisorError> {
+        let folder = state.join("run");
+        let only_one = record::open(&folder)?;
+        let (changes, seen) = channel::channel(0);
+        let shared = Arc::new(Shared {
+            folder,
+            units,
+            flock,
+            account,
+            bus: tokio::sync::Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
+            records: Mutex::default(),
+            changes,
+            tasks: Mutex::default(),
+        });
+        if let Some(connection) = bus {
+            // A test's own systemd: there is no other one to connect to.
+            if let Ok(mut slot) = shared.bus.try_lock() {
+                *slot = Some(connection.clone());
+            }
+            shared.watch(connection);
+        }
+        Ok(Self { shared, seen: tokio::sync::Mutex::new(seen), _only_one: only_one })
+    }
+}
+
+impl Drop for Systemd {
+    fn drop(&mut self) {
+        self.shared.tasks().abort_all();
+    }
+}
+
+impl Shared {
+    /// The records; never to be held while waiting.
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<InstanceName, Record>> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tasks(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut tasks = self.tasks();
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(task);
+    }
+
+    /// Wakes whoever waits for a change.
+    fn tell(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    fn write(&self, record: &Record) {
+        if let Err(error) = record.write(&self.folder) {
+            let name = &record.launch.instance;
+            tracing::warn!(instance = %name, %error, "{name}: cannot write its record");
+        }
+    }
+
+    /// Makes sure that what a record says of an instance is known.
+    fn know(&self, name: &InstanceName) -> Result<(), SupervisorError> {
+        if !self.lock().contains_key(name)
+            && let Some(record) = Record::read(&self.folder, name)?
+        {
+            self.lock().insert(name.clone(), record);
+        }
+        Ok(())
+    }
+
+    /// A connection that systemd's signals come in by.
+    async fn connection(self: &Arc<Self>) -> Result<Connection, SupervisorError> {
+        let mut slot = self.bus.lock().await;
+        if let Some(connection) = &*slot {
+            return Ok(connection.clone());
+        }
+        let failed = |source| SupervisorError::bus("reach systemd".to_owned(), source);
+        let connection = Connection::system().await.map_err(failed)?;
+        manager(&connection).await?.subscribe().await.map_err(failed)?;
+        *slot = Some(connection.clone());
+        self.watch(connection.clone());
+        Ok(connection)
+    }
+
+    /// Looks at an instance whenever systemd says that something about its unit changed, until the connection breaks.
+    fn watch(self: &Arc<Self>, connection: Connection) {
+        let shared = Arc::clone(self);
+        self.spawn(async move {
+            if let Err(error) = shared.follow(&connection).await {
+                tracing::warn!(%error, "systemd's signals cannot be followed");
+            }
+            *shared.bus.lock().await = None;
+            shared.tell();
+        });
+    }
+
+    async fn follow(self: &Arc<Self>, connection: &Connection) -> zbus::Result<()> {
+        let rule = MatchRule::builder()
+            .msg_type(Type::Signal)
+            .interface("org.freedesktop.DBus.Properties")
+            .member("PropertiesChanged")
+            .path_namespace("/org/freedesktop/systemd1/unit")
+            .build()?;
+        let mut signals = MessageStream::for_match_rule(rule, connection, None).await?;
+        while let Some(signal) = signals.next().await {
+            let signal = signal?;
+            let header = signal.header();
+            let Some(path) = header.path() else { continue };
+            let name = self.lock().keys().find(|name| unit_path(name).as_deref() == Some(path.as_str())).cloned();
+            let Some(name) = name else { continue };
+            let _turn = self.turn.lock().await;
+            if let Err(error) = self.look(connection, &name).await {
+                let error = anyhow::Error::new(error);
+                tracing::warn!(instance = %name, "{name}: cannot be looked at: {error:#}");
+            }
+            self.tell();
+        }
+        Ok(())
+    }
+
+    /// Looks at the unit of an instance and notes what became of it since the last look.
+    async fn look(self: &Arc<Self>, connection: &Connection, name: &InstanceName) -> Result<Snapshot, SupervisorError> {
+        let unit = unit::name(name).map_err(SupervisorError::unit)?;
+        let asked = |source| SupervisorError::bus(format!("ask systemd about {unit}"), source);
+        let snapshot = Snapshot::take(connection, &unit).await.map_err(asked)?;
+        if self.note(connection, name, &snapshot).await? {
+            // It is to wait, or may not start at all: systemd must not start it either.
+            manager(connection).await?.stop_unit(&unit, "replace").await.map_err(asked)?;
+        }
+        Ok(snapshot)
+    }
+
+    fn wake_after_backoff(self: &Arc<Self>, name: &InstanceName) {
+        let (shared, name) = (Arc::clone(self), name.clone());
+        self.spawn(async move {
+            let hold = || shared.lock().get(&name).and_then(|record| record.backoff.hold(now()));
+            while let Some(rest) = hold() {
+                tokio::time::sleep(rest).await;
+            }
+            shared.tell();
+        });
+    }
+}
+
+async fn manager(connection: &Connection) -> Result<ManagerProxy<'static>, SupervisorError> {
+    ManagerProxy::new(connection).await.map_err(|source| SupervisorError::bus("reach systemd".to_owned(), source))
+}
+
+fn unit_path(name: &InstanceName) -> Option<String> {
+    unit::name(name).ok().map(|unit| bus::path(&unit))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests;

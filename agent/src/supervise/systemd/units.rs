@@ -1,0 +1,91 @@
+//! The unit files. In: launches. Out: a file in systemd's folder, read by systemd and enabled, so that the instance comes
+//! up at boot whether or not there is an agent then. A unit that somebody else made is never touched.
+
+use super::{Shared, bus::ManagerProxy};
+use crate::{
+    accounts, files,
+    supervise::{SupervisorError, locks},
+};
+use rocketmq_agent_domain::{
+    launch::{Cause, Launch},
+    names::InstanceName,
+    unit::{self, FIRST_LINE, Options},
+};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// Why a launch has no unit, where that is for a person to change.
+pub(super) type Refusal = Cause;
+
+/// Makes the unit what it should be; whether anything was changed.
+pub(super) async fn keep(
+    shared: &Shared,
+    manager: &ManagerProxy<'static>,
+    launch: &Launch,
+) -> Result<Result<bool, Refusal>, SupervisorError> {
+    let rendered = unit::name(&launch.instance).and_then(|name| {
+        let lock = locks::path(launch);
+        let account = shared.account.map(|_| (accounts::NAME, accounts::NAME));
+        let options = Options { account, flock: &shared.flock, lock: &lock };
+        Ok((name, unit::render(launch, &options)?))
+    });
+    let (name, text) = match rendered {
+        Ok(rendered) => rendered,
+        Err(error) => return Ok(Err(cause("no-unit", error.to_string(), "give it another name or folder"))),
+    };
+    let path = shared.units.join(&name);
+    let found = read(&path)?;
+    if found.as_ref().is_some_and(|found| !found.starts_with(FIRST_LINE)) {
+        let what = format!("{} is there and was not made by this agent", path.display());
+        return Ok(Err(cause("foreign-unit", what, "stop and disable that unit and move its file away")));
+    }
+    let mut changed = found.as_ref() != Some(&text);
+    if changed {
+        let failed = |source| SupervisorError::UnitFile { source };
+        files::write_file(&path, text.as_bytes(), 0o644, None).map_err(failed)?;
+        tracing::info!(instance = %launch.instance, "{}: wrote {}", launch.instance, path.display());
+    }
+    let asked = |source| SupervisorError::bus(format!("enable {name}"), source);
+    // A unit that systemd has not read yet has no state.
+    let enabled = matches!(manager.get_unit_file_state(&name).await.as_deref(), Ok("enabled"));
+    if !enabled {
+        manager.enable_unit_files(&[&name], false, true).await.map_err(asked)?;
+        changed = true;
+    }
+    if changed {
+        manager.reload().await.map_err(|source| SupervisorError::bus("reload systemd".to_owned(), source))?;
+    }
+    Ok(Ok(changed))
+}
+
+/// The instances that have a unit of ours.
+pub(super) fn instances(folder: &Path) -> io::Result<Vec<InstanceName>> {
+    let mut names = Vec::new();
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(names),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let entry = entry?;
+        let file = entry.file_name();
+        let name = file.to_str().and_then(|name| name.strip_prefix("rocketmq-")?.strip_suffix(".service"));
+        let ours = || fs::read_to_string(entry.path()).is_ok_and(|text| text.starts_with(FIRST_LINE));
+        names.extend(name.and_then(|name| name.parse().ok()).filter(|_| ours()));
+    }
+    Ok(names)
+}
+
+fn read(path: &PathBuf) -> Result<Option<String>, SupervisorError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(SupervisorError::Look { what: path.display().to_string(), source }),
+    }
+}
+
+pub(super) fn cause(id: &str, what: String, fix: &str) -> Cause {
+    Cause { id: id.to_owned(), what, fix: fix.to_owned() }
+}
