@@ -13,7 +13,9 @@ pub fn to_agents(timeout: Duration) -> reqwest::Result<reqwest::Client> {
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
         .tls_certs_only([])
-        .pool_max_idle_per_host(1)
+        // An agent closes a kept connection after two minutes, perhaps just as the next request goes out; a host would
+        // be shown as unknown for that.
+        .pool_max_idle_per_host(0)
         .build()
 }
 

@@ -122,7 +122,7 @@ fn asked(signal: &str, evidence: &Evidence<'_>) -> Cause {
     found::cause(
         "stopped-by-others",
         format!("something other than this agent told it to stop ({signal})"),
-        format!("use `rocketmq-agent stop`; look for mqshutdown or kill in scripts{}", after(evidence)),
+        format!("look for mqshutdown or kill in scripts{}", after(evidence)),
     )
 }
 
