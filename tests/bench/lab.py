@@ -18,8 +18,8 @@ WORK = pathlib.Path(os.environ["BENCH_WORK"])
 AGENT = pathlib.Path(os.environ.get("AGENT", ROOT / "target/release/rocketmq-agent"))
 STANDIN = ROOT / "target/release/examples/standin"
 ZIP = ROOT / "target/rocketmq/rocketmq-all-5.5.0-bin-release.zip"
-# Below the ports that the kernel gives to outgoing connections.
-PORT = int(os.environ.get("BENCH_PORT", "21000"))
+# Below the ports that the kernel gives to outgoing connections, and away from those of the tests.
+PORT = int(os.environ.get("BENCH_PORT", "25000"))
 DEADLINE = 300  # seconds for anything to come true
 
 
@@ -199,7 +199,12 @@ class Nginx:
             + f"default_type text/plain;\nserver {{ listen {self.address}; root {self.dir}/files; }}\n}}\n")
         self.master = subprocess.Popen(["nginx", "-c", self.dir / "nginx.conf", "-e", self.dir / "error.log"])
         first = next(iter(files))
-        until("nginx", lambda: get(self.address, first)[0] == 200)
+
+        def serves():
+            if self.master.poll() is not None:
+                raise SystemExit("bench: nginx has ended")
+            return get(self.address, first)[0] == 200
+        until("nginx", serves)
 
     def pids(self):
         children = pathlib.Path(f"/proc/{self.master.pid}/task/{self.master.pid}/children").read_text()

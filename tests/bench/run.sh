@@ -6,13 +6,15 @@
 #   run.sh idle http …      only these: idle http restart startup plan
 #
 # AGENT       the agent to measure (default target/release/rocketmq-agent)
-# BENCH_PORT  the first of 700 ports on loopback (default 21000)
+# BENCH_PORT  the first of 700 ports on loopback (default 25000)
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 all=(idle http restart startup plan)
 fail() { echo "bench: $*" >&2; exit 1; }
 
+agent=${AGENT:-$root/target/release/rocketmq-agent}
+[ -x "$agent" ] || fail "$agent is missing: run 'make bench'"
 declare -A needs=([idle]="python3 java nginx" [http]="python3 java nginx wrk" [restart]="python3" [startup]="python3 java" [plan]="python3")
 [ $# -gt 0 ] || set -- "${all[@]}"
 for section; do
@@ -27,15 +29,16 @@ for section; do
   esac
 done
 
-BENCH_WORK=$(mktemp -d /var/tmp/rocketmq-agent-bench.XXXXXX)
+BENCH_WORK=$(mktemp -d "${TMPDIR:-/var/tmp}/rocketmq-agent-bench.XXXXXX")
 export BENCH_WORK PYTHONDONTWRITEBYTECODE=1
 trap 'rm -rf "$BENCH_WORK"' EXIT
+status=0
 for section; do
   case $section in
     plan) "$root/target/release/examples/plan" ;;
     http) python3 "$here/load.py" ;;
     *) python3 "$here/$section.py" ;;
-  esac | sed "s/^/$section\t/" >>"$BENCH_WORK/rows"
+  esac | sed "s/^/$section\t/" >>"$BENCH_WORK/rows" || status=1 # The others can still be measured.
 done
-
 python3 "$here/table.py" <"$BENCH_WORK/rows"
+exit $status

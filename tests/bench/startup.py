@@ -38,7 +38,7 @@ def clear(cluster):
     for host in cluster.hosts:
         shutil.rmtree(cluster.dir / host / "state", ignore_errors=True)
         for folder in cluster.base(host).iterdir():
-            if folder.name != "dist":
+            if folder.name != "dist" and folder.is_dir():
                 shutil.rmtree(folder)
 
 
