@@ -29,14 +29,7 @@ fn cluster_file() -> Result<String, std::fmt::Error> {
 
 /// A host on which RocketMQ is unpacked and nothing else was done: the longest plan that there is.
 fn new_host(desired: &Desired) -> Observed {
-    let stopped = rocketmq_agent_domain::launch::ProcessState::Stopped {
-        last_exit: None,
-        cause: None,
-        failures: 0,
-        backing_off: false,
-        quarantined: false,
-        next_start_at: None,
-    };
+    let stopped = rocketmq_agent_domain::launch::ProcessState::never_started();
     let names = || desired.instances.iter().map(|instance| instance.launch.instance.clone());
     Observed {
         addresses: Fact::Known(desired.local_address.into_iter().collect()),

@@ -85,8 +85,8 @@ impl Record {
     /// The folder cannot be written.
     pub fn write(&self, folder: &Path) -> io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        serde_json::to_writer(&mut file, self)?;
-        file.flush()?;
+        // At once: straight into the file, serde_json would write it in hundreds of pieces.
+        file.write_all(&serde_json::to_vec(self)?)?;
         file.as_file().sync_all()?;
         file.persist(path(folder, &self.launch.instance)).map_err(|error| error.error)?;
         fs::File::open(folder)?.sync_all()
