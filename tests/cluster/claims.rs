@@ -1,9 +1,6 @@
 //! What the product is for: a cluster comes up from one file, keeps its messages, and comes back from crashes.
 
-use crate::{
-    lab::{LONG, Lab, aborts, is_running, kill_9, poll, until},
-    sender::Sender,
-};
+use crate::lab::{LONG, Lab, Sender, aborts, is_running, kill_9, poll, until};
 use rocketmq_agent::remoting::NameServer;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -117,12 +114,7 @@ pub fn a_master_killed_under_load_comes_back_and_nothing_acknowledged_is_lost(la
     sender.until_acknowledged(50);
     let acknowledged = sender.stop();
     assert!(acknowledged.len() >= 70, "only {} sends were acknowledged", acknowledged.len());
-    let bodies = lab.dir.join("acknowledged");
-    fs::write(&bodies, acknowledged.join("\n") + "\n").unwrap();
-    let bodies = bodies.display().to_string();
-    let (ok, said) =
-        lab.java(&["receive", "--topic", "Thousand", "--group", "G2", "--bodies", &bodies, "--timeout", "120"]);
-    assert!(ok, "acknowledged and not received: {said}");
+    lab.receive_all("Thousand", "G2", &acknowledged);
 }
 
 pub fn an_agent_killed_and_started_again_disturbs_no_jvm(lab: &mut Lab) {

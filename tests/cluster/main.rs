@@ -1,39 +1,22 @@
 //! Promises kept on real RocketMQ: real JVMs under real agents, reached by the official Java client of each release.
 //!
-//! A runner of its own, because the claims of one cluster share its expensive start and go in order. An argument
-//! picks the claims whose name holds it (and those that they build on); `KEEP=1` keeps the folders.
+//! An argument picks the claims whose name holds it; `KEEP=1` keeps the folders.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 mod claims;
 mod demo;
 mod lab;
-mod sender;
+#[path = "../real/mod.rs"]
+mod real;
 mod traps;
 
 use lab::Lab;
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    process::ExitCode,
-    time::Instant,
-};
-
-/// One claim and how it is shown.
-type Claim = (&'static str, fn(&mut Lab));
-
-/// A cluster and what is claimed of it, in order.
-struct Suite {
-    name: &'static str,
-    lab: fn() -> Lab,
-    claims: Vec<Claim>,
-}
-
-macro_rules! claims {
-    ($($module:ident :: $name:ident),* $(,)?) => { vec![$((stringify!($name), $module::$name as fn(&mut Lab))),*] };
-}
+use real::runner::{self, Claim, Logs, Suite, claims};
+use std::process::ExitCode;
 
 /// What holds for both lines of releases.
-fn everywhere() -> Vec<Claim> {
-    claims![
+fn everywhere() -> Vec<Claim<Lab>> {
+    claims![Lab:
         claims::one_file_brings_up_two_namesrvs_and_four_brokers_in_sync,
         claims::after_convergence_nothing_is_planned_and_nothing_is_written,
         claims::the_java_client_sends_1000_messages_and_receives_them_all,
@@ -55,14 +38,14 @@ fn everywhere() -> Vec<Claim> {
 /// Small commit log files, so that a few megabytes fill several.
 const SMALL_FILES: &str = "[broker.config]\nmappedFileSizeCommitLog = 1048576\n";
 
-fn suites() -> Vec<Suite> {
+fn suites() -> Vec<Suite<Lab>> {
     vec![
         Suite { name: "5.5.0", lab: || Lab::new(0, "5.5.0", "2m-2s-sync", 2, SMALL_FILES), claims: everywhere() },
         Suite { name: "4.9.4", lab: || Lab::new(1, "4.9.4", "2m-2s-sync", 2, SMALL_FILES), claims: everywhere() },
         Suite {
             name: "4.7.0",
             lab: || Lab::new(2, "4.7.0", "single", 1, ""),
-            claims: claims![
+            claims: claims![Lab:
                 claims::it_starts_and_registers,
                 claims::after_an_unclean_end_it_starts_again,
                 claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
@@ -71,55 +54,22 @@ fn suites() -> Vec<Suite> {
         Suite {
             name: "demo",
             lab: || Lab::new(3, "5.5.0", "single", 1, ""),
-            claims: claims![demo::the_demo_runs_and_ctrl_c_ends_it_cleanly],
+            claims: claims![Lab:demo::the_demo_runs_and_ctrl_c_ends_it_cleanly],
         },
     ]
 }
 
 fn main() -> ExitCode {
-    let filters: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let (mut passed, mut failed, mut left_out) = (0, 0, 0);
-    for suite in suites() {
-        let wanted = |claim: &str| filters.is_empty() || filters.iter().any(|f| claim.contains(f) || suite.name == f);
-        if !suite.claims.iter().any(|(claim, _)| wanted(claim)) {
-            left_out += suite.claims.len();
-            continue;
-        }
-        let mut lab = (suite.lab)();
-        let last = suite.claims.len() - 1;
-        for (index, (name, show)) in suite.claims.iter().enumerate() {
-            // The first brings the cluster up, and the last takes it down: all others stand on them.
-            if !wanted(name) && index != 0 && index != last {
-                left_out += 1;
-                continue;
-            }
-            let began = Instant::now();
-            let shown = catch_unwind(AssertUnwindSafe(|| show(&mut lab)));
-            let verdict = if shown.is_ok() { "ok" } else { "FAILED" };
-            println!("test {}::{name} ... {verdict} ({} s)", suite.name, began.elapsed().as_secs());
-            if shown.is_ok() {
-                passed += 1;
-                continue;
-            }
-            failed += 1;
-            show_logs(&lab);
-            // What comes after stands on a cluster that is as it should be.
-            left_out += last - index;
-            break;
-        }
-    }
-    let verdict = if failed == 0 { "ok" } else { "FAILED" };
-    println!(
-        "\ntest result: {verdict}. {passed} passed; {failed} failed; {left_out} ignored; 0 measured; 0 filtered out"
-    );
-    ExitCode::from(u8::from(failed != 0))
+    runner::run(suites())
 }
 
-fn show_logs(lab: &Lab) {
-    for agent in &lab.agents {
-        let text = std::fs::read_to_string(agent.config.with_file_name("agent.log")).unwrap_or_default();
-        let lines: Vec<&str> = text.lines().collect();
-        println!("--- last lines of the agent of {}", agent.host);
-        println!("{}", lines[lines.len().saturating_sub(30)..].join("\n"));
+impl Logs for Lab {
+    fn show_logs(&self) {
+        for agent in &self.agents {
+            let text = std::fs::read_to_string(agent.config.with_file_name("agent.log")).unwrap_or_default();
+            let lines: Vec<&str> = text.lines().collect();
+            println!("--- last lines of the agent of {}", agent.host);
+            println!("{}", lines[lines.len().saturating_sub(30)..].join("\n"));
+        }
     }
 }

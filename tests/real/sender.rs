@@ -1,8 +1,8 @@
 //! Load: the official Java client, sending one message after another until it is told to end.
 
-use crate::lab::{LONG, Lab, poll, until};
+use super::{LONG, RunningCluster, poll, until};
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{BufRead, BufReader},
     path::PathBuf,
     process::{Child, Stdio},
@@ -15,8 +15,8 @@ pub struct Sender {
 }
 
 impl Sender {
-    pub fn start(lab: &Lab, topic: &str, prefix: &str, rate: u32) -> Self {
-        let log = lab.dir.join(format!("{prefix}.log"));
+    pub fn start(cluster: &RunningCluster, topic: &str, prefix: &str, rate: u32) -> Self {
+        let log = cluster.dir.join(format!("{prefix}.log"));
         let rate = rate.to_string();
         let arguments = [
             "send",
@@ -31,7 +31,7 @@ impl Sender {
             "--log",
             log.to_str().unwrap(),
         ];
-        let child = lab
+        let child = cluster
             .java_client(&arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -57,10 +57,36 @@ impl Sender {
         until(LONG, "sends are acknowledged", || self.acknowledged().0.len() >= before + more);
     }
 
+    /// Waits until so many more were tried, whatever came of them.
+    pub fn until_sent(&self, more: usize) {
+        let before = self.acknowledged().1;
+        until(LONG, "sends end", || self.acknowledged().1 >= before + more);
+    }
+
     /// Ends it; gives the bodies that were acknowledged.
     pub fn stop(mut self) -> Vec<String> {
         drop(self.child.stdin.take());
         poll(LONG, "the sender ends", || self.child.try_wait().unwrap().ok_or("it runs".to_owned()));
         self.acknowledged().0
+    }
+
+    /// Ends it, and checks that no send went wrong.
+    pub fn stop_all_acknowledged(self) -> Vec<String> {
+        let log = self.log.clone();
+        let acknowledged = self.stop();
+        let lines = fs::read_to_string(log).unwrap();
+        let wrong: Vec<&str> = lines.lines().filter(|line| !line.starts_with("SEND_OK ")).take(5).collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
+        acknowledged
+    }
+
+    /// Waits until that group has acknowledged so many more.
+    pub fn until_acknowledged_by(&self, group: &str, more: usize) {
+        let by_group = || {
+            let lines = fs::read_to_string(&self.log).unwrap_or_default();
+            lines.lines().filter(|line| line.starts_with("SEND_OK ") && line.split(' ').nth(3) == Some(group)).count()
+        };
+        let before = by_group();
+        until(LONG, &format!("{group} acknowledges sends"), || by_group() >= before + more);
     }
 }

@@ -1,0 +1,155 @@
+//! A cluster that runs, as its users meet it: over the agents' HTTP, RocketMQ's remoting and the official Java client.
+
+use super::{LONG, made, poll};
+use rocketmq_agent::{
+    remoting::{Broker, Client},
+    web,
+};
+use rocketmq_agent_domain::health::report::{ClusterReport, HostReport, InstanceReport};
+use std::{collections::BTreeMap, fs, net::SocketAddr, path::PathBuf, process::Command, time::Duration};
+use tokio::runtime::Runtime;
+
+/// Where its agents and NameServers are.
+pub struct RunningCluster {
+    pub version: &'static str,
+    /// A folder for what a test writes.
+    pub dir: PathBuf,
+    /// Every host and its agent's HTTP.
+    pub hosts: Vec<(&'static str, SocketAddr)>,
+    pub namesrvs: Vec<SocketAddr>,
+    runtime: Runtime,
+    web: reqwest::Client,
+    pub client: Client,
+}
+
+impl RunningCluster {
+    pub fn new(
+        version: &'static str,
+        dir: PathBuf,
+        hosts: Vec<(&'static str, SocketAddr)>,
+        namesrvs: Vec<SocketAddr>,
+    ) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let web = runtime.block_on(async { web::to_agents(Duration::from_secs(5)).unwrap() });
+        Self { version, dir, hosts, namesrvs, runtime, web, client: Client::new(Duration::from_secs(3)) }
+    }
+
+    /// Runs a future of the product's own clients.
+    pub fn wait<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    /// Status and body of a GET from a host's agent.
+    pub fn get(&self, host: &str, path: &str) -> Result<(u16, String), String> {
+        let http = self.hosts.iter().find(|(name, _)| *name == host).unwrap().1;
+        self.wait(async {
+            let answer =
+                self.web.get(format!("http://{http}{path}")).send().await.map_err(|error| format!("{error:?}"))?;
+            let status = answer.status().as_u16();
+            Ok((status, answer.text().await.map_err(|error| error.to_string())?))
+        })
+    }
+
+    pub fn report(&self, host: &str) -> Result<HostReport, String> {
+        let (status, body) = self.get(host, "/v1/host")?;
+        serde_json::from_str(&body).map_err(|error| format!("{status} {error}: {body}"))
+    }
+
+    pub fn cluster(&self, host: &str) -> Result<ClusterReport, String> {
+        let (_, body) = self.get(host, "/v1/cluster")?;
+        serde_json::from_str(&body).map_err(|error| format!("{error}: {body}"))
+    }
+
+    pub fn instance(&self, host: &str, name: &str) -> Result<InstanceReport, String> {
+        let report = self.report(host)?;
+        let found = report.instances.into_iter().find(|instance| instance.instance.as_str() == name);
+        found.ok_or_else(|| format!("{host} has no {name}"))
+    }
+
+    /// The process of an instance that runs.
+    pub fn pid(&self, host: &str, name: &str) -> u32 {
+        poll(LONG, &format!("{name} of {host} runs"), || self.instance(host, name)?.pid.ok_or("no pid".to_owned()))
+    }
+
+    /// All processes of both hosts.
+    pub fn pids(&self) -> BTreeMap<String, u32> {
+        let mut pids = BTreeMap::new();
+        for (host, _) in &self.hosts {
+            for instance in self.report(host).unwrap().instances {
+                pids.extend(instance.pid.map(|pid| (format!("{host}/{}", instance.instance), pid)));
+            }
+        }
+        pids
+    }
+
+    /// Waits until every host says that the whole cluster is ready.
+    pub fn until_ready(&self) {
+        for (host, _) in &self.hosts {
+            poll(LONG, "the cluster is ready", || match self.cluster(host)? {
+                report if report.ready => Ok(()),
+                report => Err(describe(&report)),
+            });
+        }
+    }
+
+    /// Waits until an instance has a reason with that id; gives its words.
+    pub fn until_reason(&self, host: &str, name: &str, id: &str) -> String {
+        poll(LONG, &format!("{name} of {host} gives the reason {id}"), || {
+            let instance = self.instance(host, name)?;
+            let all = instance.reasons.iter().chain(&instance.warnings);
+            all.clone()
+                .find(|cause| cause.id == id)
+                .map(|cause| cause.what.clone())
+                .ok_or_else(|| format!("{} {:?}", instance.state, all.collect::<Vec<_>>()))
+        })
+    }
+
+    /// A broker as the hosts reach it.
+    pub fn broker(&self, host: &str, name: &str) -> Broker {
+        let address = self.instance(host, name).unwrap().address;
+        Broker::new(&self.client, address, Duration::from_secs(10))
+    }
+
+    pub fn namesrv_list(&self) -> String {
+        self.namesrvs.iter().map(ToString::to_string).collect::<Vec<_>>().join(";")
+    }
+
+    /// The official Java client of this version.
+    pub fn java_client(&self, arguments: &[&str]) -> Command {
+        let folder = made(&format!("client-{}", self.version));
+        let mut command = Command::new("java");
+        command
+            .args(["--add-opens", "java.base/java.nio=ALL-UNNAMED", "-Xmx128m", "-cp"])
+            .arg(format!("{0}/lib/*:{0}", folder.display()))
+            .arg("Client")
+            .args(arguments)
+            .args(["--namesrv", &self.namesrv_list()]);
+        command
+    }
+
+    /// Runs the Java client to its end; gives its output and whether it got all it was asked for.
+    pub fn java(&self, arguments: &[&str]) -> (bool, String) {
+        let output = self.java_client(arguments).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        (output.status.success(), text)
+    }
+
+    /// Receives until all of these bodies have come; what was acknowledged must be there.
+    pub fn receive_all(&self, topic: &str, group: &str, bodies: &[String]) {
+        let file = self.dir.join(format!("{group}.bodies"));
+        fs::write(&file, bodies.join("\n") + "\n").unwrap();
+        let file = file.display().to_string();
+        let (ok, said) =
+            self.java(&["receive", "--topic", topic, "--group", group, "--bodies", &file, "--timeout", "240"]);
+        assert!(ok, "acknowledged and not received: {said}");
+    }
+}
+
+/// What is not ready, for a message.
+pub fn describe(report: &ClusterReport) -> String {
+    let hosts = report.hosts.iter().map(|view| match &view.report {
+        Some(report) => format!("{}: {}", view.host, report.reasons().join(" | ")),
+        None => format!("{}: no report: {:?}", view.host, view.error),
+    });
+    report.problems.iter().cloned().chain(hosts).collect::<Vec<_>>().join("\n")
+}
