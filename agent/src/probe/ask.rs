@@ -181,9 +181,15 @@ fn own(answer: Result<RuntimeInfo, RemotingError>) -> Fact<Runtime> {
         boot_timestamp: unsigned(info.boot_timestamp_ms),
         min_offset: unsigned(info.commit_log_min_offset),
         max_offset,
+        disk_used: fullest(info),
         earliest_message: unsigned(info.earliest_message_timestamp_ms),
         figures: figures::of(&info.raw),
     })
+}
+
+fn fullest(info: &RuntimeInfo) -> Option<f64> {
+    let paths = info.commit_log_disk_ratios.values().copied();
+    paths.chain(info.commit_log_disk_ratio).chain(info.consume_queue_disk_ratio).reduce(f64::max)
 }
 
 fn others(answer: Result<RuntimeInfo, RemotingError>) -> Fact<PartnerFacts> {

@@ -2,7 +2,7 @@
 //! was rendered, and replicates.
 
 use super::{
-    Findings, cause,
+    Findings, cause, disk,
     facts::{BrokerFacts, HaConnection, PartnerFacts, Runtime},
     not_answering,
     report::InstanceReport,
@@ -27,6 +27,7 @@ pub(super) fn judge(instance: &Instance, facts: &BrokerFacts, report: &mut Insta
     report.version = Some(runtime.version.clone());
     report.max_offset = Some(runtime.max_offset);
     report.figures = runtime.figures.clone();
+    disk::judge(runtime, findings);
     judge_registration(expected, facts, findings);
     judge_config(expected, facts, findings);
     judge_replication(instance.launch.role, expected, facts, runtime, report, findings);

@@ -52,6 +52,8 @@ pub struct Runtime {
     pub max_offset: u64,
     /// Store time of its oldest message, milliseconds since 1970.
     pub earliest_message: Option<u64>,
+    /// Used part of the fullest disk that the store lies on, 0 to 1.
+    pub disk_used: Option<f64>,
     /// Figures for metrics: exporter's metric name → value.
     pub figures: BTreeMap<String, f64>,
 }

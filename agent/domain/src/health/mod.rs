@@ -2,6 +2,7 @@
 //! In: what was expected and what was found. Out: reasons in words a person can act on; none means ready.
 
 mod broker;
+mod disk;
 pub mod facts;
 pub mod report;
 

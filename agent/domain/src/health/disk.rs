@@ -1,0 +1,48 @@
+//! The rules for the disk that a store lies on. RocketMQ looks at the used part of the whole partition, so other
+//! programs' files count (DefaultMessageStore.CleanCommitLogService, 4.7.0 to 5.5.0).
+
+use super::{Findings, cause, facts::Runtime};
+
+/// From here on RocketMQ takes no messages (diskSpaceWarningLevelRatio).
+const REFUSES: f64 = 0.90;
+/// From here on it deletes its oldest messages, expired or not (diskSpaceCleanForciblyRatio).
+const DELETES: f64 = 0.85;
+/// Some time before.
+const NEARLY: f64 = 0.80;
+
+pub(super) fn judge(runtime: &Runtime, findings: &mut Findings) {
+    let Some(used) = runtime.disk_used else { return };
+    let fix = "make room on it, or lower fileReservedTime so that messages expire sooner";
+    let percent = (used * 100.0).floor();
+    if used >= REFUSES {
+        let what = format!("its disk is {percent} % full; from 90 % on RocketMQ takes no messages");
+        findings.reasons.push(cause("disk-full", what, fix));
+    } else if used >= DELETES {
+        let what = format!("its disk is {percent} % full; from 85 % on RocketMQ deletes messages before they expire");
+        findings.warnings.push(cause("disk-nearly-full", what, fix));
+    } else if used >= NEARLY {
+        let what = format!("its disk is {percent} % full; at 90 % RocketMQ takes no messages any more");
+        findings.warnings.push(cause("disk-nearly-full", what, fix));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(used: Option<f64>) -> (Vec<String>, Vec<String>) {
+        let mut findings = Findings::default();
+        judge(&Runtime { disk_used: used, ..Runtime::default() }, &mut findings);
+        let words = |causes: Vec<crate::launch::Cause>| causes.into_iter().map(|cause| cause.what).collect();
+        (words(findings.reasons), words(findings.warnings))
+    }
+
+    #[test]
+    fn a_disk_is_named_before_it_is_full_and_then_as_the_reason() {
+        assert_eq!(found(None), (vec![], vec![]));
+        assert_eq!(found(Some(0.799)), (vec![], vec![]));
+        assert!(found(Some(0.8)).1[0].starts_with("its disk is 80 % full; at 90 %"));
+        assert!(found(Some(0.899)).1[0].contains("deletes messages before they expire"));
+        assert!(found(Some(0.9)).0[0].starts_with("its disk is 90 % full; from 90 % on RocketMQ takes no messages"));
+    }
+}
