@@ -69,6 +69,7 @@ fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("http", &["peers"]),
         ("java", &[]),
         ("log", &[]),
+        ("notify", &[]),
         ("peers", &["web"]),
         ("probe", &["remoting", "supervise"]),
         ("reconcile", &["accounts", "cluster", "distribution", "files", "host", "probe", "stores", "supervise"]),

@@ -8,6 +8,7 @@ use crate::{
     cluster::{Applied, Cluster},
     host::HostError,
     http::{self, ConfigView, Heartbeat, Limits, Published},
+    notify::Notify,
     peers::Peers,
     probe,
     reconcile::{Channels, Goal, Installer, Reconciler},
@@ -16,6 +17,7 @@ use crate::{
 };
 use rocketmq_agent_domain::{
     desired::{Desired, namesrv_addresses},
+    health::summary,
     launch::Role,
     names::{HostName, InstanceName},
     topology::Topology,
@@ -39,6 +41,7 @@ use tracing::{error, info};
 
 /// While JVMs are waited for, the agent is alive and says so.
 const BEAT: Duration = Duration::from_secs(5);
+const ENDING: &str = "stopping every instance cleanly; this can take minutes";
 
 /// Runs until SIGTERM or SIGINT.
 pub async fn run(settings: Settings) -> anyhow::Result<()> {
@@ -72,14 +75,23 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let (stop_http, http_stopped) = watch::channel(false);
     let server = tokio::spawn(http::serve(listener, published, Limits::default(), stopped(http_stopped)));
     let services = probe::spawn(desired_seen, pids_seen);
-    let channels = Channels { services, pids, report };
+    let notify = Arc::new(Notify::new());
+    let alive = {
+        let (heartbeat, notify) = (Arc::clone(&heartbeat), Arc::clone(&notify));
+        Box::new(move || {
+            heartbeat.beat();
+            notify.alive();
+        })
+    };
+    let last_report = report.subscribe();
+    let channels = Channels { services, pids, report, alive };
     let mut reconciler =
         Reconciler { supervisor, installer: Installer::default(), account, channels, logged: BTreeMap::new() };
 
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     loop {
-        heartbeat.beat();
+        (reconciler.channels.alive)();
         if claimed.is_none() {
             claimed = claim_base(&goal)?;
         }
@@ -109,6 +121,9 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
             config.send_replace(Arc::new(config_view(&settings, &goal)));
         }
         let stepped = reconciler.pass(&goal).await;
+        if let Some(report) = &*last_report.borrow() {
+            notify.published(&summary::in_one_line(report));
+        }
         // Cancel-safe: a signal is kept by its stream, and a pass starts from scratch.
         tokio::select! {
             () = reconciler.wait(stepped) => {}
@@ -116,14 +131,17 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
             _ = interrupt.recv() => break,
         }
     }
+    notify.stopping("the agent ends; RocketMQ runs on");
     if settings.embedded.on_exit == OnExit::Stop && matches!(reconciler.supervisor, Backend::Embedded(_)) {
-        info!("stopping every instance cleanly; this can take minutes");
+        info!("{ENDING}");
+        notify.stopping(ENDING);
         reconciler.publish_ending();
         let order = stop_order(&goal.desired);
         let mut stopping = pin!(reconciler.supervisor.shutdown(&order));
         // Cancel-safe: the shutdown is polled on, not begun again.
         while tokio::time::timeout(BEAT, &mut stopping).await.is_err() {
             heartbeat.beat();
+            notify.stopping(ENDING);
         }
     }
     stop_http.send_replace(true);

@@ -12,6 +12,7 @@ pub mod host;
 pub mod http;
 pub mod java;
 pub mod log;
+pub mod notify;
 pub mod peers;
 pub mod probe;
 pub mod reconcile;

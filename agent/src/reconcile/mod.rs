@@ -59,6 +59,9 @@ pub struct Channels {
     pub pids: watch::Sender<Pids>,
     /// The report of the last pass.
     pub report: watch::Sender<Option<Arc<HostReport>>>,
+    /// Called whenever the loop has got on, also within a pass: each of its pieces ends soon, all of them together need
+    /// not.
+    pub alive: Box<dyn Fn()>,
 }
 
 /// The loop and what it works with.
@@ -78,7 +81,7 @@ pub struct Reconciler<S> {
 impl<S: Supervisor> Reconciler<S> {
     /// One pass; whether it took steps.
     pub async fn pass(&mut self, goal: &Goal) -> bool {
-        let processes = match processes(&goal.desired, &self.supervisor).await {
+        let processes = match processes(&goal.desired, &self.supervisor, &self.channels.alive).await {
             Ok(processes) => processes,
             Err(error) => {
                 // Nothing is known of any process then, and so nothing is done about one.
@@ -94,6 +97,7 @@ impl<S: Supervisor> Reconciler<S> {
             self.supervisor.settled(&instance.instance);
         }
         for step in &plan.steps {
+            (self.channels.alive)();
             let done = apply::apply(step, &goal.desired, &self.supervisor, &self.installer, self.account).await;
             if let Err(error) = done {
                 let what = format!("cannot {step}: {:#}", anyhow::Error::from(error));
@@ -126,6 +130,7 @@ impl<S: Supervisor> Reconciler<S> {
     /// What runs is started anew by others too, with what was rendered for it by now.
     async fn keep(&self, goal: &Goal, observed: &Observed) {
         for instance in &goal.desired.instances {
+            (self.channels.alive)();
             let name = &instance.launch.instance;
             if let Some(Fact::Known(ProcessState::Running { .. })) = observed.processes.get(name)
                 && let Err(error) = self.supervisor.keep(&instance.launch).await

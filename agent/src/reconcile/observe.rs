@@ -40,12 +40,18 @@ pub fn observe(desired: &Desired, processes: Processes, installer: &Installer, a
 }
 
 /// Looks at the processes of the desired instances, and of others that the supervisor still knows.
-pub async fn processes(desired: &Desired, supervisor: &impl Supervisor) -> Result<Processes, SupervisorError> {
+/// `looked` is called after each.
+pub async fn processes(
+    desired: &Desired,
+    supervisor: &impl Supervisor,
+    looked: impl Fn(),
+) -> Result<Processes, SupervisorError> {
     let wanted = desired.instances.iter().map(|instance| instance.launch.instance.clone());
     let mut processes = Processes::new();
     for name in wanted.chain(supervisor.instances().await?) {
         let state = Fact::from(supervisor.observe(&name).await);
         processes.insert(name, state);
+        looked();
     }
     Ok(processes)
 }

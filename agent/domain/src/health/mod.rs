@@ -5,6 +5,7 @@ mod broker;
 mod disk;
 pub mod facts;
 pub mod report;
+pub mod summary;
 
 use crate::{
     desired::Instance,
