@@ -11,7 +11,7 @@ use crate::{
     notify::Notify,
     peers::Peers,
     probe,
-    reconcile::{Channels, Goal, Installer, Reconciler},
+    reconcile::{Channels, Goal, Hangs, Installer, Reconciler},
     settings::{OnExit, Settings, SupervisorKind},
     supervise::{Backend, Embedded, Supervisor, Systemd, Timing, systemd},
 };
@@ -85,8 +85,14 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     };
     let last_report = report.subscribe();
     let channels = Channels { services, pids, report, alive };
-    let mut reconciler =
-        Reconciler { supervisor, installer: Installer::default(), account, channels, logged: BTreeMap::new() };
+    let mut reconciler = Reconciler {
+        supervisor,
+        installer: Installer::default(),
+        account,
+        channels,
+        logged: BTreeMap::new(),
+        hangs: Hangs::default(),
+    };
 
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

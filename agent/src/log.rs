@@ -2,6 +2,7 @@
 //! decision. `ROCKETMQ_AGENT_LOG` sets the level as `RUST_LOG` does elsewhere.
 
 use std::io::IsTerminal;
+use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// Set by systemd for what it connects to the journal (systemd.exec(5)).
@@ -13,6 +14,12 @@ pub fn init() {
     if std::env::var_os(JOURNAL).is_some()
         && let Ok(journal) = tracing_journald::layer()
     {
+        // What runs as it should is information, and what only helps to search is less: "notice" stands out in journalctl.
+        let journal = journal.with_priority_mappings(PriorityMappings {
+            info: Priority::Informational,
+            debug: Priority::Debug,
+            ..PriorityMappings::default()
+        });
         tracing_subscriber::registry().with(filter()).with(journal.with_field_prefix(None)).init();
         return;
     }

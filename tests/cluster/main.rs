@@ -5,6 +5,7 @@
 
 mod claims;
 mod demo;
+mod hangs;
 mod lab;
 #[path = "../real/mod.rs"]
 mod real;
@@ -30,6 +31,8 @@ fn everywhere() -> Vec<Claim<Lab>> {
         traps::a_key_changed_online_is_named,
         traps::two_claimants_of_one_name_and_id_are_named,
         traps::a_store_that_a_stranger_uses_is_left_alone_and_the_stranger_named,
+        hangs::a_hang_is_named_and_clears_and_nothing_is_restarted_unasked,
+        hangs::a_hang_is_ended_where_that_is_asked_for_and_the_other_member_answers,
         traps::a_new_empty_slave_says_that_it_has_no_history,
         claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
     ]

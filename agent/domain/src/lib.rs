@@ -11,6 +11,8 @@ pub mod backoff;
 pub mod cause;
 pub mod cluster_file;
 pub mod desired;
+pub mod duration;
+pub mod hang;
 pub mod health;
 pub mod launch;
 pub mod names;

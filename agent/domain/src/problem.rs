@@ -8,6 +8,8 @@ use std::fmt;
 pub const RULES: &[&str] = &[
     "address-twice",
     "bad-address",
+    "bad-choice",
+    "bad-duration",
     "bad-java-option",
     "bad-key",
     "bad-name",

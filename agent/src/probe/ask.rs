@@ -1,6 +1,6 @@
 //! One round of questions. Everything is asked at the same time, each with a limit, over kept connections.
 
-use super::{Pids, Services, figures, replication::Replication};
+use super::{Pids, Service, Services, figures, replication::Replication, silence::Track};
 use crate::{
     remoting::{Broker, Client, ClusterInfo, NameServer, RemotingError, RuntimeInfo},
     supervise::sockets::Sockets,
@@ -8,6 +8,7 @@ use crate::{
 use futures_util::future::{join, join_all};
 use rocketmq_agent_domain::{
     desired::{Desired, ExpectedBroker, Instance, Partner},
+    hang::Others,
     health::facts::{BrokerFacts, HaConnection, PartnerFacts, Runtime, ServiceFacts},
     launch::Role,
     names::InstanceName,
@@ -36,12 +37,27 @@ pub(super) struct Asker {
     client: Client,
     configs: BTreeMap<InstanceName, ReadBack>,
     replication: BTreeMap<InstanceName, Replication>,
+    tracks: BTreeMap<InstanceName, Track>,
 }
 
 impl Default for Asker {
     fn default() -> Self {
-        Self { client: Client::new(TIMEOUT), configs: BTreeMap::new(), replication: BTreeMap::new() }
+        Self {
+            client: Client::new(TIMEOUT),
+            configs: BTreeMap::new(),
+            replication: BTreeMap::new(),
+            tracks: BTreeMap::new(),
+        }
     }
+}
+
+/// What one instance was asked.
+struct Asked {
+    facts: ServiceFacts,
+    /// The configuration, if it was read anew.
+    config: Option<BTreeMap<String, String>>,
+    /// It answered something, be it that it refuses.
+    answered: bool,
 }
 
 type Views = BTreeMap<SocketAddr, Fact<ClusterInfo>>;
@@ -55,12 +71,15 @@ impl Asker {
         let ha = self.replication(&running);
         let asked = join_all(running.iter().map(|(instance, pid)| self.one(instance, *pid, &views, &ha))).await;
         let mut services = Services::new();
-        for ((instance, pid), (facts, config)) in running.into_iter().zip(asked) {
+        for ((instance, pid), Asked { facts, config, answered }) in running.into_iter().zip(asked) {
             let name = instance.launch.instance.clone();
+            let answered = answered || config.is_some();
             if let Some(config) = config {
                 self.configs.insert(name.clone(), ReadBack { pid, at: Instant::now(), config });
             }
-            services.insert(name, (pid, facts));
+            let track = self.tracks.entry(name.clone()).or_insert_with(|| Track::new(pid));
+            let silence = track.look(pid, instance.address, answered, || others_of(instance, &facts, &views)).await;
+            services.insert(name, Service { pid, facts, silence });
         }
         services
     }
@@ -93,16 +112,16 @@ impl Asker {
         asked.await.into_iter().collect()
     }
 
-    /// The facts, and the configuration if it was read anew.
     async fn one(
         &self,
         instance: &Instance,
         pid: u32,
         views: &Views,
         ha: &BTreeMap<InstanceName, Fact<HaConnection>>,
-    ) -> (ServiceFacts, Option<BTreeMap<String, String>>) {
+    ) -> Asked {
         let Some(expected) = &instance.broker else {
-            return (ServiceFacts::Namesrv(self.namesrv(instance).await), None);
+            let (answer, answered) = self.namesrv(instance).await;
+            return Asked { facts: ServiceFacts::Namesrv(answer), config: None, answered };
         };
         let broker = Broker::new(&self.client, instance.address.to_string(), TIMEOUT);
         let kept = self.configs.get(&instance.launch.instance);
@@ -121,17 +140,19 @@ impl Asker {
                 },
             }
         };
-        let ((runtime, partner), (config, read)) =
+        let (((runtime, answered), partner), (config, read)) =
             join(self.offsets(instance.launch.role, &broker, expected), ask_config).await;
         let registered = views.iter().map(|(address, view)| (*address, addresses_of(view, expected))).collect();
         let ha_connection = ha.get(&instance.launch.instance).cloned().unwrap_or(Fact::Known(HaConnection::Missing));
         let facts = BrokerFacts { runtime, config, registered, partner, ha_connection };
-        (ServiceFacts::Broker(Box::new(facts)), read)
+        Asked { facts: ServiceFacts::Broker(Box::new(facts)), config: read, answered }
     }
 
-    async fn namesrv(&self, instance: &Instance) -> Fact<()> {
+    async fn namesrv(&self, instance: &Instance) -> (Fact<()>, bool) {
         let namesrv = NameServer::new(&self.client, instance.address.to_string(), TIMEOUT);
-        Fact::from(namesrv.cluster_info().await.map(|_| ()))
+        let answer = namesrv.cluster_info().await.map(|_| ());
+        let answered = is_answer(&answer);
+        (Fact::from(answer), answered)
     }
 
     /// The slave of the two is asked first, so that what the master takes meanwhile counts as lag and never the other
@@ -141,7 +162,7 @@ impl Asker {
         role: Role,
         broker: &Broker,
         expected: &ExpectedBroker,
-    ) -> (Fact<Runtime>, Option<Fact<PartnerFacts>>) {
+    ) -> ((Fact<Runtime>, bool), Option<Fact<PartnerFacts>>) {
         let Some(partner) = &expected.partner else { return (own(broker.runtime_info().await), None) };
         let other = Broker::new(&self.client, partner.address.to_string(), TIMEOUT);
         if role == Role::Slave {
@@ -152,6 +173,29 @@ impl Asker {
             let partner = others(other.runtime_info().await);
             let runtime = own(broker.runtime_info().await);
             (runtime, Some(partner))
+        }
+    }
+}
+
+fn is_answer<T>(answer: &Result<T, RemotingError>) -> bool {
+    answer.as_ref().err().is_none_or(RemotingError::is_answer)
+}
+
+/// The other member of a broker's group, or the other NameServers.
+fn others_of(instance: &Instance, facts: &ServiceFacts, views: &Views) -> Others {
+    match facts {
+        ServiceFacts::Broker(broker) => match &broker.partner {
+            None => Others::Nobody,
+            Some(Fact::Known(_)) => Others::Answer,
+            Some(Fact::Unknown(why)) => Others::Unknown(format!("the other member of its group: {why}")),
+        },
+        ServiceFacts::Namesrv(_) => {
+            let mut others = views.iter().filter(|(address, _)| **address != instance.address).peekable();
+            match (others.peek().is_none(), others.any(|(_, view)| view.known().is_some())) {
+                (true, _) => Others::Nobody,
+                (_, true) => Others::Answer,
+                _ => Others::Unknown("no other NameServer answers".to_owned()),
+            }
         }
     }
 }
@@ -175,8 +219,9 @@ fn unsigned(number: Option<i64>) -> Option<u64> {
 }
 
 /// A broker that does not say where its log ends is unknown: taken for 0, it would be called empty or ahead.
-fn own(answer: Result<RuntimeInfo, RemotingError>) -> Fact<Runtime> {
-    known_end(answer, |info, max_offset| Runtime {
+fn own(answer: Result<RuntimeInfo, RemotingError>) -> (Fact<Runtime>, bool) {
+    let answered = is_answer(&answer);
+    let runtime = known_end(answer, |info, max_offset| Runtime {
         version: info.version.clone(),
         boot_timestamp: unsigned(info.boot_timestamp_ms),
         min_offset: unsigned(info.commit_log_min_offset),
@@ -184,7 +229,8 @@ fn own(answer: Result<RuntimeInfo, RemotingError>) -> Fact<Runtime> {
         disk_used: fullest(info),
         earliest_message: unsigned(info.earliest_message_timestamp_ms),
         figures: figures::of(&info.raw),
-    })
+    });
+    (runtime, answered)
 }
 
 fn fullest(info: &RuntimeInfo) -> Option<f64> {

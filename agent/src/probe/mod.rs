@@ -4,18 +4,31 @@
 mod ask;
 mod figures;
 mod replication;
+mod silence;
 
 use ask::Asker;
 use rocketmq_agent_domain::{
     desired::Desired,
+    hang::Silence,
     health::facts::{HaConnection, ServiceFacts},
     names::InstanceName,
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{sync::watch, time};
 
-/// What was found out about each instance, and of which process.
-pub type Services = BTreeMap<InstanceName, (u32, ServiceFacts)>;
+/// What was found out about each instance.
+pub type Services = BTreeMap<InstanceName, Service>;
+
+/// What was found out about one instance.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Service {
+    /// Of which process.
+    pub pid: u32,
+    /// What RocketMQ says.
+    pub facts: ServiceFacts,
+    /// That process has answered, and does not any more.
+    pub silence: Option<Silence>,
+}
 
 /// The running processes of this host.
 pub type Pids = BTreeMap<InstanceName, u32>;
@@ -41,7 +54,7 @@ async fn probe(
         let goal = Arc::clone(&desired.borrow_and_update());
         let running = pids.borrow_and_update().clone();
         let found = asker.round(&goal, &running).await;
-        let settled = found.values().all(|(_, facts)| is_settled(facts));
+        let settled = found.values().all(|service| is_settled(&service.facts));
         services.send_if_modified(|current| {
             let differs = *current != found;
             *current = found;

@@ -2,9 +2,11 @@
 //! path of its own. Nothing here waits for a JVM: what RocketMQ says comes from the probe beside the loop.
 
 mod apply;
+mod hangs;
 mod install;
 mod observe;
 
+pub use hangs::Hangs;
 pub use install::Installer;
 pub use observe::{Processes, observe, processes};
 
@@ -76,6 +78,8 @@ pub struct Reconciler<S> {
     pub channels: Channels,
     /// States already logged, so that each change is one line.
     pub logged: BTreeMap<InstanceName, health::report::State>,
+    /// What hangs, and hung.
+    pub hangs: Hangs,
 }
 
 impl<S: Supervisor> Reconciler<S> {
@@ -92,7 +96,12 @@ impl<S: Supervisor> Reconciler<S> {
         let observed = observe(&goal.desired, processes, &self.installer, self.account);
         let mut plan = plan(&goal.desired, &observed);
         self.publish_pids(&observed);
-        let mut report = self.report(goal, &observed, &plan);
+        let (mut report, hung) = self.report(goal, &observed, &plan);
+        for (name, cause) in hung {
+            if let Err(error) = self.supervisor.end(&name, &cause).await {
+                warn!(instance = %name, "{name} hangs and cannot be ended: {:#}", anyhow::Error::from(error));
+            }
+        }
         for instance in report.instances.iter().filter(|instance| instance.is_ready()) {
             self.supervisor.settled(&instance.instance);
         }
@@ -153,7 +162,9 @@ impl<S: Supervisor> Reconciler<S> {
         });
     }
 
-    fn report(&mut self, goal: &Goal, observed: &Observed, plan: &Plan) -> HostReport {
+    /// The report, and what is to be ended because it hangs.
+    fn report(&mut self, goal: &Goal, observed: &Observed, plan: &Plan) -> (HostReport, Vec<(InstanceName, Cause)>) {
+        let mut hung = Vec::new();
         let services = self.channels.services.borrow_and_update();
         let instances: Vec<_> = goal
             .desired
@@ -164,8 +175,10 @@ impl<S: Supervisor> Reconciler<S> {
                 let unknown = Fact::Unknown("it was not looked at".to_owned());
                 let process = observed.processes.get(name).unwrap_or(&unknown);
                 // What was asked of an earlier process says nothing about this one.
-                let service = services.get(name).filter(|(pid, _)| pid_of(process) == Some(*pid));
-                let mut report = health::judge(instance, process, service.map(|(_, facts)| facts));
+                let service = services.get(name).filter(|service| pid_of(process) == Some(service.pid));
+                let mut report = health::judge(instance, process, service.map(|service| &service.facts));
+                let ends = self.hangs.take_in(goal.cluster.topology.hangs, instance, service, &mut report);
+                hung.extend(ends.map(|cause| (name.clone(), cause)));
                 report.restart_pending = plan.restart_pending.contains(name);
                 report
             })
@@ -173,7 +186,7 @@ impl<S: Supervisor> Reconciler<S> {
         let mut blocked = plan.blocked.clone();
         blocked.extend(goal.file_problem.clone().map(|cause| Blocked { instance: None, cause }));
         let cluster = &goal.cluster;
-        HostReport {
+        let report = HostReport {
             host: goal.desired.host.clone(),
             cluster: cluster.topology.name.to_string(),
             mode: cluster.topology.mode,
@@ -187,7 +200,8 @@ impl<S: Supervisor> Reconciler<S> {
             steps: plan.steps.iter().map(ToString::to_string).collect(),
             not_in_file: plan.not_in_file.clone(),
             instances,
-        }
+        };
+        (report, hung)
     }
 
     fn log_changes(&mut self, report: &HostReport) {

@@ -112,6 +112,20 @@ impl RemotingError {
         }
     }
 
+    /// Whether the peer said something, be it that it refuses or what cannot be read.
+    pub fn is_answer(&self) -> bool {
+        match self {
+            Self::NotSampledYet { .. } | Self::Malformed { .. } | Self::Refused { .. } | Self::NotApplied { .. } => {
+                true
+            }
+            Self::Connect { .. }
+            | Self::Timeout { .. }
+            | Self::Closed { .. }
+            | Self::Unsupported { .. }
+            | Self::Unsendable { .. } => false,
+        }
+    }
+
     /// Whether the same request may succeed a moment later without anything being repaired.
     pub fn is_retryable(&self) -> bool {
         match self {

@@ -2,7 +2,7 @@
 
 use super::{Embedded, Start, Supervisor, SupervisorError, Systemd};
 use rocketmq_agent_domain::{
-    launch::{Launch, ProcessState},
+    launch::{Cause, Launch, ProcessState},
     names::InstanceName,
 };
 
@@ -50,6 +50,13 @@ impl Supervisor for Backend {
         match self {
             Backend::Embedded(embedded) => embedded.stop(instance).await,
             Backend::Systemd(systemd) => systemd.stop(instance).await,
+        }
+    }
+
+    async fn end(&self, instance: &InstanceName, cause: &Cause) -> Result<(), SupervisorError> {
+        match self {
+            Backend::Embedded(embedded) => embedded.end(instance, cause).await,
+            Backend::Systemd(systemd) => systemd.end(instance, cause).await,
         }
     }
 

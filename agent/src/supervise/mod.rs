@@ -4,6 +4,7 @@
 
 mod backend;
 pub mod embedded;
+mod ending;
 mod evidence;
 mod locks;
 mod output;
@@ -149,6 +150,10 @@ pub trait Supervisor {
 
     /// Asks it to stop and returns; [`Supervisor::observe`] shows `Stopping` until it is gone. Idempotent.
     fn stop(&self, instance: &InstanceName) -> impl Future<Output = Result<(), SupervisorError>> + Send;
+
+    /// Ends it at once, for this cause, and returns; [`Supervisor::observe`] shows `Running` until it is gone, and then a
+    /// crash. For a process that does not serve and would not hear [`Supervisor::stop`].
+    fn end(&self, instance: &InstanceName, cause: &Cause) -> impl Future<Output = Result<(), SupervisorError>> + Send;
 
     /// Brings what starts it without the agent up to date, for an instance that runs: its next start, whoever's, is with
     /// this launch. Nothing where only the agent starts it.

@@ -1,7 +1,7 @@
 //! Looking at processes through /proc: who a pid is, and who has a file open. In: pids and paths. Out: facts. It changes
 //! nothing. Without root, other users' open files cannot be seen.
 
-use rocketmq_agent_domain::cause::Occupant;
+use rocketmq_agent_domain::{cause::Occupant, hang::Activity};
 use serde::{Deserialize, Serialize};
 use std::{
     fs, io,
@@ -88,6 +88,21 @@ pub fn waits_for_disk(pid: u32) -> io::Result<bool> {
         }
     }
     Ok(false)
+}
+
+/// What a process does right now.
+///
+/// # Errors
+/// /proc cannot be read, or it has ended.
+pub fn activity(pid: u32) -> io::Result<Activity> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // Linux `fs/proc/array.c`: T is a stop by a signal, t one by a tracer. Both take hold of all threads.
+    Ok(match stat_fields(&stat).and_then(|fields| fields.first().copied()) {
+        Some("T") => Activity::Stopped,
+        Some("t") => Activity::Traced,
+        _ if waits_for_disk(pid)? => Activity::WaitsForDisk,
+        _ => Activity::Runs,
+    })
 }
 
 /// What a process had written, in bytes, when its pages went dirty; `None` where this account may not know.
@@ -203,6 +218,22 @@ mod tests {
         assert!(started < now + 2_000 && started + 86_400_000 > now, "{started} {now}");
         let command: Vec<String> = std::env::args().collect();
         assert_eq!(command_line(me.pid).unwrap().unwrap(), command);
+    }
+
+    #[test]
+    fn a_stopped_process_is_told_from_one_that_runs() {
+        let mut child = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+        let pid = rustix::process::Pid::from_child(&child);
+        assert_eq!(activity(child.id()).unwrap(), Activity::Runs);
+        rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while activity(child.id()).unwrap() != Activity::Stopped {
+            assert!(std::time::Instant::now() < deadline, "it does not stop");
+            std::thread::yield_now();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(activity(child.id()).is_err());
     }
 
     #[test]

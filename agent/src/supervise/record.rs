@@ -27,6 +27,9 @@ pub(super) struct Record {
     /// Why, or why it may not start.
     #[serde(default)]
     pub cause: Option<Cause>,
+    /// The process that was ended because it hung, and the words for it.
+    #[serde(default)]
+    pub hung: Option<(u32, Cause)>,
     /// What its failures cost it.
     #[serde(default)]
     pub backoff: Backoff,
@@ -61,7 +64,19 @@ pub(super) struct Marks {
 impl Record {
     /// An instance that never ran.
     pub fn new(launch: &Launch) -> Self {
-        Self { launch: launch.clone(), run: None, last_exit: None, cause: None, backoff: Backoff::default() }
+        Self {
+            launch: launch.clone(),
+            run: None,
+            last_exit: None,
+            cause: None,
+            hung: None,
+            backoff: Backoff::default(),
+        }
+    }
+
+    /// Why it was ended, where it was because it hung.
+    pub fn hung(&self, pid: u32) -> Option<Cause> {
+        self.hung.as_ref().filter(|(hung, _)| *hung == pid).map(|(_, cause)| cause.clone())
     }
 
     /// Reads one; `None` where there is none.

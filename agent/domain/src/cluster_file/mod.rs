@@ -7,6 +7,8 @@ pub mod shape;
 pub use reader::{At, Properties};
 
 use crate::{
+    duration::Span,
+    hang::OnHang,
     names::{BrokerName, ClusterName, HostName, Version, Zone},
     problem::Problems,
     size::Size,
@@ -49,6 +51,10 @@ pub struct ClusterFile {
     pub java_home: Option<At<String>>,
     /// `agent.port`.
     pub agent_port: Option<At<u16>>,
+    /// `supervision.on_hang`.
+    pub on_hang: Option<At<OnHang>>,
+    /// `supervision.hang_after`.
+    pub hang_after: Option<At<Span>>,
     /// `[namesrv]`.
     pub namesrv: NamesrvFile,
     /// `namesrv.hosts`.
@@ -161,6 +167,7 @@ pub fn parse<'a>(text: &'a str, problems: &RefCell<Problems<'a>>) -> ClusterFile
     let rocketmq = root.section("rocketmq");
     let namesrv = root.section("namesrv");
     let broker = root.section("broker");
+    let supervision = root.section("supervision");
     let cluster = cluster.as_ref();
     let rocketmq = rocketmq.as_ref();
     if cluster.is_none_or(|section| !section.has("mode")) {
@@ -183,6 +190,8 @@ pub fn parse<'a>(text: &'a str, problems: &RefCell<Problems<'a>>) -> ClusterFile
         sha512: rocketmq.and_then(|s| s.text("sha512")),
         java_home: rocketmq.and_then(|s| s.text("java_home")),
         agent_port: root.section("agent").and_then(|s| s.port("port")),
+        on_hang: supervision.as_ref().and_then(|s| s.parsed("on_hang", "bad-choice")),
+        hang_after: supervision.as_ref().and_then(|s| s.parsed("hang_after", "bad-duration")),
         namesrv_hosts: namesrv.as_ref().and_then(|s| s.list("hosts", "bad-name")),
         namesrv: namesrv.as_ref().map(read_namesrv).unwrap_or_default(),
         broker_hosts: broker.as_ref().and_then(|s| s.list("hosts", "bad-name")),

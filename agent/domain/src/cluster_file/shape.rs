@@ -42,6 +42,7 @@ pub const ROOT: &[Key] = &[
     key("cluster", Kind::Section(CLUSTER), "", "The cluster as a whole."),
     key("rocketmq", Kind::Section(ROCKETMQ), "", "Which RocketMQ runs, and on which Java."),
     key("agent", Kind::Section(AGENT), "", "What all agents share."),
+    key("supervision", Kind::Section(SUPERVISION), "", "What is done about an instance that runs and does not serve."),
     key("namesrv", Kind::Section(NAMESRV), "", "The NameServers."),
     key(
         "broker",
@@ -104,6 +105,21 @@ const ROCKETMQ: &[Key] = &[
 ];
 
 const AGENT: &[Key] = &[key("port", Kind::Integer, "`9877`", "The port of every agent's HTTP health.")];
+
+const SUPERVISION: &[Key] = &[
+    key(
+        "on_hang",
+        Kind::Text,
+        "`report`",
+        "An instance that takes connections and has not answered for `hang_after`: `report` names it, `restart` also ends it, and it is started again as after a crash. Not while the other member of its group is not known to answer, and at most once in 30 minutes.",
+    ),
+    key(
+        "hang_after",
+        Kind::Text,
+        "`60s`",
+        "From how long a silence on it is a hang: `10s` to `1h`. Longer than any pause for garbage collection or for a dump of the heap.",
+    ),
+];
 
 const NAMESRV: &[Key] = &[
     key("hosts", Kind::Texts, "the first three hosts", "The hosts that run a NameServer."),

@@ -19,7 +19,7 @@ pub enum State {
     Ready,
     /// Its process runs and does not answer yet.
     Starting,
-    /// It answers, and something is not as it should be.
+    /// It answers or has answered, and something is not as it should be.
     NotReady,
     /// It is stopping.
     Stopping,

@@ -11,12 +11,13 @@ pub use settings::{JvmSettings, Layers};
 
 use crate::{
     cluster_file::{self, At, ClusterFile},
+    hang::{OnHang, Policy},
     names::{BrokerName, ClusterName, HostName, Version, Zone},
     problem::{Problem, Problems, did_you_mean},
     size::Size,
 };
 use serde::{Deserialize, Serialize};
-use std::{cell::RefCell, collections::BTreeMap, fmt, net::IpAddr, path::PathBuf};
+use std::{cell::RefCell, collections::BTreeMap, fmt, net::IpAddr, path::PathBuf, time::Duration};
 
 /// What kind of cluster it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,6 +136,8 @@ pub struct Topology {
     pub named_groups: Vec<NamedGroup>,
     /// A slave this far behind still counts as in sync.
     pub max_lag: Size,
+    /// What is done about an instance that hangs.
+    pub hangs: Policy,
     /// JVM settings and properties by level.
     pub layers: Layers,
 }
@@ -170,6 +173,7 @@ fn judge(file: &ClusterFile, problems: &mut Problems<'_>) -> Option<Topology> {
     let hosts = hosts::judge(file, problems);
     let named_groups = groups::judge(file, mode, &hosts, problems);
     settings::judge(file, version, problems);
+    let hangs = judge_hangs(file, problems);
     Some(Topology {
         name: file.name.as_ref().map(|name| name.value.clone()).or_else(|| "DefaultCluster".parse().ok())?,
         mode: mode?,
@@ -180,6 +184,7 @@ fn judge(file: &ClusterFile, problems: &mut Problems<'_>) -> Option<Topology> {
         hosts,
         named_groups,
         max_lag: file.max_lag.as_ref().map_or(Size::mib(16), |lag| lag.value),
+        hangs,
         layers: settings::layers(file),
     })
 }
@@ -203,6 +208,18 @@ fn judge_mode(mode: &At<String>, problems: &mut Problems<'_>) -> Option<Mode> {
         problems.add(mode.at, rule, "cluster.mode", what, fix);
     }
     known
+}
+
+fn judge_hangs(file: &ClusterFile, problems: &mut Problems<'_>) -> Policy {
+    let (least, most) = (Duration::from_secs(10), Duration::from_secs(3600));
+    let after = file.hang_after.as_ref().map_or(Duration::from_secs(60), |after| after.value.0);
+    if let Some(at) = file.hang_after.as_ref().map(|after| after.at)
+        && !(least..=most).contains(&after)
+    {
+        let what = "must be between 10s and 1h";
+        problems.add(at, "out-of-range", "supervision.hang_after", what, format!("this is {} s", after.as_secs()));
+    }
+    Policy { on_hang: file.on_hang.as_ref().map_or(OnHang::Report, |on_hang| on_hang.value), after }
 }
 
 fn judge_layout(layout: Option<&At<String>>, problems: &mut Problems<'_>) -> Layout {

@@ -2,12 +2,12 @@
 
 use super::{Embedded, Instance, now};
 use crate::supervise::{
-    Start, Supervisor, SupervisorError, output,
+    Start, Supervisor, SupervisorError, ending, output,
     preflight::{self, Verdict},
     record,
 };
 use rocketmq_agent_domain::{
-    launch::{Launch, ProcessState},
+    launch::{Cause, Launch, ProcessState},
     names::InstanceName,
 };
 use rustix::{
@@ -71,6 +71,21 @@ impl Supervisor for Embedded {
         run.stopping = true;
         live.stop_asked.notify_one();
         self.shared.write(&instance.record);
+        Ok(())
+    }
+
+    async fn end(&self, name: &InstanceName, cause: &Cause) -> Result<(), SupervisorError> {
+        self.know(name)?;
+        let process = {
+            let mut instances = self.shared.lock();
+            let Some(instance) = instances.get_mut(name) else { return Ok(()) };
+            let Some(live) = &instance.live else { return Ok(()) };
+            let process = live.process.clone();
+            instance.record.hung = Some((process.pid, cause.clone()));
+            self.shared.write(&instance.record);
+            process
+        };
+        self.spawn(ending::end(name.clone(), process));
         Ok(())
     }
 

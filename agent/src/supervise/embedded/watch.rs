@@ -139,6 +139,8 @@ fn ended(shared: &Shared, launch: &Launch, live: &Live, exit: Exit) {
     let Some(run) = run else { return };
     let cause = if run.stopping && live.killed.load(Ordering::Relaxed) {
         Some(cause::killed_after_stop(shared.timing.silence.as_secs()))
+    } else if let Some(hung) = hung(shared, &launch.instance, live.process.pid) {
+        Some(hung)
     } else {
         why(launch, exit, &run, &live.process)
     };
@@ -157,9 +159,14 @@ pub(super) fn ended_unseen(shared: &Shared, name: &InstanceName, run: &Run) {
             what: "the host was restarted while it ran".to_owned(),
             fix: String::new(),
         }),
-        false => why(&launch, Exit::Unknown, run, process),
+        false => hung(shared, name, process.pid).or_else(|| why(&launch, Exit::Unknown, run, process)),
     };
     note_end(shared, name, Exit::Unknown, cause, run.stopping || other_boot);
+}
+
+/// The cause for which this agent ended it.
+fn hung(shared: &Shared, name: &InstanceName, pid: u32) -> Option<Cause> {
+    shared.lock().get(name).and_then(|instance| instance.record.hung(pid))
 }
 
 /// Why it ended; `None` for the end of a process that did as it was told.
@@ -179,6 +186,7 @@ fn note_end(shared: &Shared, name: &InstanceName, exit: Exit, cause: Option<Caus
     let record = &mut instance.record;
     instance.live = None;
     record.run = None;
+    record.hung = None;
     record.last_exit = Some(exit);
     record.cause = cause;
     if !forgiven {

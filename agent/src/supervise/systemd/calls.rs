@@ -2,7 +2,7 @@
 
 use super::{Systemd, bus, bus::Snapshot, manager, units, view};
 use crate::supervise::{
-    Start, Supervisor, SupervisorError, now, output,
+    Start, Supervisor, SupervisorError, ending, now, output,
     preflight::{self, Verdict},
     random,
     record::{self, Record, Run},
@@ -108,6 +108,20 @@ impl Supervisor for Systemd {
             return kill_process(pid, Signal::TERM).map_err(failed);
         }
         stop_unit(&connection, name).await
+    }
+
+    async fn end(&self, name: &InstanceName, cause: &Cause) -> Result<(), SupervisorError> {
+        self.shared.know(name)?;
+        let process = {
+            let mut records = self.shared.lock();
+            let Some(record) = records.get_mut(name) else { return Ok(()) };
+            let Some(process) = record.run.as_ref().and_then(|run| run.process.clone()) else { return Ok(()) };
+            record.hung = Some((process.pid, cause.clone()));
+            self.shared.write(record);
+            process
+        };
+        self.shared.spawn(ending::end(name.clone(), process));
+        Ok(())
     }
 
     async fn keep(&self, launch: &Launch) -> Result<(), SupervisorError> {

@@ -45,7 +45,7 @@ impl Shared {
             // The order never reached systemd.
             Some(run) if run.process.is_none() && snapshot.exec_pid == 0 => record.run = None,
             Some(run) => {
-                let ended = end(&record.launch, &run, snapshot)?;
+                let ended = end(&record, &run, snapshot)?;
                 let going_down = || async {
                     manager(connection)
                         .await?
@@ -81,6 +81,7 @@ impl Shared {
         }
         record.last_exit = Some(ended.exit);
         record.cause = ended.cause;
+        record.hung = None;
         if !forgiven {
             record.backoff.failed(&record.launch.fingerprint.clone(), now(), random());
         }
@@ -109,7 +110,8 @@ struct Ended {
     forgiven: bool,
 }
 
-fn end(launch: &Launch, run: &Run, snapshot: &Snapshot) -> Result<Ended, SupervisorError> {
+fn end(record: &Record, run: &Run, snapshot: &Snapshot) -> Result<Ended, SupervisorError> {
+    let launch = &record.launch;
     let look = |source| SupervisorError::Look { what: "which boot this is".to_owned(), source };
     let boot_id = process::boot_id().map_err(look)?;
     // One that nobody saw alive: systemd still says how it ended.
@@ -125,7 +127,7 @@ fn end(launch: &Launch, run: &Run, snapshot: &Snapshot) -> Result<Ended, Supervi
     let cause = match run.stopping {
         true if clean => None,
         true if snapshot.result == "timeout" => Some(killed_in_time(launch)),
-        _ => Some(why(launch, exit, run, &process, snapshot)),
+        _ => record.hung(process.pid).or_else(|| Some(why(launch, exit, run, &process, snapshot))),
     };
     Ok(Ended { exit, cause, forgiven: run.stopping })
 }

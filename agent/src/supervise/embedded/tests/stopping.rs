@@ -107,3 +107,25 @@ async fn a_shutdown_goes_wave_by_wave_and_ends_when_all_are_gone() {
         assert!(matches!(state, ProcessState::Stopped { cause: None, .. }), "{state:?}");
     }
 }
+
+#[tokio::test]
+async fn a_process_that_was_ended_for_a_hang_has_crashed_for_that_reason() {
+    let host = Host::new();
+    let agent = host.agent();
+    let launch = host.sleeper("broker-a");
+    let pid = start(&agent, &launch).await;
+    kill_process(Pid::from_raw(pid as i32).unwrap(), Signal::STOP).unwrap();
+    let cause = Cause { id: "hung".to_owned(), what: "it hung".to_owned(), fix: String::new() };
+    agent.end(&launch.instance, &cause).await.unwrap();
+    match stopped(&agent, &launch).await {
+        ProcessState::Stopped { cause: Some(found), failures: 1, .. } => assert_eq!(found, cause),
+        state => panic!("{state:?}"),
+    }
+    // The next end is about the next process.
+    let pid = start(&agent, &launch).await;
+    kill_process(Pid::from_raw(pid as i32).unwrap(), Signal::KILL).unwrap();
+    match stopped(&agent, &launch).await {
+        ProcessState::Stopped { cause: Some(found), .. } => assert_eq!(found.id, "killed"),
+        state => panic!("{state:?}"),
+    }
+}

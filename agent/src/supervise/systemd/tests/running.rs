@@ -1,7 +1,7 @@
 //! Starting, crashing, holding back, taking over.
 
 use super::{fake::signal, *};
-use rocketmq_agent_domain::launch::Exit;
+use rocketmq_agent_domain::launch::{Cause, Exit};
 use rustix::process::Signal;
 
 #[tokio::test]
@@ -205,4 +205,17 @@ async fn a_changed_launch_changes_the_unit_and_not_the_process() {
     assert_eq!(host.fake.calls().last().unwrap(), "reload");
     let state = agent.observe(&launch.instance).await.unwrap();
     assert!(matches!(&state, ProcessState::Running { pid: p, fingerprint, .. } if *p == pid && fingerprint == "f1"));
+}
+
+#[tokio::test]
+async fn a_process_that_was_ended_for_a_hang_has_crashed_for_that_reason() {
+    let host = Host::new().await;
+    let agent = host.agent().await;
+    let launch = host.sleeper("broker-a");
+    let pid = start(&agent, &launch).await;
+    signal(pid, Signal::STOP);
+    let cause = Cause { id: "hung".to_owned(), what: "it hung".to_owned(), fix: String::new() };
+    agent.end(&launch.instance, &cause).await.unwrap();
+    let state = until(&agent, &launch, |state| matches!(state, ProcessState::Stopped { .. })).await;
+    assert!(matches!(&state, ProcessState::Stopped { cause: Some(found), .. } if *found == cause), "{state:?}");
 }

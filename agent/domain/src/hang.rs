@@ -1,0 +1,165 @@
+//! Whether an instance hangs, and whether it may be ended for it. In: how long it has been silent, what is seen of its
+//! process, how the others are, and what the cluster file wants. Out: a verdict, and words. Pure: all times come in.
+//!
+//! An instance that has not answered since its process started is not here at all: it is starting, and a broker checks a
+//! large store for as long as it takes.
+
+use crate::{launch::Cause, observed::Fact};
+use std::{fmt, str::FromStr, time::Duration};
+
+/// What is done about an instance that hangs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnHang {
+    /// It is named.
+    Report,
+    /// It is named, and ended where nothing speaks against it; it is started again as after a crash.
+    Restart,
+}
+
+/// A word that is neither.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("must be \"report\" or \"restart\"")]
+pub struct OnHangError;
+
+impl FromStr for OnHang {
+    type Err = OnHangError;
+    fn from_str(text: &str) -> Result<Self, OnHangError> {
+        match text {
+            "report" => Ok(Self::Report),
+            "restart" => Ok(Self::Restart),
+            _ => Err(OnHangError),
+        }
+    }
+}
+
+/// What the cluster file says about hangs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// What is done.
+    pub on_hang: OnHang,
+    /// From how long a silence on it is a hang.
+    pub after: Duration,
+}
+
+/// An instance is ended for a hang at most once in this time: one that hangs again soon is not helped by it.
+pub const AGAIN_AFTER: Duration = Duration::from_secs(30 * 60);
+
+/// What the kernel says that a process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activity {
+    /// It runs, or waits for something ordinary.
+    Runs,
+    /// SIGSTOP.
+    Stopped,
+    /// A debugger holds it, or a tool that takes a dump of it.
+    Traced,
+    /// A thread of it waits for a disk and takes no signal.
+    WaitsForDisk,
+}
+
+/// The others that could do an instance's work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Others {
+    /// There are none: a group of one, a single NameServer.
+    Nobody,
+    /// At least one of them answers.
+    Answer,
+    /// None is known to answer, for this reason.
+    Unknown(String),
+}
+
+/// An instance that has answered since its process started, and does not any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Silence {
+    /// For how long it was asked in vain.
+    pub quiet_for: Duration,
+    /// Its port takes connections. One that was told to stop closes its port first and flushes its store then.
+    pub accepts: bool,
+    /// What its process does.
+    pub activity: Fact<Activity>,
+    /// The other member of its group, or the other NameServers.
+    pub others: Others,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is no hang, or not yet.
+    Patience,
+    /// It hangs, and is named.
+    Named,
+    /// It hangs and would be ended, but for this.
+    NotNow(String),
+    /// It is to be ended.
+    End,
+}
+
+/// Judges a silence. `last_end`: how long ago the instance was ended for a hang, where it was.
+pub fn judge(policy: Policy, silence: &Silence, last_end: Option<Duration>) -> Verdict {
+    if !silence.accepts || silence.quiet_for < policy.after {
+        return Verdict::Patience;
+    }
+    if policy.on_hang == OnHang::Report {
+        return Verdict::Named;
+    }
+    match &silence.activity {
+        Fact::Known(Activity::Runs | Activity::Stopped) => {}
+        Fact::Known(Activity::Traced) => return Verdict::NotNow("a debugger or a dump has it".to_owned()),
+        Fact::Known(Activity::WaitsForDisk) => {
+            return Verdict::NotNow("it waits for its disk, and so would its successor".to_owned());
+        }
+        Fact::Unknown(why) => return Verdict::NotNow(format!("what its process does cannot be told: {why}")),
+    }
+    match (&silence.others, last_end) {
+        (Others::Unknown(why), _) => Verdict::NotNow(why.clone()),
+        (_, Some(ago)) if ago < AGAIN_AFTER => {
+            Verdict::NotNow(format!("it was restarted for a hang {} min ago", ago.as_secs() / 60))
+        }
+        _ => Verdict::End,
+    }
+}
+
+/// A hang in words.
+pub fn cause(verdict: &Verdict, silence: &Silence, port: u16, pid: u32) -> Cause {
+    let seen = Seen { silence, port, pid };
+    let looks = match silence.activity {
+        Fact::Known(Activity::Stopped) => format!("`kill -CONT {pid}` lets it go on"),
+        Fact::Known(Activity::WaitsForDisk) => "look at the disk of its store (`dmesg`)".to_owned(),
+        _ => format!("`jcmd {pid} Thread.print` and its gc.log tell what it is busy with"),
+    };
+    let fix = match verdict {
+        Verdict::NotNow(why) => format!("it is not restarted now: {why}; {looks}"),
+        Verdict::End => "it is ended and started again".to_owned(),
+        Verdict::Named | Verdict::Patience => looks,
+    };
+    Cause { id: "hangs".to_owned(), what: format!("it {seen}"), fix }
+}
+
+/// Why an instance that was ended for it does not run.
+pub fn ended(silence: &Silence, port: u16, pid: u32) -> Cause {
+    let seen = Seen { silence, port, pid };
+    Cause { id: "hung".to_owned(), what: format!("it hung and was ended by this agent: it {seen}"), fix: String::new() }
+}
+
+struct Seen<'a> {
+    silence: &'a Silence,
+    port: u16,
+    pid: u32,
+}
+
+impl fmt::Display for Seen<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Seen { silence, port, pid } = self;
+        let seconds = silence.quiet_for.as_secs();
+        write!(f, "accepts connections on {port} and has not answered for {seconds} s")?;
+        match silence.activity {
+            Fact::Known(Activity::Stopped) => write!(f, ": pid {pid} is stopped (SIGSTOP)"),
+            Fact::Known(Activity::Traced) => write!(f, ": pid {pid} is held by a debugger or a dump"),
+            Fact::Known(Activity::WaitsForDisk) => write!(f, ": pid {pid} waits for its disk"),
+            Fact::Known(Activity::Runs) | Fact::Unknown(_) => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
