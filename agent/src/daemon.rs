@@ -1,7 +1,9 @@
 //! `run`: the one place that builds the adapters, ties them together, and takes them apart again.
 
+mod file_watch;
 pub mod goal;
 
+use self::file_watch::{FileWatch, STILL};
 use crate::{
     accounts::{self, Account},
     claim::{self, Claim, ClaimError},
@@ -13,7 +15,7 @@ use crate::{
     probe,
     reconcile::{Channels, Goal, Hangs, Installer, Reconciler},
     settings::{OnExit, Settings, SupervisorKind},
-    supervise::{Backend, Embedded, Supervisor, Systemd, Timing, systemd},
+    supervise::{Backend, Embedded, Systemd, Timing, systemd},
 };
 use rocketmq_agent_domain::{
     desired::{Desired, namesrv_addresses},
@@ -24,13 +26,10 @@ use rocketmq_agent_domain::{
 };
 use std::{
     collections::BTreeMap,
-    fs,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
     pin::pin,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::{
     net::TcpListener,
@@ -102,15 +101,15 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
             claimed = claim_base(&goal)?;
         }
         // What is wrong need not be in the file: a Java may be installed, a disk have room again.
-        if watched.changed() || goal.file_problem.is_some() {
+        if watched.is_still(Instant::now()) && (watched.is_new() || goal.file_problem.is_some()) {
             let next = goal::next(&settings, &goal);
+            // Written while it was read: that was no file yet.
+            if !watched.take() {
+                continue;
+            }
             match next.and_then(|next| take(&settings, &goal, &next, &mut claimed).map(|()| next)) {
                 Ok(next) => {
                     info!("cluster.toml has changed and is taken");
-                    for name in changed_instances(&goal.desired, &next.desired) {
-                        // What failed with the old configuration need not wait to be tried with the new one.
-                        reconciler.supervisor.settled(&name);
-                    }
                     goal = next;
                     peers.set(agents(&goal.cluster.topology));
                     nsaddr.send_replace(public_namesrvs(&goal.cluster));
@@ -133,6 +132,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         // Cancel-safe: a signal is kept by its stream, and a pass starts from scratch.
         tokio::select! {
             () = reconciler.wait(stepped) => {}
+            () = tokio::time::sleep(STILL), if watched.is_new() => {}
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
         }
@@ -229,13 +229,6 @@ fn config_view(settings: &Settings, goal: &Goal) -> ConfigView {
     }
 }
 
-/// Instances whose configuration differs between two goals.
-fn changed_instances(before: &Desired, after: &Desired) -> Vec<InstanceName> {
-    let fingerprint = |goal: &Desired, name: &InstanceName| goal.instance(name).map(|i| i.launch.fingerprint.clone());
-    let names = after.instances.iter().map(|instance| instance.launch.instance.clone());
-    names.filter(|name| fingerprint(before, name) != fingerprint(after, name)).collect()
-}
-
 /// Brokers first, all at once; the NameServer when they have unregistered.
 fn stop_order(desired: &Desired) -> Vec<Vec<InstanceName>> {
     let names = |namesrv: bool| {
@@ -243,39 +236,4 @@ fn stop_order(desired: &Desired) -> Vec<Vec<InstanceName>> {
         some.map(|instance| instance.launch.instance.clone()).collect::<Vec<_>>()
     };
     vec![names(false), names(true)]
-}
-
-/// Notices that a file was replaced, edited, taken away or put back.
-struct FileWatch {
-    path: PathBuf,
-    seen: Option<Stamp>,
-}
-
-/// What tells one state of a file from the next; the time is that of the last change to content, rights or name.
-#[derive(PartialEq, Eq)]
-struct Stamp {
-    inode: (u64, u64),
-    length: u64,
-    changed: (i64, i64),
-}
-
-impl FileWatch {
-    fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), seen: Self::look(path) }
-    }
-
-    /// Whether it differs from what the last call saw. That it cannot be looked at is a difference as well, and why is
-    /// found out when it is read.
-    fn changed(&mut self) -> bool {
-        let now = Self::look(&self.path);
-        let differs = now != self.seen;
-        self.seen = now;
-        differs
-    }
-
-    fn look(path: &Path) -> Option<Stamp> {
-        let found = fs::metadata(path).ok()?;
-        let changed = (found.ctime(), found.ctime_nsec());
-        Some(Stamp { inode: (found.dev(), found.ino()), length: found.len(), changed })
-    }
 }

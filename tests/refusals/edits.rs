@@ -1,7 +1,10 @@
 //! Edits of the cluster file: a good one is taken while the agent runs, a bad one is reported and changes nothing.
 
-use super::world::{World, until};
-use std::{fs, os::unix::fs::PermissionsExt};
+use super::{
+    agent::Agent,
+    world::{World, until},
+};
+use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt};
 
 /// A host whose broker waits for its release, so that nothing starts whatever the file says.
 fn waiting() -> World {
@@ -165,6 +168,36 @@ fn base_dir_does_not_change_under_data_not_even_over_a_restart() {
     let agent = world.agent();
     agent.reason("install-failed");
     assert!(!agent.ids().contains(&"cluster-file-not-taken".to_owned()), "{:?}", agent.ids());
+    agent.end();
+    world.no_java_ran();
+}
+
+/// The quarantine lies in a file, so that an agent that is started again does not begin to hammer.
+#[test]
+fn what_is_quarantined_is_tried_at_once_with_a_file_that_was_edited_while_no_agent_ran() {
+    let world = World::new();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    world.edit("cluster.toml", "hosts = [\"vm2\"]", &format!("hosts = [\"vm1\"]\nport = {port}"));
+    world.edit("cluster.toml", "[broker]", "[broker]\nhosts = [\"vm2\"]");
+    let agent = world.agent();
+    agent.reason("port-in-use");
+    agent.end();
+    let path = world.path("state/run/namesrv.json");
+    let mut record: serde_json::Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    record["backoff"]["failures"] = 9.into();
+    record["backoff"]["next_start_at"] = (rocketmq_agent::reconcile::now() + 290_000).into();
+    fs::write(&path, record.to_string()).unwrap();
+
+    let failures = |agent: &Agent| agent.report()?["instances"][0]["failures"].as_u64();
+    let agent = world.agent();
+    agent.reason("port-in-use");
+    assert_eq!(failures(&agent), Some(9));
+    agent.end();
+
+    world.edit("cluster.toml", "heap = \"128M\"", "heap = \"129M\"");
+    let agent = world.agent();
+    until("it is tried, with a clean slate", || failures(&agent).filter(|failures| (1..9).contains(failures)));
     agent.end();
     world.no_java_ran();
 }

@@ -85,6 +85,9 @@ pub struct Reconciler<S> {
 impl<S: Supervisor> Reconciler<S> {
     /// One pass; whether it took steps.
     pub async fn pass(&mut self, goal: &Goal) -> bool {
+        for instance in &goal.desired.instances {
+            self.supervisor.wants(&instance.launch);
+        }
         let processes = match processes(&goal.desired, &self.supervisor, &self.channels.alive).await {
             Ok(processes) => processes,
             Err(error) => {

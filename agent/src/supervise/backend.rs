@@ -67,6 +67,13 @@ impl Supervisor for Backend {
         }
     }
 
+    fn wants(&self, launch: &Launch) {
+        match self {
+            Backend::Embedded(embedded) => embedded.wants(launch),
+            Backend::Systemd(systemd) => systemd.wants(launch),
+        }
+    }
+
     fn settled(&self, instance: &InstanceName) {
         match self {
             Backend::Embedded(embedded) => embedded.settled(instance),

@@ -162,7 +162,11 @@ pub trait Supervisor {
         async { Ok(()) }
     }
 
-    /// It serves, or a person wants it tried at once: its failures are forgotten.
+    /// What it is to be started with next. What failed with another launch, whoever was the agent then, need not wait to
+    /// be tried with this one.
+    fn wants(&self, launch: &Launch);
+
+    /// It serves: its failures are forgotten.
     fn settled(&self, instance: &InstanceName);
 
     /// Resolves when something changed since the last call: a process ended, or a back-off ran out.

@@ -89,6 +89,14 @@ impl Supervisor for Embedded {
         Ok(())
     }
 
+    fn wants(&self, launch: &Launch) {
+        // One that cannot be known now is an error of its observation.
+        let _ = self.know(&launch.instance);
+        if let Some(instance) = self.shared.lock().get_mut(&launch.instance) {
+            instance.record.backoff.launching(&launch.fingerprint);
+        }
+    }
+
     fn settled(&self, name: &InstanceName) {
         let mut instances = self.shared.lock();
         let Some(instance) = instances.get_mut(name) else { return };

@@ -140,6 +140,14 @@ impl Supervisor for Systemd {
         Ok(())
     }
 
+    fn wants(&self, launch: &Launch) {
+        // One that cannot be known now is an error of its observation.
+        let _ = self.shared.know(&launch.instance);
+        if let Some(record) = self.shared.lock().get_mut(&launch.instance) {
+            record.backoff.launching(&launch.fingerprint);
+        }
+    }
+
     fn settled(&self, name: &InstanceName) {
         let mut records = self.shared.lock();
         let Some(record) = records.get_mut(name) else { return };
