@@ -166,6 +166,38 @@ fn stopping_the_packaged_agent_leaves_the_brokers_alone() {
     assert!(read(UNIT).lines().any(|line| line == "KillMode=process"));
 }
 
+/// Its watchdog ends it, and nobody else looks after the brokers.
+#[test]
+fn systemd_starts_the_agent_again_for_ever_whatever_ended_it() {
+    let unit = read(UNIT);
+    for wanted in
+        ["Type=notify", "WatchdogSec=60", "WatchdogSignal=SIGKILL", "Restart=always", "StartLimitIntervalSec=0"]
+    {
+        assert!(unit.lines().any(|line| line == wanted), "{wanted}");
+    }
+}
+
+#[test]
+fn a_jvm_that_is_killed_for_memory_does_not_take_the_agent_with_it() {
+    assert!(read(UNIT).lines().any(|line| line == "OOMPolicy=continue"));
+}
+
+/// `check` of systemd is no help here: it takes all of these.
+#[test]
+fn the_sandbox_lets_embedded_jvms_live() {
+    let unit = read(UNIT);
+    for line in unit.lines().filter(|line| !line.starts_with('#')) {
+        let key = line.split('=').next().unwrap();
+        let breaks =
+            ["MemoryDenyWriteExecute", "PrivateTmp", "ProtectHome", "PrivateUsers", "PrivateNetwork", "ProtectProc"];
+        assert!(!breaks.contains(&key), "{line}");
+    }
+    assert!(
+        unit.lines().any(|line| line.starts_with("ReadWritePaths=/etc/systemd/system ")),
+        "units could not be written"
+    );
+}
+
 #[test]
 fn a_wrong_configuration_is_not_tried_again_and_again() {
     let line = format!("RestartPreventExitStatus={}", exit_code::BAD_CONFIGURATION);

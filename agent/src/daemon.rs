@@ -137,7 +137,6 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
             _ = interrupt.recv() => break,
         }
     }
-    notify.stopping("the agent ends; RocketMQ runs on");
     if settings.embedded.on_exit == OnExit::Stop && matches!(reconciler.supervisor, Backend::Embedded(_)) {
         info!("{ENDING}");
         notify.stopping(ENDING);
@@ -149,6 +148,8 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
             heartbeat.beat();
             notify.stopping(ENDING);
         }
+    } else {
+        notify.stopping("the agent ends; RocketMQ runs on");
     }
     stop_http.send_replace(true);
     server.await?;

@@ -6,5 +6,6 @@ mod agent;
 mod at_start;
 mod commands;
 mod edits;
+mod notify;
 mod running;
 mod world;

@@ -192,7 +192,7 @@ impl World {
             // The groups are dropped with it: std does so for a root that becomes another.
             command.uid(NOBODY).gid(NOBODY);
         }
-        for variable in ["ROCKETMQ_AGENT_CONFIG", "ROCKETMQ_AGENT_LOG", "JOURNAL_STREAM", "COLUMNS"] {
+        for variable in ["ROCKETMQ_AGENT_CONFIG", "ROCKETMQ_AGENT_LOG", "JOURNAL_STREAM", "COLUMNS", "NOTIFY_SOCKET"] {
             command.env_remove(variable);
         }
         command.current_dir("/").env("ROCKETMQ_AGENT_CONFIG", self.path("agent.toml")).args(arguments);
@@ -233,8 +233,15 @@ impl World {
     /// Runs the agent until it serves HTTP.
     #[track_caller]
     pub fn agent(&self) -> Agent {
+        self.agent_with(&[])
+    }
+
+    /// The same with variables in its environment.
+    #[track_caller]
+    pub fn agent_with(&self, variables: &[(&str, &str)]) -> Agent {
         let log = self.path(&format!("agent-{}.log", NUMBER.fetch_add(1, Ordering::Relaxed)));
         let mut command = self.command(&["run"]);
+        command.envs(variables.iter().copied());
         let child =
             command.stdout(File::create(&log).unwrap()).stderr(File::options().append(true).open(&log).unwrap());
         Agent::begins(child.spawn().unwrap(), log)
