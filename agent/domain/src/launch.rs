@@ -3,7 +3,7 @@
 
 use crate::names::{BrokerName, InstanceName};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 /// What an instance is in RocketMQ's terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -40,6 +40,28 @@ pub struct StoreIdentity {
     pub broker: BrokerName,
 }
 
+/// Where an instance can be asked whether it serves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Service {
+    /// Where its own host reaches it.
+    pub address: SocketAddr,
+    /// Every NameServer of the cluster.
+    pub namesrvs: Vec<SocketAddr>,
+    /// What it registers as, for a broker.
+    pub registered: Option<Registered>,
+}
+
+/// What a broker registers as in every NameServer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registered {
+    /// brokerName.
+    pub broker: BrokerName,
+    /// brokerId.
+    pub id: u64,
+    /// brokerIP1 and listenPort.
+    pub address: SocketAddr,
+}
+
 /// Everything needed to exec one JVM.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Launch {
@@ -61,6 +83,9 @@ pub struct Launch {
     pub logs: Vec<PathBuf>,
     /// The store, for a broker.
     pub store: Option<StoreIdentity>,
+    /// Where it can be asked whether it serves; `None` in what an earlier release wrote down.
+    #[serde(default)]
+    pub service: Option<Service>,
     /// Every TCP port that the process listens on.
     pub ports: Vec<u16>,
     /// How long a clean stop may take before the supervisor looks whether the store still flushes.

@@ -2,6 +2,7 @@
 
 mod check;
 mod plan;
+mod ready;
 mod render;
 mod smoke;
 mod status;
@@ -47,6 +48,9 @@ enum Command {
     Status(status::Status),
     /// Send messages through every master and read them back
     Smoke(smoke::Smoke),
+    /// Wait until an instance serves (what its unit runs after its start)
+    #[command(hide = true)]
+    Ready(ready::Ready),
 }
 
 /// Runs the command that was typed.
@@ -67,9 +71,13 @@ pub fn run(arguments: Arguments) -> ExitCode {
 }
 
 fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let settings = Settings::read(&arguments.config)?;
     // One thread is enough for a program that mostly waits; disk work that takes long has its own.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let settings = match arguments.command {
+        // A unit's start does not hang on a file that is being edited.
+        Command::Ready(_) => Settings::default(),
+        _ => Settings::read(&arguments.config)?,
+    };
     match arguments.command {
         Command::Run => {
             log::init();
@@ -80,6 +88,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Plan(plan) => runtime.block_on(plan.run(settings)),
         Command::Status(status) => runtime.block_on(status.run(settings)),
         Command::Smoke(smoke) => runtime.block_on(smoke.run(settings)),
+        Command::Ready(ready) => runtime.block_on(ready.run()),
     }
 }
 

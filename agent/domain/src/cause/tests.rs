@@ -19,6 +19,7 @@ fn launch() -> Launch {
         directory: "/a".into(),
         console: "/a/logs/console.log".into(),
         logs: vec!["/a/logs/store.log".into(), "/a/logs/broker.log".into()],
+        service: None,
         store: Some(StoreIdentity {
             root: "/a/store".into(),
             commit_log: "/a/store/commitlog".into(),

@@ -12,7 +12,7 @@ pub mod properties;
 pub use java_options::Java;
 
 use crate::{
-    launch::{Launch, Role, StoreIdentity},
+    launch::{Launch, Registered, Role, Service, StoreIdentity},
     names::{BrokerName, HostName, InstanceName, Version},
     placement::{BrokerSeat, Placement},
     size::Size,
@@ -176,7 +176,7 @@ pub fn desired(
 
     let namesrvs = namesrv_addresses(topology, placement, |host| host.address);
     let mut builder =
-        Builder { topology, host, facts, directories: Vec::new(), files: Vec::new(), instances: Vec::new() };
+        Builder { topology, host, facts, namesrvs, directories: Vec::new(), files: Vec::new(), instances: Vec::new() };
     builder.directory(host.base_dir.clone(), Owner::Agent);
     if let Some(port) = namesrv_port
         && let Some(share) = shares.next()
@@ -195,7 +195,7 @@ pub fn desired(
     }
     for ((seat, settings), share) in seats.iter().zip(&broker_settings).zip(shares) {
         let folders = Folders::of(&host.base_dir, topology.layout, &seat.instance(), seat.role());
-        let lines = conf::broker(topology, seat, host, &folders, &namesrvs, settings);
+        let lines = conf::broker(topology, seat, host, &folders, &builder.namesrvs, settings);
         let expected = expected_broker(topology, placement, seat, host, &lines);
         let ports = vec![seat.port, seat.fast_port(), seat.ha_port()];
         builder.instance(seat.instance(), seat.role(), seat.port, ports, &lines, share, settings, Some(expected));
@@ -206,7 +206,7 @@ pub fn desired(
         version: topology.version,
         source: topology.source.clone(),
         distributions: folders::distributions(&host.base_dir),
-        namesrvs,
+        namesrvs: builder.namesrvs,
         directories: builder.directories,
         files: builder.files,
         instances: builder.instances,
@@ -254,6 +254,7 @@ struct Builder<'t> {
     topology: &'t Topology,
     host: &'t Host,
     facts: &'t HostFacts,
+    namesrvs: Vec<SocketAddr>,
     directories: Vec<Directory>,
     files: Vec<RenderedFile>,
     instances: Vec<Instance>,
@@ -305,6 +306,14 @@ impl Builder<'_> {
             cluster: broker.cluster.clone(),
             broker: broker.group.clone(),
         });
+        let near = if self.host.nat { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { self.host.address };
+        let address = SocketAddr::new(near, port);
+        let registered = broker.as_ref().map(|broker| Registered {
+            broker: broker.group.clone(),
+            id: broker.broker_id,
+            address: broker.client_address,
+        });
+        let service = Service { address, namesrvs: self.namesrvs.clone(), registered };
         let launch = Launch {
             instance: name,
             role,
@@ -315,12 +324,12 @@ impl Builder<'_> {
             console: folders.logs().join("console.log"),
             logs,
             store,
+            service: Some(service),
             ports,
             stop_deadline: if is_broker { BROKER_STOP } else { NAMESRV_STOP },
             fingerprint,
         };
-        let near = if self.host.nat { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { self.host.address };
-        self.instances.push(Instance { launch, address: SocketAddr::new(near, port), broker });
+        self.instances.push(Instance { launch, address, broker });
     }
 }
 

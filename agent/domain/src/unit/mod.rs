@@ -19,6 +19,8 @@ pub struct Options<'a> {
     pub account: Option<(&'a str, &'a str)>,
     /// `flock` of util-linux, absolute.
     pub flock: &'a Path,
+    /// The agent's own program, absolute: as `ready` it waits until the instance serves. `None`: active means started.
+    pub agent: Option<&'a Path>,
     /// The file that [`Launch`]'s process keeps locked for as long as it lives.
     pub lock: &'a Path,
 }
@@ -91,6 +93,13 @@ pub fn render(launch: &Launch, options: &Options<'_>) -> Result<String, UnitErro
     text.line("Type", "exec");
     text.comment("flock becomes java: no second process, and no second JVM of this instance while this one lives.");
     text.line("ExecStart", &command(launch, options)?);
+    if let Some(ready) = ready(launch, options)? {
+        text.comment(
+            "Active means ready. It waits for as long as the process lives; without it, active means started.",
+        );
+        text.line("ExecStartPost", &ready);
+        text.line("NotifyAccess", "exec");
+    }
     text.line("WorkingDirectory", &directory);
     if let Some((user, group)) = options.account {
         text.line("User", user);
@@ -142,6 +151,20 @@ fn command(launch: &Launch, options: &Options<'_>) -> Result<String, UnitError> 
     words.push(quoting::argument(&path_text(&launch.program)?));
     words.extend(launch.arguments.iter().map(|argument| quoting::argument(argument)));
     Ok(words.join(" "))
+}
+
+/// The command that ends when the instance serves. Its failure, or that it is not there, is none of the instance's (`-`).
+fn ready(launch: &Launch, options: &Options<'_>) -> Result<Option<String>, UnitError> {
+    let (Some(agent), Some(service)) = (options.agent, &launch.service) else { return Ok(None) };
+    let mut words = vec![format!("-{}", quoting::argument(&path_text(agent)?)), "ready".to_owned()];
+    words.extend(["--address".to_owned(), service.address.to_string()]);
+    if let Some(registered) = &service.registered {
+        let namesrvs: Vec<String> = service.namesrvs.iter().map(ToString::to_string).collect();
+        words.extend(["--broker".to_owned(), registered.broker.to_string(), "--id".to_owned()]);
+        words.extend([registered.id.to_string(), "--registered".to_owned(), registered.address.to_string()]);
+        words.extend(["--namesrv".to_owned(), namesrvs.join(",")]);
+    }
+    Ok(Some(words.join(" ")))
 }
 
 fn path_text(path: &Path) -> Result<String, UnitError> {

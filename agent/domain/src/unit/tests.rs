@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;
-use crate::launch::{Role, StoreIdentity};
+use crate::launch::{Registered, Role, Service, StoreIdentity};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -20,6 +20,15 @@ fn launch() -> Launch {
             .into(),
         console: home.join("logs/console.log"),
         logs: vec![home.join("logs/rocketmqlogs/store.log")],
+        service: Some(Service {
+            address: "10.0.0.1:10911".parse().unwrap(),
+            namesrvs: ["10.0.0.1:9876", "10.0.0.2:9876"].map(|address| address.parse().unwrap()).into(),
+            registered: Some(Registered {
+                broker: "broker-a".parse().unwrap(),
+                id: 0,
+                address: "203.0.113.1:10911".parse().unwrap(),
+            }),
+        }),
         store: Some(StoreIdentity {
             root: home.join("store"),
             commit_log: home.join("store/commitlog"),
@@ -37,6 +46,7 @@ fn options() -> Options<'static> {
     Options {
         account: Some(("rocketmq", "rocketmq")),
         flock: Path::new("/usr/bin/flock"),
+        agent: Some(Path::new("/usr/bin/rocketmq-agent")),
         lock: Path::new("/var/lib/rocketmq/broker-a/supervisor.lock"),
     }
 }

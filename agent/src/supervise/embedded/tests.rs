@@ -60,6 +60,7 @@ impl Host {
             logs: vec![directory.join("broker.log")],
             directory,
             store: None,
+            service: None,
             ports: Vec::new(),
             stop_deadline: Duration::from_millis(200),
             fingerprint: "f1".to_owned(),

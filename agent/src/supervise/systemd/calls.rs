@@ -7,7 +7,6 @@ use crate::supervise::{
     random,
     record::{self, Record, Run},
 };
-use futures_util::StreamExt;
 use rocketmq_agent_domain::{
     launch::{Cause, Launch, ProcessState},
     names::InstanceName,
@@ -17,12 +16,7 @@ use rustix::{
     io::Errno,
     process::{Pid, Signal, kill_process},
 };
-use std::time::Duration;
-use tokio::time::timeout;
 use zbus::Connection;
-
-/// A job that only execs ends within milliseconds; one that waits for a mount or the network is left to itself.
-const JOB: Duration = Duration::from_secs(3);
 
 impl Supervisor for Systemd {
     async fn instances(&self) -> Result<Vec<InstanceName>, SupervisorError> {
@@ -191,52 +185,28 @@ impl Systemd {
         });
         let unit = unit::name(name).map_err(SupervisorError::unit)?;
         let asked = |source| SupervisorError::bus(format!("start {unit}"), source);
-        // Before the order: a job that ends at once would not be seen.
-        let mut removed = manager.receive_job_removed().await.map_err(asked)?;
         let ordered = match before.waits_for_restart() {
             // systemd lets a start wait until its own restart is due, and does a restart at once (`service_start`).
             true => manager.restart_unit(&unit, "replace").await,
             false => manager.start_unit(&unit, "replace").await,
         };
-        let job = match ordered {
-            Ok(job) => job,
-            Err(error) => {
-                self.amend(launch, |record| record.run = None);
-                return match bus::error_name(&error) {
-                    // The host goes down, and this with it.
-                    Some("org.freedesktop.systemd1.TransactionIsDestructive") => Ok(Start::HeldBack { until: None }),
-                    Some(_) => {
-                        let cause = units::cause("unit-refused", format!("systemd does not start {unit}: {error}"), "");
-                        self.refuse(connection, launch, before, cause).await
-                    }
-                    None => Err(asked(error)),
-                };
-            }
-        };
-        let result = timeout(JOB, async {
-            while let Some(signal) = removed.next().await {
-                if let Ok(args) = signal.args()
-                    && args.job == job
-                {
-                    return Some(args.result.clone());
-                }
-            }
-            None
-        });
-        let result = result.await.ok().flatten();
-        if result.as_deref() == Some("dependency") {
+        if let Err(error) = ordered {
             self.amend(launch, |record| record.run = None);
-            let what = format!("systemd could not start what {unit} needs, such as the mount of its folder");
-            let cause = units::cause("dependency-failed", what, "`systemctl list-dependencies` of its unit shows it");
-            return self.refuse(connection, launch, before, cause).await;
+            return match bus::error_name(&error) {
+                // The host goes down, and this with it.
+                Some("org.freedesktop.systemd1.TransactionIsDestructive") => Ok(Start::HeldBack { until: None }),
+                Some(_) => {
+                    let cause = units::cause("unit-refused", format!("systemd does not start {unit}: {error}"), "");
+                    self.refuse(connection, launch, before, cause).await
+                }
+                None => Err(asked(error)),
+            };
         }
+        // The job lasts until the instance serves; what becomes of it is seen later (`Shared::follow`).
         let after = shared.look(connection, name).await?;
         let state = view::state(shared.lock().get(name), &after)?;
         Ok(match state {
-            ProcessState::Running { pid, .. } => {
-                tracing::info!(instance = %name, pid, program = %launch.program.display(), "{name}: started");
-                Start::Running { pid }
-            }
+            ProcessState::Running { pid, .. } => Start::Running { pid },
             ProcessState::Stopped { next_start_at, .. } => Start::HeldBack { until: next_start_at },
             ProcessState::Stopping { .. } => Start::HeldBack { until: None },
         })

@@ -39,6 +39,8 @@ impl Shared {
             Some(run) if run.process.is_some() && run.process == running => return Ok(false),
             // Its start was ordered a moment ago, here or by an agent that died over it.
             Some(run) if run.process.is_none() && running.is_some() => {
+                let program = record.launch.program.display();
+                tracing::info!(instance = %name, pid = snapshot.main_pid, %program, "{name}: started");
                 record.run = Some(Run { process: running, ..run });
             }
             Some(run) if run.process.is_none() && snapshot.has_job => return Ok(false),

@@ -13,11 +13,11 @@ mod view;
 
 use self::bus::{ManagerProxy, Snapshot};
 use super::{
-    SupervisorError, now,
+    SupervisorError, now, random,
     record::{self, Record},
 };
 use crate::accounts::Account;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use rocketmq_agent_domain::{names::InstanceName, unit};
 use std::{
     collections::BTreeMap,
@@ -26,7 +26,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::{sync::watch as channel, task::JoinSet};
-use zbus::{Connection, MatchRule, MessageStream, message::Type};
+use zbus::{Connection, MatchRule, MessageStream, OwnedObjectPath, message::Type};
 
 /// Where the units are written: the place for what belongs to one host.
 const UNITS: &str = "/etc/systemd/system";
@@ -41,11 +41,19 @@ pub struct Systemd {
     _only_one: File,
 }
 
+/// What stands in the units beside java.
+struct Programs {
+    flock: PathBuf,
+    /// The agent's own, to wait until an instance serves; without it, a unit is active when it is started.
+    agent: Option<PathBuf>,
+}
+
 /// What the calls and the tasks share.
 struct Shared {
     folder: PathBuf,
     units: PathBuf,
     flock: PathBuf,
+    agent: Option<PathBuf>,
     account: Option<Account>,
     /// Where systemd is asked; made anew where it broke.
     bus: tokio::sync::Mutex<Option<Connection>>,
@@ -70,16 +78,19 @@ impl Systemd {
     pub fn open(state: &Path, account: Option<Account>) -> Result<Self, SupervisorError> {
         let flock = FLOCK.iter().map(Path::new).find(|path| path.is_file());
         let flock = flock.ok_or(SupervisorError::NoFlock)?.to_owned();
-        Self::with(state, account, flock, PathBuf::from(UNITS), None)
+        // After an upgrade the program that runs has no name any more; the new one has it.
+        let agent = std::env::current_exe().ok().filter(|path| path.is_file());
+        Self::with(state, Programs { flock, agent }, account, PathBuf::from(UNITS), None)
     }
 
     fn with(
         state: &Path,
+        programs: Programs,
         account: Option<Account>,
-        flock: PathBuf,
         units: PathBuf,
         bus: Option<Connection>,
     ) -> Result<Self, SupervisorError> {
+        let Programs { flock, agent } = programs;
         let folder = state.join("run");
         let only_one = record::open(&folder)?;
         let (changes, seen) = channel::channel(0);
@@ -87,6 +98,7 @@ impl Systemd {
             folder,
             units,
             flock,
+            agent,
             account,
             bus: tokio::sync::Mutex::default(),
             turn: tokio::sync::Mutex::default(),
@@ -182,14 +194,28 @@ impl Shared {
             .member("PropertiesChanged")
             .path_namespace("/org/freedesktop/systemd1/unit")
             .build()?;
-        let mut signals = MessageStream::for_match_rule(rule, connection, None).await?;
+        let changes = MessageStream::for_match_rule(rule, connection, None).await?;
+        let rule = MatchRule::builder()
+            .msg_type(Type::Signal)
+            .interface("org.freedesktop.systemd1.Manager")
+            .member("JobRemoved")
+            .build()?;
+        let jobs = MessageStream::for_match_rule(rule, connection, None).await?;
+        let mut signals = stream::select(changes, jobs);
         while let Some(signal) = signals.next().await {
             let signal = signal?;
             let header = signal.header();
-            let Some(path) = header.path() else { continue };
-            let name = self.lock().keys().find(|name| unit_path(name).as_deref() == Some(path.as_str())).cloned();
+            let (mut path, mut failed) = (header.path().map(ToString::to_string), false);
+            if header.member().is_some_and(|member| member == "JobRemoved") {
+                let (_, _, unit, result): (u32, OwnedObjectPath, String, String) = signal.body().deserialize()?;
+                (path, failed) = (Some(bus::path(&unit)), result == "dependency");
+            }
+            let name = self.lock().keys().find(|name| unit_path(name) == path).cloned();
             let Some(name) = name else { continue };
             let _turn = self.turn.lock().await;
+            if failed {
+                self.dependency_failed(&name);
+            }
             if let Err(error) = self.look(connection, &name).await {
                 let error = anyhow::Error::new(error);
                 tracing::warn!(instance = %name, "{name}: cannot be looked at: {error:#}");
@@ -209,6 +235,25 @@ impl Shared {
             manager(connection).await?.stop_unit(&unit, "replace").await.map_err(asked)?;
         }
         Ok(snapshot)
+    }
+
+    /// Notes that a start came to nothing before there was a process.
+    fn dependency_failed(self: &Arc<Self>, name: &InstanceName) {
+        let mut records = self.lock();
+        let Some(record) = records.get_mut(name) else { return };
+        if record.run.as_ref().is_some_and(|run| run.process.is_some()) {
+            return;
+        }
+        let what =
+            format!("systemd could not start what rocketmq-{name}.service needs, such as the mount of its folder");
+        let fix = format!("`systemctl list-dependencies rocketmq-{name}.service` shows it");
+        tracing::warn!(instance = %name, cause = "dependency-failed", "{name}: not started: {what}");
+        record.run = None;
+        record.cause = Some(units::cause("dependency-failed", what, &fix));
+        record.backoff.failed(&record.launch.fingerprint.clone(), now(), random());
+        self.write(record);
+        drop(records);
+        self.wake_after_backoff(name);
     }
 
     fn wake_after_backoff(self: &Arc<Self>, name: &InstanceName) {

@@ -28,8 +28,8 @@ impl Host {
     async fn agent(&self) -> Systemd {
         let state = self.folder.path().join("state");
         let connection = self.fake.connect().await;
-        Systemd::with(&state, None, "/usr/bin/flock".into(), self.folder.path().join("units"), Some(connection))
-            .unwrap()
+        let programs = Programs { flock: "/usr/bin/flock".into(), agent: None };
+        Systemd::with(&state, programs, None, self.folder.path().join("units"), Some(connection)).unwrap()
     }
 
     fn unit(&self, name: &str) -> PathBuf {
@@ -54,6 +54,7 @@ impl Host {
             logs: Vec::new(),
             directory,
             store: None,
+            service: None,
             ports: Vec::new(),
             stop_deadline: Duration::from_secs(60),
             fingerprint: "f1".to_owned(),

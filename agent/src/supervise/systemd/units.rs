@@ -28,7 +28,7 @@ pub(super) async fn keep(
     let rendered = unit::name(&launch.instance).and_then(|name| {
         let lock = locks::path(launch);
         let account = shared.account.map(|_| (accounts::NAME, accounts::NAME));
-        let options = Options { account, flock: &shared.flock, lock: &lock };
+        let options = Options { account, flock: &shared.flock, agent: shared.agent.as_deref(), lock: &lock };
         Ok((name, unit::render(launch, &options)?))
     });
     let (name, text) = match rendered {

@@ -1,0 +1,157 @@
+//! `ready`: what an instance's unit runs after its start (ExecStartPost), so that "active" means that it serves. In:
+//! addresses, as arguments: it needs no file. Out: it ends when a NameServer answers, or when a broker answers and a
+//! NameServer knows it; until then systemd is told what it waits for.
+//!
+//! It ends at once where the instance's process has ended, and it has no time limit of its own while the instance does
+//! not answer: checking a large store takes as long as it takes. A broker that answers and that no NameServer knows is
+//! waited for five minutes: it may be that no NameServer can be reached, and a start must not hang on that for ever.
+
+use crate::{
+    exit_code,
+    remoting::{Broker, Client, NameServer},
+    supervise::process::Identity,
+};
+use futures_util::future::join_all;
+use rocketmq_agent_domain::names::BrokerName;
+use std::{
+    net::SocketAddr,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+use tokio::time::sleep;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Ready {
+    /// Where the instance listens
+    #[arg(long)]
+    address: SocketAddr,
+    /// Its brokerName; without it, it is a NameServer
+    #[arg(long, requires = "registered")]
+    broker: Option<BrokerName>,
+    /// Its brokerId
+    #[arg(long, default_value_t = 0)]
+    id: u64,
+    /// Where the NameServers must say that it is
+    #[arg(long)]
+    registered: Option<SocketAddr>,
+    /// Every NameServer
+    #[arg(long, value_delimiter = ',')]
+    namesrv: Vec<SocketAddr>,
+    /// The instance's process
+    #[arg(long, env = "MAINPID", hide_env = true)]
+    pid: Option<u32>,
+}
+
+const TIMEOUT: Duration = Duration::from_secs(3);
+/// Between two questions.
+const PAUSE: Duration = Duration::from_millis(500);
+/// Between two looks whether the process is there.
+const LOOK: Duration = Duration::from_millis(100);
+/// A broker registers every 30 s (`registerNameServerPeriod`, BrokerConfig of 4.7.0-5.5.0).
+const REGISTRATION: Duration = Duration::from_secs(300);
+
+impl Ready {
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        tokio::select! {
+            () = self.wait() => {}
+            () = gone(self.pid) => {}
+        }
+        Ok(exit_code::code(exit_code::OK))
+    }
+
+    async fn wait(&self) {
+        let client = Client::new(TIMEOUT);
+        let mut told = Told(String::new());
+        while !self.answers(&client).await {
+            told.tell(match self.broker {
+                Some(_) => format!("{} does not answer yet; a large store is checked first", self.address),
+                None => format!("{} does not answer yet", self.address),
+            });
+            sleep(PAUSE).await;
+        }
+        let (Some(broker), Some(own)) = (&self.broker, self.registered) else { return told.tell("ready".to_owned()) };
+        let until = Instant::now() + REGISTRATION;
+        loop {
+            match self.registered_at(&client, broker, own).await {
+                Ok(namesrv) => {
+                    return told.tell(format!("ready: NameServer {namesrv} has it as {broker}, id {}", self.id));
+                }
+                Err(why) if Instant::now() > until => {
+                    return told
+                        .tell(format!("it answers, but no NameServer knows it as {broker}, id {}: {why}", self.id));
+                }
+                Err(why) => told.tell(format!("it answers, and waits until a NameServer knows it: {why}")),
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    async fn answers(&self, client: &Client) -> bool {
+        match self.broker {
+            Some(_) => Broker::new(client, self.address.to_string(), TIMEOUT).runtime_info().await.is_ok(),
+            None => NameServer::new(client, self.address.to_string(), TIMEOUT).cluster_info().await.is_ok(),
+        }
+    }
+
+    /// The first NameServer that knows the broker, or why none does.
+    async fn registered_at(&self, client: &Client, broker: &BrokerName, own: SocketAddr) -> Result<SocketAddr, String> {
+        let own = own.to_string();
+        let asked = join_all(self.namesrv.iter().map(|address| async move {
+            (address, NameServer::new(client, address.to_string(), TIMEOUT).cluster_info().await)
+        }));
+        let mut why = Vec::new();
+        for (address, answer) in asked.await {
+            match answer.as_ref().map(|info| info.address(broker.as_str(), self.id)) {
+                Ok(Some(found)) if found == own => return Ok(*address),
+                Ok(Some(other)) => why.push(format!("{address} has it at {other}")),
+                Ok(None) => why.push(format!("{address} does not have it")),
+                Err(_) => why.push(format!("{address} does not answer")),
+            }
+        }
+        Err(why.join(", "))
+    }
+}
+
+/// Ends when the process has ended; where it is not known, never.
+async fn gone(pid: Option<u32>) {
+    let first = pid.and_then(|pid| Identity::of(pid).transpose());
+    loop {
+        match (pid, &first) {
+            // An error is no proof that it has ended.
+            (Some(pid), Some(Ok(first))) if Identity::of(pid).is_ok_and(|now| now.as_ref() != Some(first)) => return,
+            (Some(_), None) => return,
+            _ => sleep(LOOK).await,
+        }
+    }
+}
+
+/// What systemd was told last (`systemctl status`).
+struct Told(String);
+
+impl Told {
+    fn tell(&mut self, text: String) {
+        if self.0 != text {
+            // There is nobody to tell where it was not systemd that started this.
+            let _ = sd_notify::notify(&[sd_notify::NotifyState::Status(&text)]);
+            self.0 = text;
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn it_ends_when_the_process_of_the_instance_has_ended() {
+        let mut child = std::process::Command::new("/bin/sleep").arg("600").spawn().unwrap();
+        let waiting = tokio::spawn(gone(Some(child.id())));
+        tokio::time::timeout(Duration::from_millis(300), gone(Some(std::process::id()))).await.unwrap_err();
+        assert!(!waiting.is_finished());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        tokio::time::timeout(Duration::from_secs(30), waiting).await.unwrap().unwrap();
+        tokio::time::timeout(Duration::from_secs(30), gone(Some(child.id()))).await.unwrap();
+    }
+}
