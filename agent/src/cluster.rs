@@ -2,6 +2,7 @@
 
 use crate::files::{self, FileError};
 use rocketmq_agent_domain::{
+    desired::memory::{self, LimitTooLow},
     placement::{Placement, PlacementError, place},
     problem::Problem,
     topology::{self, Topology},
@@ -54,6 +55,15 @@ pub enum ClusterError {
         #[source]
         source: PlacementError,
     },
+    /// A host's JVMs do not fit into its limit.
+    #[error("{path}: too low a limit")]
+    Limit {
+        /// Which.
+        path: PathBuf,
+        /// Whose.
+        #[source]
+        source: LimitTooLow,
+    },
 }
 
 struct Listing<'e>(&'e Path, &'e [Problem]);
@@ -81,6 +91,8 @@ impl Cluster {
             topology::read(&text).map_err(|problems| ClusterError::Invalid { path: path.to_owned(), problems })?;
         let placement =
             place(&topology, previous).map_err(|source| ClusterError::Placement { path: path.to_owned(), source })?;
+        memory::fits_limits(&topology, &placement)
+            .map_err(|source| ClusterError::Limit { path: path.to_owned(), source })?;
         Ok(Self { text, topology: Arc::new(topology), placement })
     }
 

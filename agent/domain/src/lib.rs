@@ -15,6 +15,7 @@ pub mod duration;
 pub mod hang;
 pub mod health;
 pub mod launch;
+pub mod limits;
 pub mod names;
 pub mod observed;
 pub mod placement;

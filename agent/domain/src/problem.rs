@@ -14,6 +14,7 @@ pub const RULES: &[&str] = &[
     "bad-key",
     "bad-name",
     "bad-path",
+    "bad-quota",
     "bad-sha512",
     "bad-size",
     "bad-source",

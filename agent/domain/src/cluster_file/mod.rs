@@ -9,6 +9,7 @@ pub use reader::{At, Properties};
 use crate::{
     duration::Span,
     hang::OnHang,
+    limits::CpuQuota,
     names::{BrokerName, ClusterName, HostName, Version, Zone},
     problem::Problems,
     size::Size,
@@ -65,6 +66,8 @@ pub struct ClusterFile {
     pub broker_hosts: Option<At<Vec<At<HostName>>>>,
     /// `broker.max_lag`.
     pub max_lag: Option<At<Size>>,
+    /// `[limits]`.
+    pub limits: LimitsFile,
     /// `[[host]]`, in order.
     pub hosts: Vec<HostFile>,
     /// `host` is there and is not an array of tables.
@@ -88,6 +91,15 @@ pub struct JvmFile {
     pub config: Properties,
     /// Where in the file this is, for messages: `host[0].broker`.
     pub path: String,
+}
+
+/// `[limits]` or `[host.limits]`.
+#[derive(Debug, Default)]
+pub struct LimitsFile {
+    /// The most memory.
+    pub memory: Option<At<Size>>,
+    /// The most CPU time.
+    pub cpu: Option<At<CpuQuota>>,
 }
 
 /// `[namesrv]` or `[host.namesrv]`.
@@ -137,6 +149,8 @@ pub struct HostFile {
     pub base_dir: Option<At<String>>,
     /// Its agent's HTTP port.
     pub agent_port: Option<At<u16>>,
+    /// Overrides for what its instances may take.
+    pub limits: LimitsFile,
     /// Overrides for its NameServer.
     pub namesrv: NamesrvFile,
     /// Overrides for its brokers.
@@ -200,6 +214,7 @@ pub fn parse<'a>(text: &'a str, problems: &RefCell<Problems<'a>>) -> ClusterFile
             .as_ref()
             .map(|s| BrokerFile { port: s.port("port"), slave_port: s.port("slave_port"), ..read_broker(s) })
             .unwrap_or_default(),
+        limits: root.section("limits").map(|s| read_limits(&s)).unwrap_or_default(),
         named_groups: root.sections("group").iter().map(read_group).collect(),
     }
 }
@@ -213,6 +228,10 @@ fn read_jvm(section: &Section<'_, '_>) -> JvmFile {
         config: section.properties("config"),
         path: section.path().to_owned(),
     }
+}
+
+fn read_limits(section: &Section<'_, '_>) -> LimitsFile {
+    LimitsFile { memory: section.parsed("memory", "bad-size"), cpu: section.parsed("cpu", "bad-quota") }
 }
 
 fn read_namesrv(section: &Section<'_, '_>) -> NamesrvFile {
@@ -241,6 +260,7 @@ fn read_host(section: &Section<'_, '_>) -> HostFile {
         java_home: section.text("java_home"),
         base_dir: section.text("base_dir"),
         agent_port: section.port("agent_port"),
+        limits: section.section("limits").map(|s| read_limits(&s)).unwrap_or_default(),
         namesrv: section.section("namesrv").map(|s| read_namesrv(&s)).unwrap_or_default(),
         broker: section
             .section("broker")

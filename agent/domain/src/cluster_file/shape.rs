@@ -51,6 +51,12 @@ pub const ROOT: &[Key] = &[
         "All brokers. `[broker.master]`, `[broker.slave]`, `[host.broker]` and `[[group]]` override it, in that order.",
     ),
     key(
+        "limits",
+        Kind::Section(LIMITS),
+        "",
+        "What the instances of each host may take together, enforced by systemd; `supervisor = \"embedded\"` enforces nothing.",
+    ),
+    key(
         "host",
         Kind::Sections(HOST),
         "",
@@ -131,6 +137,21 @@ const NAMESRV: &[Key] = &[
     key("config", Kind::Properties, "none", "Any namesrv.conf key that the agent does not derive itself."),
 ];
 
+const LIMITS: &[Key] = &[
+    key(
+        "memory",
+        Kind::Text,
+        "none",
+        "The most memory, page cache included. Where it is less than the host has, heaps are computed from it.",
+    ),
+    key("cpu", Kind::Text, "none", "The most CPU time, in percent of one CPU: `300%` is three CPUs."),
+];
+
+const HOST_LIMITS: &[Key] = &[
+    key("memory", Kind::Text, "as above", "The most memory."),
+    key("cpu", Kind::Text, "as above", "The most CPU time."),
+];
+
 const BROKER: &[Key] = &[
     key("hosts", Kind::Texts, "all hosts", "The hosts that run brokers."),
     key(
@@ -188,6 +209,7 @@ const HOST: &[Key] = &[
     key("java_home", Kind::Text, "`rocketmq.java_home`", "The Java of this host."),
     key("base_dir", Kind::Text, "`cluster.base_dir`", "The folder of everything on this host, where its disks differ."),
     key("agent_port", Kind::Integer, "`agent.port`", "The port of this host's agent."),
+    key("limits", Kind::Section(HOST_LIMITS), "", "Overrides for what this host's instances may take."),
     key("namesrv", Kind::Section(HOST_NAMESRV), "", "Overrides for this host's NameServer."),
     key("broker", Kind::Section(HOST_BROKER), "", "Overrides for this host's brokers."),
 ];

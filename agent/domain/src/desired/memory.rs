@@ -2,7 +2,13 @@
 //! whatever the host has, and pre-touch it; here at most 60 % goes to heaps and direct memory, so that the page cache,
 //! which is what serves messages, keeps the rest.
 
-use crate::{launch::Role, size::Size, topology::JvmSettings};
+use crate::{
+    launch::Role,
+    names::HostName,
+    placement::{BrokerSeat, Placement},
+    size::Size,
+    topology::{Host, JvmSettings, Topology},
+};
 
 /// What one JVM gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +29,46 @@ pub struct TooLittleMemory {
     pub memory: Size,
 }
 
+/// The JVMs of a host ask for more than its limit leaves them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "limits.memory of host \"{host}\" is {limit}, of which JVMs may take nine tenths, and their heaps and direct memory \
+     come to {wanted}"
+)]
+pub struct LimitTooLow {
+    /// Which host.
+    pub host: HostName,
+    /// Its limit.
+    pub limit: Size,
+    /// Heaps and direct memory of all of them.
+    pub wanted: Size,
+}
+
+/// Whether the JVMs of every host fit into its limit, as far as that can be told without the hosts: what is set by hand,
+/// and the least that each of the others gets.
+pub fn fits_limits(topology: &Topology, placement: &Placement) -> Result<(), LimitTooLow> {
+    for host in &topology.hosts {
+        if let Some(limit) = host.limits.memory {
+            share(limit, &jvms(topology, placement, host)).map_err(|error| LimitTooLow {
+                host: host.name.clone(),
+                limit,
+                wanted: error.wanted,
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// The JVMs of a host with what was said for each, in the order they start.
+pub(super) fn jvms(topology: &Topology, placement: &Placement, host: &Host) -> Vec<(Role, JvmSettings)> {
+    let mut seats: Vec<&BrokerSeat> = placement.brokers_on(&host.name).collect();
+    seats.sort_by_key(|seat| seat.broker_id);
+    let namesrv = placement.namesrvs.iter().filter(|seat| seat.host == host.name);
+    let namesrv = namesrv.map(|_| (Role::Namesrv, topology.layers.namesrv(&host.name)));
+    let brokers = seats.iter().map(|seat| (seat.role(), topology.layers.broker(&host.name, &seat.group, seat.role())));
+    namesrv.chain(brokers).collect()
+}
+
 const FOR_JVMS_PERCENT: u64 = 60;
 /// Above this the kernel would kill a JVM sooner or later: code, threads and page tables come on top.
 const LIMIT_PERCENT: u64 = 90;
@@ -40,7 +86,7 @@ fn weight(role: Role) -> u64 {
 }
 
 /// A share for each JVM, in the order given. What is set by hand is taken as it is, and leaves the others the rest.
-pub fn share(memory: Size, jvms: &[(Role, &JvmSettings)]) -> Result<Vec<Share>, TooLittleMemory> {
+pub fn share(memory: Size, jvms: &[(Role, JvmSettings)]) -> Result<Vec<Share>, TooLittleMemory> {
     let set: u64 = jvms.iter().filter_map(|(_, s)| Some(s.heap?.0 + s.direct_memory.unwrap_or(half(s.heap?)).0)).sum();
     let free = (memory.0 / 100 * FOR_JVMS_PERCENT).saturating_sub(set);
     let weights: u64 = jvms.iter().filter(|(_, s)| s.heap.is_none()).map(|(role, _)| weight(*role)).sum();
@@ -73,7 +119,7 @@ mod tests {
     const ROLES: [Role; 3] = [Role::Namesrv, Role::Master, Role::Slave];
 
     fn shared(memory: Size, settings: &JvmSettings) -> Result<Vec<Share>, TooLittleMemory> {
-        share(memory, &ROLES.map(|role| (role, settings)))
+        share(memory, &ROLES.map(|role| (role, settings.clone())))
     }
 
     #[test]

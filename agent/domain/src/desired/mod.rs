@@ -13,6 +13,7 @@ pub use java_options::Java;
 
 use crate::{
     launch::{Launch, Registered, Role, Service, StoreIdentity},
+    limits::Limits,
     names::{BrokerName, HostName, InstanceName, Version},
     placement::{BrokerSeat, Placement},
     size::Size,
@@ -125,6 +126,8 @@ pub struct Desired {
     pub distributions: PathBuf,
     /// Every NameServer of the cluster, as the hosts reach them.
     pub namesrvs: Vec<SocketAddr>,
+    /// What its instances may take together.
+    pub limits: Limits,
     /// Folders, parents first.
     pub directories: Vec<Directory>,
     /// Files.
@@ -167,33 +170,22 @@ pub fn desired(
     seats.sort_by_key(|seat| seat.broker_id);
     let namesrv_port = placement.namesrvs.iter().find(|seat| seat.host == host.name).map(|seat| seat.port);
 
-    let namesrv_settings = topology.layers.namesrv(&host.name);
-    let broker_settings: Vec<_> =
-        seats.iter().map(|seat| topology.layers.broker(&host.name, &seat.group, seat.role())).collect();
-    let mut jvms: Vec<_> = namesrv_port.iter().map(|_| (Role::Namesrv, &namesrv_settings)).collect();
-    jvms.extend(seats.iter().zip(&broker_settings).map(|(seat, settings)| (seat.role(), settings)));
-    let mut shares = memory::share(host.memory.unwrap_or(facts.memory), &jvms)?.into_iter();
+    let jvms = memory::jvms(topology, placement, host);
+    let memory = host.memory.unwrap_or(facts.memory);
+    let memory = host.limits.memory.map_or(memory, |limit| limit.min(memory));
+    let mut jvms = memory::share(memory, &jvms)?.into_iter().zip(jvms.iter().map(|(_, settings)| settings));
 
     let namesrvs = namesrv_addresses(topology, placement, |host| host.address);
     let mut builder =
         Builder { topology, host, facts, namesrvs, directories: Vec::new(), files: Vec::new(), instances: Vec::new() };
     builder.directory(host.base_dir.clone(), Owner::Agent);
     if let Some(port) = namesrv_port
-        && let Some(share) = shares.next()
+        && let Some((share, settings)) = jvms.next()
     {
-        let lines = conf::namesrv(port, &namesrv_settings);
-        builder.instance(
-            InstanceName::namesrv(),
-            Role::Namesrv,
-            port,
-            vec![port],
-            &lines,
-            share,
-            &namesrv_settings,
-            None,
-        );
+        let lines = conf::namesrv(port, settings);
+        builder.instance(InstanceName::namesrv(), Role::Namesrv, port, vec![port], &lines, share, settings, None);
     }
-    for ((seat, settings), share) in seats.iter().zip(&broker_settings).zip(shares) {
+    for (seat, (share, settings)) in seats.iter().zip(jvms) {
         let folders = Folders::of(&host.base_dir, topology.layout, &seat.instance(), seat.role());
         let lines = conf::broker(topology, seat, host, &folders, &builder.namesrvs, settings);
         let expected = expected_broker(topology, placement, seat, host, &lines);
@@ -207,6 +199,7 @@ pub fn desired(
         source: topology.source.clone(),
         distributions: folders::distributions(&host.base_dir),
         namesrvs: builder.namesrvs,
+        limits: host.limits,
         directories: builder.directories,
         files: builder.files,
         instances: builder.instances,

@@ -3,6 +3,7 @@
 use super::{Host, judge_host_list};
 use crate::{
     cluster_file::{At, ClusterFile, HostFile},
+    limits::Limits,
     problem::Problems,
 };
 use std::{collections::BTreeMap, net::IpAddr};
@@ -41,6 +42,10 @@ pub(super) fn judge(file: &ClusterFile, problems: &mut Problems<'_>) -> Vec<Host
             nat: host.nat.as_ref().is_some_and(|nat| nat.value),
             zone: host.zone.as_ref().map(|zone| zone.value.clone()),
             memory: host.memory.as_ref().map(|memory| memory.value),
+            limits: Limits {
+                memory: host.limits.memory.as_ref().or(file.limits.memory.as_ref()).map(|memory| memory.value),
+                cpu: host.limits.cpu.as_ref().or(file.limits.cpu.as_ref()).map(|cpu| cpu.value),
+            },
             java_home: host.java_home.as_ref().or(file.java_home.as_ref()).map(|home| home.value.clone().into()),
             base_dir: host
                 .base_dir

@@ -12,6 +12,7 @@ pub use settings::{JvmSettings, Layers};
 use crate::{
     cluster_file::{self, At, ClusterFile},
     hang::{OnHang, Policy},
+    limits::Limits,
     names::{BrokerName, ClusterName, HostName, Version, Zone},
     problem::{Problem, Problems, did_you_mean},
     size::Size,
@@ -81,6 +82,8 @@ pub struct Host {
     pub zone: Option<Zone>,
     /// The memory to compute heaps from, when it is said rather than measured.
     pub memory: Option<Size>,
+    /// What its instances may take together.
+    pub limits: Limits,
     /// The Java to use, when it is said rather than found.
     pub java_home: Option<PathBuf>,
     /// The folder of everything on it.

@@ -4,8 +4,11 @@
 //! Only what systemd 247 (Debian 11) knows stands in it: an unknown key is a warning at every reload.
 
 mod quoting;
+mod slice;
 #[cfg(test)]
 mod tests;
+
+pub use slice::{SLICE, slice};
 
 use crate::{launch::Launch, names::InstanceName};
 use quoting::{raw_path, word, word_path};
@@ -129,7 +132,7 @@ pub fn render(launch: &Launch, options: &Options<'_>) -> Result<String, UnitErro
     text.line("KillSignal", "SIGTERM");
 
     text.blank();
-    text.line("Slice", "rocketmq.slice");
+    text.line("Slice", SLICE);
     text.line("LimitNOFILE", "655350");
     text.line("LimitMEMLOCK", "infinity");
     text.line("OOMScoreAdjust", "-500");

@@ -2,7 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;
-use crate::launch::{Registered, Role, Service, StoreIdentity};
+use crate::{
+    launch::{Registered, Role, Service, StoreIdentity},
+    limits::Limits,
+    size::Size,
+};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -93,6 +97,14 @@ fn a_path_that_would_end_its_line_early_is_refused() {
 fn no_instance_gets_the_unit_of_the_agent() {
     assert_eq!(name(&"agent".parse().unwrap()), Err(UnitError::Reserved));
     assert_eq!(name(&"broker-a".parse().unwrap()).unwrap(), "rocketmq-broker-a.service");
+}
+
+#[test]
+fn the_slice_holds_the_limits_and_nothing_where_there_are_none() {
+    let limits = Limits { memory: Some(Size::mib(12 << 10)), cpu: Some("300%".parse().unwrap()) };
+    assert!(slice(&limits).ends_with("\nMemoryMax=12884901888\nCPUQuota=300%\n"), "{}", slice(&limits));
+    let none = slice(&Limits::default());
+    assert!(!none.contains("MemoryMax") && !none.contains("CPUQuota"), "{none}");
 }
 
 /// systemd's `extract_first_word` with EXTRACT_UNQUOTE and EXTRACT_CUNESCAPE, until the end.
