@@ -64,6 +64,7 @@ for host in vm1 vm2; do
 host = "$host"
 cluster_file = "$dir/cluster.toml"
 state_dir = "$dir/$host/state"
+supervisor = "embedded"
 EOF
 done
 

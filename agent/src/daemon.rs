@@ -159,11 +159,16 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
 
 /// Who runs the JVMs on this host.
 fn supervisor(settings: &Settings, account: Option<Account>) -> anyhow::Result<Backend> {
-    // `auto` does not choose systemd before that was shown on a cluster (docs/decisions/0005-systemd-units.md).
-    if settings.supervisor != SupervisorKind::Systemd {
+    let fits = systemd::is_booted() && accounts::is_root();
+    let chosen = match settings.supervisor {
+        // What an agent that was their parent left running is left as it is: see docs/decisions/0005-systemd-units.md.
+        SupervisorKind::Auto if fits => SupervisorKind::Systemd,
+        chosen => chosen,
+    };
+    if chosen != SupervisorKind::Systemd {
         return Ok(Backend::Embedded(Embedded::open(&settings.state_dir, account, Timing::default())?));
     }
-    if !systemd::is_booted() || !accounts::is_root() {
+    if !fits {
         anyhow::bail!(
             "supervisor = \"systemd\" needs systemd as the first process of this host, and an agent that is root"
         );

@@ -34,7 +34,7 @@ pub struct Settings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SupervisorKind {
-    /// What fits the host best; today that is always `embedded`.
+    /// `systemd` where it is the first process and the agent is root, else `embedded`.
     Auto,
     /// The agent itself is their parent.
     Embedded,

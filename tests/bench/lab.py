@@ -99,7 +99,7 @@ class Cluster:
             text += f"broker = {{ port = {base + 111}, slave_port = {base + 211} }}\n"
             (self.dir / host).mkdir()
             (self.dir / host / "agent.toml").write_text(
-                f'host = "{host}"\ncluster_file = "{self.dir}/cluster.toml"\nstate_dir = "{self.dir}/{host}/state"\n'
+                f'host = "{host}"\ncluster_file = "{self.dir}/cluster.toml"\nstate_dir = "{self.dir}/{host}/state"\nsupervisor = "embedded"\n'
                 '[embedded]\non_exit = "leave"\nrun_as = "self"\n')
         (self.dir / "cluster.toml").write_text(text)
         self.agents = {}

@@ -106,7 +106,7 @@ impl Lab {
             );
             let config = folder.join("agent.toml");
             let settings = format!(
-                "host = \"{host}\"\ncluster_file = \"{}\"\nstate_dir = \"{}\"\n",
+                "host = \"{host}\"\ncluster_file = \"{}\"\nstate_dir = \"{}\"\nsupervisor = \"embedded\"\n",
                 dir.join("cluster.toml").display(),
                 folder.join("state").display()
             );

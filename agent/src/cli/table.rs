@@ -119,7 +119,9 @@ fn remarks(report: &ClusterReport) -> Vec<String> {
             }
         }
         for name in &own.not_in_file {
-            lines.push(format!("- {host} {name}: runs and is not in cluster.toml; it is left alone"));
+            lines.push(format!(
+                "- {host} {name}: runs and is not in cluster.toml; it is left running, and not started at boot"
+            ));
         }
     }
     lines

@@ -105,6 +105,7 @@ impl<S: Supervisor> Reconciler<S> {
                 warn!(instance = %name, "{name} hangs and cannot be ended: {:#}", anyhow::Error::from(error));
             }
         }
+        self.limit(goal).await;
         for instance in report.instances.iter().filter(|instance| instance.is_ready()) {
             self.supervisor.settled(&instance.instance);
         }
@@ -139,7 +140,14 @@ impl<S: Supervisor> Reconciler<S> {
         });
     }
 
-    /// What runs is started anew by others too, with what was rendered for it by now.
+    /// Limits what the instances take, before one of them starts.
+    async fn limit(&self, goal: &Goal) {
+        if let Err(error) = self.supervisor.limit(&goal.desired.limits).await {
+            warn!("cannot limit what the instances take: {:#}", anyhow::Error::from(error));
+        }
+    }
+
+    /// What runs is started anew by others too, with what was rendered for it by now; what is not wanted any more is not.
     async fn keep(&self, goal: &Goal, observed: &Observed) {
         for instance in &goal.desired.instances {
             (self.channels.alive)();
@@ -147,6 +155,11 @@ impl<S: Supervisor> Reconciler<S> {
             if let Some(Fact::Known(ProcessState::Running { .. })) = observed.processes.get(name)
                 && let Err(error) = self.supervisor.keep(&instance.launch).await
             {
+                warn!(instance = %name, "{name}: {:#}", anyhow::Error::from(error));
+            }
+        }
+        for name in observed.processes.keys().filter(|name| goal.desired.instance(name).is_none()) {
+            if let Err(error) = self.supervisor.retire(name).await {
                 warn!(instance = %name, "{name}: {:#}", anyhow::Error::from(error));
             }
         }
@@ -182,6 +195,7 @@ impl<S: Supervisor> Reconciler<S> {
                 let mut report = health::judge(instance, process, service.map(|service| &service.facts));
                 let ends = self.hangs.take_in(goal.cluster.topology.hangs, instance, service, &mut report);
                 hung.extend(ends.map(|cause| (name.clone(), cause)));
+                report.warnings.extend(self.supervisor.warnings(name));
                 report.restart_pending = plan.restart_pending.contains(name);
                 report
             })

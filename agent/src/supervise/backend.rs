@@ -3,8 +3,12 @@
 use super::{Embedded, Start, Supervisor, SupervisorError, Systemd};
 use rocketmq_agent_domain::{
     launch::{Cause, Launch, ProcessState},
+    limits::Limits,
     names::InstanceName,
 };
+use std::sync::Once;
+
+static UNLIMITED: Once = Once::new();
 
 /// Who runs the JVMs.
 pub enum Backend {
@@ -71,6 +75,36 @@ impl Supervisor for Backend {
         match self {
             Backend::Embedded(embedded) => embedded.wants(launch),
             Backend::Systemd(systemd) => systemd.wants(launch),
+        }
+    }
+
+    async fn limit(&self, limits: &Limits) -> Result<(), SupervisorError> {
+        match self {
+            Backend::Embedded(_) => {
+                if *limits != Limits::default() {
+                    UNLIMITED.call_once(|| {
+                        tracing::warn!(
+                            "supervisor = \"embedded\" cannot enforce [limits] of cluster.toml; heaps keep to it"
+                        )
+                    });
+                }
+                Ok(())
+            }
+            Backend::Systemd(systemd) => systemd.limit(limits).await,
+        }
+    }
+
+    async fn retire(&self, instance: &InstanceName) -> Result<(), SupervisorError> {
+        match self {
+            Backend::Embedded(embedded) => embedded.retire(instance).await,
+            Backend::Systemd(systemd) => systemd.retire(instance).await,
+        }
+    }
+
+    fn warnings(&self, instance: &InstanceName) -> Vec<Cause> {
+        match self {
+            Backend::Embedded(embedded) => embedded.warnings(instance),
+            Backend::Systemd(systemd) => systemd.warnings(instance),
         }
     }
 

@@ -21,6 +21,7 @@ pub use systemd::Systemd;
 use crate::files::FileError;
 use rocketmq_agent_domain::{
     launch::{Cause, Launch, ProcessState},
+    limits::Limits,
     names::InstanceName,
     unit::UnitError,
 };
@@ -165,6 +166,25 @@ pub trait Supervisor {
     /// What it is to be started with next. What failed with another launch, whoever was the agent then, need not wait to
     /// be tried with this one.
     fn wants(&self, launch: &Launch);
+
+    /// Limits what all instances may take together, without a restart. Nothing where nobody can.
+    fn limit(&self, limits: &Limits) -> impl Future<Output = Result<(), SupervisorError>> + Send {
+        let _ = limits;
+        async { Ok(()) }
+    }
+
+    /// An instance that left the cluster file: it is left as it is, and does not come back when the host is started
+    /// again.
+    fn retire(&self, instance: &InstanceName) -> impl Future<Output = Result<(), SupervisorError>> + Send {
+        let _ = instance;
+        async { Ok(()) }
+    }
+
+    /// What is worth knowing about how it runs, as it was last observed.
+    fn warnings(&self, instance: &InstanceName) -> Vec<Cause> {
+        let _ = instance;
+        Vec::new()
+    }
 
     /// It serves: its failures are forgotten.
     fn settled(&self, instance: &InstanceName);

@@ -1,7 +1,10 @@
 //! What the supervisor writes down about an instance, so that the next agent on this host knows the processes of this
 //! one. In and out: one JSON file an instance, replaced as a whole. It holds the launch's environment: mode 0600.
 
-use super::{SupervisorError, locks, process::Identity};
+use super::{
+    SupervisorError, locks,
+    process::{Identity, boot_id},
+};
 use rocketmq_agent_domain::{
     backoff::Backoff,
     launch::{Cause, Exit, Launch},
@@ -33,6 +36,15 @@ pub(super) struct Record {
     /// What its failures cost it.
     #[serde(default)]
     pub backoff: Backoff,
+    /// The boot in which its unit was stopped, and not by the agent: until the next one it is a person's to start again.
+    #[serde(default)]
+    pub stopped_by_another: Option<String>,
+    /// When its unit was last looked at, a job was stopping it.
+    #[serde(skip)]
+    pub is_being_stopped: bool,
+    /// When it was last observed, its process was not its unit's.
+    #[serde(skip)]
+    pub is_outside: bool,
 }
 
 /// One run of an instance.
@@ -71,12 +83,21 @@ impl Record {
             cause: None,
             hung: None,
             backoff: Backoff::default(),
+            stopped_by_another: None,
+            is_being_stopped: false,
+            is_outside: false,
         }
     }
 
     /// Why it was ended, where it was because it hung.
     pub fn hung(&self, pid: u32) -> Option<Cause> {
         self.hung.as_ref().filter(|(hung, _)| *hung == pid).map(|(_, cause)| cause.clone())
+    }
+
+    /// Its unit was stopped since this host was booted, and not by the agent. What cannot be told is no reason to leave
+    /// it stopped.
+    pub fn is_stopped_by_another(&self) -> bool {
+        self.stopped_by_another.is_some() && self.stopped_by_another == boot_id().ok()
     }
 
     /// Reads one; `None` where there is none.

@@ -27,6 +27,7 @@ pub(super) trait Manager {
         runtime: bool,
         force: bool,
     ) -> zbus::Result<(bool, Vec<(String, String, String)>)>;
+    fn disable_unit_files(&self, files: &[&str], runtime: bool) -> zbus::Result<Vec<(String, String, String)>>;
     /// `stopping` while the host goes down.
     #[zbus(property(emits_changed_signal = "false"))]
     fn system_state(&self) -> zbus::Result<String>;
@@ -120,6 +121,13 @@ impl Snapshot {
     /// It is being stopped.
     pub fn is_stopping(&self) -> bool {
         self.active == "deactivating"
+    }
+
+    /// A job ended its process of that pid: after any other end systemd is about to start it again (`Restart=always`), and
+    /// where a person has changed that (`systemctl edit`), a crash has another result.
+    pub fn was_told_to_stop(&self, pid: u32) -> bool {
+        let ended = ["inactive", "failed"].contains(&self.active.as_str()) && self.exec_pid == pid && pid != 0;
+        ended && ["success", "timeout"].contains(&self.result.as_str())
     }
 
     /// systemd is about to start it again by itself (`auto-restart-queued` from 254 on).

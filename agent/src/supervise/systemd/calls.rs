@@ -9,6 +9,7 @@ use crate::supervise::{
 };
 use rocketmq_agent_domain::{
     launch::{Cause, Launch, ProcessState},
+    limits::Limits,
     names::InstanceName,
     unit,
 };
@@ -36,7 +37,11 @@ impl Supervisor for Systemd {
         let connection = self.shared.connection().await?;
         let _turn = self.shared.turn.lock().await;
         let snapshot = self.shared.look(&connection, name).await?;
-        view::state(self.shared.lock().get(name), &snapshot)
+        let mut records = self.shared.lock();
+        if let Some(record) = records.get_mut(name) {
+            record.is_outside = view::outside(record, &snapshot)?.is_some();
+        }
+        view::state(records.get(name), &snapshot)
     }
 
     async fn start(&self, launch: &Launch) -> Result<Start, SupervisorError> {
@@ -51,6 +56,9 @@ impl Supervisor for Systemd {
             ProcessState::Stopping { .. } => return Ok(Start::HeldBack { until: None }),
             // It waits for the network or a mount.
             ProcessState::Stopped { .. } if snapshot.has_job && !snapshot.waits_for_restart() => {
+                return Ok(Start::HeldBack { until: None });
+            }
+            ProcessState::Stopped { .. } if self.shared.lock().get(name).is_some_and(Record::is_stopped_by_another) => {
                 return Ok(Start::HeldBack { until: None });
             }
             ProcessState::Stopped { .. } => {}
@@ -140,6 +148,22 @@ impl Supervisor for Systemd {
         if let Some(record) = self.shared.lock().get_mut(&launch.instance) {
             record.backoff.launching(&launch.fingerprint);
         }
+    }
+
+    async fn limit(&self, limits: &Limits) -> Result<(), SupervisorError> {
+        units::limit(&self.shared, &self.shared.connection().await?, limits).await
+    }
+
+    async fn retire(&self, name: &InstanceName) -> Result<(), SupervisorError> {
+        units::retire(&self.shared, &self.shared.connection().await?, name).await
+    }
+
+    fn warnings(&self, name: &InstanceName) -> Vec<Cause> {
+        if !self.shared.lock().get(name).is_some_and(|record| record.is_outside) {
+            return Vec::new();
+        }
+        let what = "it runs outside of its unit: an agent with supervisor = \"embedded\" started it".to_owned();
+        vec![units::cause("runs-outside-systemd", what, &format!("its next start is in rocketmq-{name}.service"))]
     }
 
     fn settled(&self, name: &InstanceName) {

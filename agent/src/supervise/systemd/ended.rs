@@ -27,9 +27,13 @@ impl Shared {
     ) -> Result<bool, SupervisorError> {
         let Some(mut record) = self.lock().get(name).cloned() else { return Ok(false) };
         let running = view::process(snapshot)?;
-        if snapshot.main_pid != 0 && running.is_none() {
-            // It has ended, and systemd has not looked yet: how it ended is told in a moment.
+        if running.is_none() && (snapshot.main_pid != 0 || snapshot.is_stopping()) {
+            // It has ended, and systemd is not done with that: how it ended is told in a moment.
             return Ok(false);
+        }
+        let is_being_stopped = running.is_some() && snapshot.is_stopping();
+        if let Some(record) = self.lock().get_mut(name) {
+            record.is_being_stopped = is_being_stopped;
         }
         if view::outside(&record, snapshot)?.is_some() {
             // Its unit takes over when it has ended; until then flock would only turn systemd away every few seconds.
@@ -55,7 +59,12 @@ impl Shared {
                         .await
                         .map_err(|source| SupervisorError::bus("ask systemd about this host".to_owned(), source))
                 };
-                let forgiven = ended.forgiven || going_down().await? == "stopping";
+                let going_down = !run.stopping && going_down().await? == "stopping";
+                // With a job, somebody has it restarted.
+                if !going_down && !snapshot.has_job {
+                    record.stopped_by_another = ended.stopped_by_another.clone();
+                }
+                let forgiven = ended.forgiven || going_down;
                 self.put_down(&mut record, ended, forgiven);
                 record.run = running.map(|process| begun(&mut record.launch, process)).transpose()?;
             }
@@ -67,8 +76,12 @@ impl Shared {
                 None => return Ok(is_held_back(&record, snapshot)),
             },
         }
+        if record.run.is_some() {
+            record.stopped_by_another = None;
+        }
         self.write(&record);
         let held_back = is_held_back(&record, snapshot);
+        record.is_being_stopped = is_being_stopped;
         self.lock().insert(name.clone(), record);
         self.wake_after_backoff(name);
         Ok(held_back)
@@ -76,7 +89,7 @@ impl Shared {
 
     fn put_down(&self, record: &mut Record, ended: Ended, forgiven: bool) {
         let name = record.launch.instance.clone();
-        let what = ended.cause.as_ref().map_or("as it was told", |cause| cause.what.as_str());
+        let what = ended.cause.as_ref().map_or("as it was told to", |cause| cause.what.as_str());
         match forgiven {
             true => tracing::info!(instance = %name, exit = %ended.exit, "{name}: ended: {what}"),
             false => tracing::error!(instance = %name, exit = %ended.exit, "{name}: ended: {what}"),
@@ -110,6 +123,8 @@ struct Ended {
     exit: Exit,
     cause: Option<Cause>,
     forgiven: bool,
+    /// In which boot somebody else had it stopped.
+    stopped_by_another: Option<String>,
 }
 
 fn end(record: &Record, run: &Run, snapshot: &Snapshot) -> Result<Ended, SupervisorError> {
@@ -123,15 +138,18 @@ fn end(record: &Record, run: &Run, snapshot: &Snapshot) -> Result<Ended, Supervi
     if process.boot_id != boot_id {
         let what = "the host was restarted while it ran".to_owned();
         let cause = Some(units::cause("host-restarted", what, ""));
-        return Ok(Ended { exit: Exit::Unknown, cause, forgiven: true });
+        return Ok(Ended { exit: Exit::Unknown, cause, forgiven: true, stopped_by_another: None });
     }
     let clean = matches!(exit, Exit::Status(0 | 143) | Exit::Signal(15) | Exit::Unknown);
-    let cause = match run.stopping {
+    let by_another = !run.stopping && snapshot.was_told_to_stop(process.pid);
+    // Of a restart by hand there may be no more to see than that it was being stopped.
+    let forgiven = run.stopping || by_another || record.is_being_stopped;
+    let cause = match forgiven {
         true if clean => None,
         true if snapshot.result == "timeout" => Some(killed_in_time(launch)),
         _ => record.hung(process.pid).or_else(|| Some(why(launch, exit, run, &process, snapshot))),
     };
-    Ok(Ended { exit, cause, forgiven: run.stopping })
+    Ok(Ended { exit, cause, forgiven, stopped_by_another: by_another.then_some(boot_id) })
 }
 
 fn killed_in_time(launch: &Launch) -> Cause {

@@ -1,6 +1,7 @@
 //! The systemd supervisor against a systemd of the tests' own, at the other end of a socket pair: it reads the units that
 //! are written, runs their processes, and tells of them as systemd does.
 
+mod by_hand;
 mod fake;
 mod running;
 

@@ -1,20 +1,25 @@
 //! The unit files. In: launches. Out: a file in systemd's folder, read by systemd and enabled, so that the instance comes
 //! up at boot whether or not there is an agent then. A unit that somebody else made is never touched.
 
-use super::{Shared, bus::ManagerProxy};
+use super::{Shared, bus::ManagerProxy, manager};
 use crate::{
     accounts, files,
     supervise::{SupervisorError, locks},
 };
 use rocketmq_agent_domain::{
     launch::{Cause, Launch},
+    limits::Limits,
     names::InstanceName,
     unit::{self, FIRST_LINE, Options},
 };
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    sync::Once,
 };
+use zbus::Connection;
+
+static FOREIGN_SLICE: Once = Once::new();
 
 /// Why a launch has no unit, where that is for a person to change.
 pub(super) type Refusal = Cause;
@@ -55,9 +60,53 @@ pub(super) async fn keep(
         changed = true;
     }
     if changed {
-        manager.reload().await.map_err(|source| SupervisorError::bus("reload systemd".to_owned(), source))?;
+        reload(manager).await?;
     }
     Ok(Ok(changed))
+}
+
+/// Makes the slice what it should be. Running processes get the new limits when systemd reads it.
+pub(super) async fn limit(shared: &Shared, connection: &Connection, limits: &Limits) -> Result<(), SupervisorError> {
+    let (path, text) = (shared.units.join(unit::SLICE), unit::slice(limits));
+    let found = read(&path)?;
+    if found.as_ref() == Some(&text) {
+        return Ok(());
+    }
+    if found.is_some_and(|found| !found.starts_with(FIRST_LINE)) {
+        FOREIGN_SLICE.call_once(|| {
+            let path = path.display();
+            tracing::warn!("{path} was not made by this agent: it is left as it is, and [limits] of cluster.toml too");
+        });
+        return Ok(());
+    }
+    files::write_file(&path, text.as_bytes(), 0o644, None).map_err(|source| SupervisorError::UnitFile { source })?;
+    tracing::info!("wrote {}", path.display());
+    reload(&manager(connection).await?).await
+}
+
+/// Takes care that an instance is not started at boot. Its unit stays, and so does its store.
+pub(super) async fn retire(
+    shared: &Shared,
+    connection: &Connection,
+    instance: &InstanceName,
+) -> Result<(), SupervisorError> {
+    let Ok(name) = unit::name(instance) else { return Ok(()) };
+    let path = shared.units.join(&name);
+    if !read(&path)?.is_some_and(|text| text.starts_with(FIRST_LINE)) {
+        return Ok(());
+    }
+    let manager = manager(connection).await?;
+    if !matches!(manager.get_unit_file_state(&name).await.as_deref(), Ok("enabled")) {
+        return Ok(());
+    }
+    let asked = |source| SupervisorError::bus(format!("disable {name}"), source);
+    manager.disable_unit_files(&[&name], false).await.map_err(asked)?;
+    tracing::info!(%instance, "{instance} is not in cluster.toml any more: it is left as it is, and not started at boot");
+    reload(&manager).await
+}
+
+async fn reload(manager: &ManagerProxy<'static>) -> Result<(), SupervisorError> {
+    manager.reload().await.map_err(|source| SupervisorError::bus("reload systemd".to_owned(), source))
 }
 
 /// The instances that have a unit of ours.

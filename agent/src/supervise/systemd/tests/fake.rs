@@ -86,6 +86,12 @@ impl Fake {
         run(&server, &self.state, unit).await;
     }
 
+    /// `systemctl stop`.
+    pub async fn stop_by_hand(&self, unit: &str) {
+        let server = self.servers.lock().unwrap().last().unwrap().clone();
+        stop(&server, &self.state, unit).await;
+    }
+
     /// The unit as systemd saw its process end.
     pub fn set_result(&self, unit: &str, result: &str) {
         self.state.lock().unwrap().loaded.entry(unit.to_owned()).or_default().result = result.to_owned();
@@ -178,6 +184,21 @@ async fn run(server: &Connection, state: &Arc<Mutex<State>>, unit: &str) {
     });
 }
 
+async fn stop(server: &Connection, state: &Arc<Mutex<State>>, unit: &str) {
+    let pid = state.lock().unwrap().loaded[unit].main_pid;
+    change(server, state, unit, |unit| {
+        unit.stopping = true;
+        (unit.active, unit.sub) = match pid {
+            0 => ("inactive".to_owned(), "dead".to_owned()),
+            _ => ("deactivating".to_owned(), "stop-sigterm".to_owned()),
+        };
+    })
+    .await;
+    if pid != 0 {
+        signal(pid, Signal::TERM);
+    }
+}
+
 async fn change(server: &Connection, state: &Arc<Mutex<State>>, unit: &str, change: impl FnOnce(&mut Unit)) {
     change(state.lock().unwrap().loaded.get_mut(unit).unwrap());
     let path = super::bus::path(unit);
@@ -243,18 +264,7 @@ impl Manager {
         #[zbus(connection)] server: &Connection,
     ) -> fdo::Result<OwnedObjectPath> {
         self.called(format!("stop {name}"));
-        let pid = self.state.lock().unwrap().loaded[&name].main_pid;
-        change(server, &self.state, &name, |unit| {
-            unit.stopping = true;
-            (unit.active, unit.sub) = match pid {
-                0 => ("inactive".to_owned(), "dead".to_owned()),
-                _ => ("deactivating".to_owned(), "stop-sigterm".to_owned()),
-            };
-        })
-        .await;
-        if pid != 0 {
-            signal(pid, Signal::TERM);
-        }
+        stop(server, &self.state, &name).await;
         Ok(self.job().1)
     }
 
@@ -276,6 +286,12 @@ impl Manager {
         self.called(format!("enable {}", files.join(" ")));
         self.state.lock().unwrap().enabled.extend(files);
         (true, Vec::new())
+    }
+
+    fn disable_unit_files(&self, files: Vec<String>, _runtime: bool) -> Vec<(String, String, String)> {
+        self.called(format!("disable {}", files.join(" ")));
+        self.state.lock().unwrap().enabled.retain(|enabled| !files.contains(enabled));
+        Vec::new()
     }
 
     #[zbus(property)]

@@ -110,8 +110,15 @@ async fn a_second_process_of_an_instance_is_kept_out_by_its_lock() {
     let launch = host.sleeper("broker-a");
     let pid = start(&agent, &launch).await;
     let lock = launch.directory.join("supervisor.lock");
-    let second = std::process::Command::new("/usr/bin/flock").arg("-n").arg(&lock).arg("/bin/true").status().unwrap();
-    assert!(!second.success());
+    let second =
+        || std::process::Command::new("/usr/bin/flock").arg("-n").arg(&lock).arg("/bin/true").status().unwrap();
+    let kept_out = tokio::time::timeout(Duration::from_secs(30), async {
+        // Until flock has become the sleeper.
+        while second().success() {
+            tokio::task::yield_now().await;
+        }
+    });
+    kept_out.await.unwrap();
     signal(pid, Signal::KILL);
     until(&agent, &launch, |state| matches!(state, ProcessState::Stopped { .. })).await;
 }
@@ -159,6 +166,8 @@ async fn the_jvm_of_an_agent_that_was_its_parent_goes_on_and_its_unit_takes_over
     let agent = host.agent().await;
     assert_eq!(start(&agent, &launch).await, pid);
     assert_eq!(host.fake.calls(), Vec::<String>::new());
+    agent.observe(&launch.instance).await.unwrap();
+    assert_eq!(agent.warnings(&launch.instance)[0].id, "runs-outside-systemd");
     agent.stop(&launch.instance).await.unwrap();
     // No bus tells of it; and it is this test's own child, which nobody else waits for.
     let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap());
@@ -170,6 +179,8 @@ async fn the_jvm_of_an_agent_that_was_its_parent_goes_on_and_its_unit_takes_over
     assert!(matches!(state, ProcessState::Stopped { failures: 0, .. }), "{state:?}");
     start(&agent, &launch).await;
     assert_eq!(host.fake.calls().last().unwrap(), "start rocketmq-broker-a.service");
+    agent.observe(&launch.instance).await.unwrap();
+    assert_eq!(agent.warnings(&launch.instance), []);
 }
 
 #[tokio::test]
