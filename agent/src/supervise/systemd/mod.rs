@@ -24,14 +24,19 @@ use std::{
     fs::File,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 use tokio::{sync::watch as channel, task::JoinSet};
-use zbus::{Connection, MatchRule, MessageStream, OwnedObjectPath, message::Type};
+use zbus::{Connection, MatchRule, MessageStream, OwnedObjectPath, connection::Builder, message::Type};
 
 /// Where the units are written: the place for what belongs to one host.
 const UNITS: &str = "/etc/systemd/system";
 /// util-linux, on every host that has systemd.
 const FLOCK: [&str; 2] = ["/usr/bin/flock", "/bin/flock"];
+
+/// systemd answers within this time, or is taken not to. A loop that waited for ever would be ended by its watchdog; to
+/// read all units anew takes some seconds on a large host.
+const ANSWER: Duration = Duration::from_secs(15);
 
 /// The supervisor. Dropping it leaves every process running.
 pub struct Systemd {
@@ -168,7 +173,8 @@ impl Shared {
             return Ok(connection.clone());
         }
         let failed = |source| SupervisorError::bus("reach systemd".to_owned(), source);
-        let connection = Connection::system().await.map_err(failed)?;
+        let builder = Builder::system().method_timeout(ANSWER);
+        let connection = builder.build().await.map_err(failed)?;
         manager(&connection).await?.subscribe().await.map_err(failed)?;
         *slot = Some(connection.clone());
         self.watch(connection.clone());
