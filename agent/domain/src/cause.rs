@@ -6,11 +6,13 @@
 mod found;
 mod signs;
 mod texts;
+mod unmade;
 
 pub use found::{
     address_not_here, folder_unusable, instance_locked, killed_after_stop, port_in_use, program_unusable, store_in_use,
     store_locked,
 };
+pub use unmade::unmade;
 
 use crate::launch::{Cause, Exit, Launch};
 use std::{fmt, path::PathBuf};

@@ -5,7 +5,7 @@ mod table;
 
 use super::*;
 use crate::launch::{Role, StoreIdentity};
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 fn launch() -> Launch {
     Launch {
@@ -128,4 +128,26 @@ fn the_selector_noise_of_4_7_on_java_17_is_not_taken_for_the_cause() {
                  sun.nio.ch.SelectorImpl.selectedKeys accessible: module java.base does not \"opens sun.nio.ch\" to unnamed \
                  module @16ec5519";
     assert_eq!(explain(&evidence(&launch, Exit::Status(253), "", noise)).id, "initialize-failed");
+}
+
+#[test]
+fn a_process_that_systemd_could_not_make_has_a_cause_and_a_jvm_that_ended_has_none_of_these() {
+    let launch = launch();
+    let of = |status, missing| {
+        unmade(&launch, status, missing, Path::new("/usr/bin/flock"), Path::new("/x/supervisor.lock"))
+    };
+    let id = |status, missing| of(status, missing).unwrap().id;
+    assert_eq!(id(69, None), "java-unusable");
+    assert_eq!(id(73, None), "folder-unusable");
+    assert_eq!(id(203, None), "flock-unusable");
+    assert_eq!(id(217, None), "account-unknown");
+    let missing = of(226, Some(Path::new("/data/store"))).unwrap();
+    assert!(missing.id == "folder-missing" && missing.what.contains("/data/store"), "{missing:?}");
+    for status in [200, 205, 209, 226, 228, 241] {
+        let cause = of(status, None).unwrap();
+        assert!(cause.id == "process-not-made" && cause.fix.contains("journalctl -u rocketmq-"), "{cause:?}");
+    }
+    for status in [0, 1, 2, 134, 143, 253, 254, 255] {
+        assert_eq!(of(status, None), None, "{status}");
+    }
 }

@@ -174,8 +174,8 @@ fn path_text(path: &Path) -> Result<String, UnitError> {
     path.to_str().map(str::to_owned).ok_or_else(|| UnitError::Path { path: path.to_owned() })
 }
 
-/// Its own folder, and a store that lies elsewhere.
-fn writable(launch: &Launch) -> Vec<&Path> {
+/// What a unit names: the instance's own folder, and a store that lies elsewhere. All it may write to.
+pub fn writable(launch: &Launch) -> Vec<&Path> {
     let mut folders = vec![launch.directory.as_path()];
     let store = launch.store.iter().flat_map(|store| [store.root.as_path(), store.commit_log.as_path()]);
     for folder in store {

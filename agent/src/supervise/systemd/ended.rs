@@ -14,7 +14,7 @@ use rocketmq_agent_domain::{
     names::InstanceName,
     unit,
 };
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 use zbus::Connection;
 
 impl Shared {
@@ -51,7 +51,7 @@ impl Shared {
             // The order never reached systemd.
             Some(run) if run.process.is_none() && snapshot.exec_pid == 0 => record.run = None,
             Some(run) => {
-                let ended = end(&record, &run, snapshot)?;
+                let ended = end(&record, &run, snapshot, &self.flock)?;
                 let going_down = || async {
                     manager(connection)
                         .await?
@@ -127,7 +127,7 @@ struct Ended {
     stopped_by_another: Option<String>,
 }
 
-fn end(record: &Record, run: &Run, snapshot: &Snapshot) -> Result<Ended, SupervisorError> {
+fn end(record: &Record, run: &Run, snapshot: &Snapshot, flock: &Path) -> Result<Ended, SupervisorError> {
     let launch = &record.launch;
     let look = |source| SupervisorError::Look { what: "which boot this is".to_owned(), source };
     let boot_id = process::boot_id().map_err(look)?;
@@ -147,7 +147,7 @@ fn end(record: &Record, run: &Run, snapshot: &Snapshot) -> Result<Ended, Supervi
     let cause = match forgiven {
         true if clean => None,
         true if snapshot.result == "timeout" => Some(killed_in_time(launch)),
-        _ => record.hung(process.pid).or_else(|| Some(why(launch, exit, run, &process, snapshot))),
+        _ => record.hung(process.pid).or_else(|| Some(why(launch, exit, run, &process, snapshot, flock))),
     };
     Ok(Ended { exit, cause, forgiven, stopped_by_another: by_another.then_some(boot_id) })
 }
@@ -158,16 +158,17 @@ fn killed_in_time(launch: &Launch) -> Cause {
     units::cause("killed-after-stop", what, "the next start checks the store from end to end")
 }
 
-fn why(launch: &Launch, exit: Exit, run: &Run, process: &Identity, snapshot: &Snapshot) -> Cause {
+fn why(launch: &Launch, exit: Exit, run: &Run, process: &Identity, snapshot: &Snapshot, flock: &Path) -> Cause {
     if let Exit::Status(status) = exit {
         if status == unit::LOCKED_STATUS {
             let holders = locks::holders(launch).unwrap_or_default();
             let holder = holders.first().map(|pid| process::occupant(*pid)).unwrap_or_default();
             return cause::instance_locked(&locks::path(launch), &holder);
         }
-        if let Some((_, step)) = SETUP.iter().find(|(code, _)| *code == status) {
-            let what = format!("systemd could not make its process: {step} (status {status})");
-            return units::cause("process-not-made", what, "`journalctl -u` of its unit has systemd's own words");
+        let mut named = unit::writable(launch).into_iter().chain(launch.console.parent());
+        let missing = named.find(|folder| !folder.exists());
+        if let Some(cause) = cause::unmade(launch, status, missing, flock, &locks::path(launch)) {
+            return cause;
         }
     }
     let mut evidence = evidence::gather(launch, exit, process, &run.marks);
@@ -176,18 +177,3 @@ fn why(launch: &Launch, exit: Exit, run: &Run, process: &Identity, snapshot: &Sn
     }
     explain(&evidence)
 }
-
-/// systemd.exec(5), "Process Exit Codes": what failed before java or flock was there. RocketMQ itself ends with 0, 1 and
-/// 253 to 255.
-const SETUP: [(i32, &str); 10] = [
-    (200, "its folder cannot be entered"),
-    (203, "the program cannot be executed"),
-    (205, "its limits cannot be set"),
-    (208, "its input cannot be opened"),
-    (209, "its console cannot be opened"),
-    (216, "its group is not known"),
-    (217, "its user is not known"),
-    (218, "its capabilities cannot be dropped"),
-    (226, "its view of the file system cannot be set up; is a folder of it missing?"),
-    (228, "its system calls cannot be filtered"),
-];

@@ -1,0 +1,43 @@
+//! Why systemd, or the flock that it runs, came to an end before there was a JVM: the process has written nothing then, and
+//! what systemd says is in the journal. In: an exit status. Out: a [`Cause`] that names the command that shows the rest.
+//!
+//! systemd.exec(5), "Process Exit Codes"; util-linux `flock.c` for 66, 69 and 73. RocketMQ itself ends with 0, 1 and 253
+//! to 255.
+
+use super::found::{cause, folder_unusable, program_unusable};
+use crate::launch::{Cause, Launch};
+use std::path::Path;
+
+/// The cause of a status that no JVM ends with; `None` for all others. `missing` is a folder of the instance that is not
+/// there, `flock` and `lock` are what its unit says.
+pub fn unmade(launch: &Launch, status: i32, missing: Option<&Path>, flock: &Path, lock: &Path) -> Option<Cause> {
+    let instance = &launch.instance;
+    let journal = format!("`journalctl -u rocketmq-{instance}` has systemd's own words");
+    let other = |what: &str| cause("process-not-made", format!("systemd could not make its process: {what}"), &journal);
+    Some(match (status, missing) {
+        (66 | 73, _) => folder_unusable(lock, "flock cannot open it"),
+        (69, _) => program_unusable(&launch.program, "flock cannot execute it"),
+        (200 | 209 | 226, Some(missing)) => {
+            let what = format!("{} is not there, so systemd could not make its process", missing.display());
+            let fix = format!("mount the disk or bring the folder back, with the data if it had any; {journal}");
+            cause("folder-missing", what, fix)
+        }
+        (203, _) => {
+            let what = format!("{} cannot be executed", flock.display());
+            cause("flock-unusable", what, format!("install util-linux; {journal}"))
+        }
+        (216 | 217, _) => {
+            let fix = "`systemd-sysusers` makes those of the package; or set embedded.run_as in agent.toml";
+            cause("account-unknown", "the account that it runs as is not known on this host", fix)
+        }
+        (200, None) => other(&format!("{} cannot be entered", launch.directory.display())),
+        (209, None) => other(&format!("{} cannot be opened", launch.console.display())),
+        (205, _) => other("its limits cannot be set"),
+        (208, _) => other("its input cannot be opened"),
+        (218, _) => other("its capabilities cannot be dropped"),
+        (226, None) => other("its view of the file system cannot be set up"),
+        (228, _) => other("its system calls cannot be filtered"),
+        (201..=243, _) => other(&format!("exit status {status}")),
+        _ => return None,
+    })
+}
