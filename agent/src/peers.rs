@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use rocketmq_agent_domain::{
     health::report::{ClusterReport, HostReport, HostView},
     names::HostName,
+    observed::Fact,
 };
 use std::{
     collections::BTreeMap,
@@ -122,6 +123,23 @@ impl Peers {
         state.known.retain(|known, _| hosts.iter().any(|(host, _)| host == known));
         state.hosts = hosts;
         state.round = None;
+    }
+
+    /// What each of the other hosts' agents says now.
+    pub async fn others(&self) -> BTreeMap<HostName, Fact<HostReport>> {
+        let mut over = self.round();
+        // An error means that the round was broken off: then nobody has said anything.
+        let _ = over.wait_for(Option::is_some).await;
+        let state = lock(&self.state);
+        let others = state.hosts.iter().filter(|(host, _)| *host != self.own);
+        let said = |host: &HostName| {
+            let Known { report, unknown_since, error } = state.known.get(host).cloned().unwrap_or_default();
+            match (report, unknown_since) {
+                (Some(report), None) => Fact::Known(report),
+                _ => Fact::Unknown(format!("its agent: {}", error.unwrap_or_else(|| "no answer".to_owned()))),
+            }
+        };
+        others.map(|(host, _)| (host.clone(), said(host))).collect()
     }
 
     /// The cluster as its agents describe it; takes as long as the slowest of them, and not longer than the timeout.

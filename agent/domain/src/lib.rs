@@ -21,6 +21,7 @@ pub mod observed;
 pub mod placement;
 pub mod plan;
 pub mod problem;
+pub mod removal;
 pub mod size;
 pub mod store;
 pub mod topology;

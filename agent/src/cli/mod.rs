@@ -3,6 +3,7 @@
 mod check;
 mod plan;
 mod ready;
+mod remove;
 mod render;
 mod smoke;
 mod status;
@@ -51,6 +52,8 @@ enum Command {
     /// Wait until an instance serves (what its unit runs after its start)
     #[command(hide = true)]
     Ready(ready::Ready),
+    /// Give this host up: stop its instances and take away what the agent made; messages stay
+    Remove(remove::Remove),
 }
 
 /// Runs the command that was typed.
@@ -89,6 +92,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Status(status) => runtime.block_on(status.run(settings)),
         Command::Smoke(smoke) => runtime.block_on(smoke.run(settings)),
         Command::Ready(ready) => runtime.block_on(ready.run()),
+        Command::Remove(remove) => runtime.block_on(remove.run(settings)),
     }
 }
 

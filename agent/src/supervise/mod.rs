@@ -7,6 +7,7 @@ pub mod embedded;
 mod ending;
 mod evidence;
 mod locks;
+mod occupied;
 mod output;
 mod preflight;
 pub mod process;
@@ -16,6 +17,7 @@ pub mod systemd;
 
 pub use backend::Backend;
 pub use embedded::{Embedded, Timing};
+pub use occupied::{occupant_of, recorded};
 pub use systemd::Systemd;
 
 use crate::files::FileError;

@@ -28,6 +28,7 @@ pub(super) trait Manager {
         force: bool,
     ) -> zbus::Result<(bool, Vec<(String, String, String)>)>;
     fn disable_unit_files(&self, files: &[&str], runtime: bool) -> zbus::Result<Vec<(String, String, String)>>;
+    fn reset_failed_unit(&self, name: &str) -> zbus::Result<()>;
     /// `stopping` while the host goes down.
     #[zbus(property(emits_changed_signal = "false"))]
     fn system_state(&self) -> zbus::Result<String>;

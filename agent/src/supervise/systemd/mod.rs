@@ -8,6 +8,7 @@
 mod bus;
 mod calls;
 mod ended;
+pub mod removal;
 mod units;
 mod view;
 

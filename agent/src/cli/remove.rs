@@ -1,0 +1,222 @@
+//! `remove`: gives this host up. Says what it will do, does it, and says what is left.
+
+use crate::{
+    accounts, exit_code,
+    inventory::Inventory,
+    peers::Peers,
+    remove::{self, AgentState, Known, Remains},
+    settings::Settings,
+    supervise::{self, systemd},
+};
+use anyhow::{Context, bail};
+use rocketmq_agent_domain::{
+    names::{HostName, InstanceName},
+    observed::Fact,
+    removal::objections,
+    size::Size,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::{self, IsTerminal, Write},
+    net::SocketAddr,
+    path::Path,
+    process::ExitCode,
+};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Remove {
+    /// Print everything that would happen, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Also where a broker group would be left without a member that serves
+    #[arg(long)]
+    force: bool,
+    /// Delete the messages too; the cluster's name says that it is meant, and is asked for on a terminal
+    #[arg(long, value_name = "CLUSTER", num_args = 0..=1, default_missing_value = "")]
+    delete_data: Option<String>,
+}
+
+/// What there is to take away.
+struct Found {
+    inventory: Option<Inventory>,
+    known: Vec<Known>,
+    units: systemd::removal::UnitFiles,
+    running: BTreeSet<InstanceName>,
+    agent: AgentState,
+}
+
+impl Remove {
+    pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+        let found = look(&settings).await?;
+        let mut remains = remains(&settings, &found)?;
+        let nothing_to_do = found.units.own.is_empty()
+            && found.running.is_empty()
+            && remains.files.is_empty()
+            && remains.trees.is_empty();
+        if nothing_to_do && (self.delete_data.is_none() || remains.data.is_empty()) {
+            println!(
+                "nothing of rocketmq-agent is left on this host{}",
+                if remains.data.is_empty() { "" } else { " but data" }
+            );
+            tell_left(&remains, false);
+            return Ok(exit_code::code(exit_code::OK));
+        }
+        self.judge(&found).await?;
+        if let (AgentState::ByHand { lock }, false) = (&found.agent, self.dry_run) {
+            bail!("an agent runs that systemd did not start (it holds {}): end it first", lock.display());
+        }
+        if self.dry_run {
+            self.announce(&found, &remains);
+            return Ok(exit_code::code(exit_code::OK));
+        }
+        self.consent(&found)?;
+        if found.agent == AgentState::Unit {
+            println!("stopping rocketmq-agent.service");
+            remove::stop_agent().await?;
+        }
+        if !found.units.own.is_empty() || settings.state_dir.join("run").exists() {
+            let account = accounts::run_as(settings.embedded.run_as)?;
+            let told = |name: &InstanceName| println!("stopping {name}, for as long as it takes to write its store");
+            let gone = remove::stop_instances(&settings, account, &found.known, &found.units, told).await?;
+            gone.iter().for_each(|file| println!("removed {}", file.display()));
+        }
+        for known in &found.known {
+            if let Some(occupant) = supervise::occupant_of(&known.launch)? {
+                let folder = known.launch.directory.display();
+                bail!("{occupant} works in {folder} and was not started by this agent: end it, then say this again");
+            }
+        }
+        // What the instances wrote while they stopped goes too.
+        remains = self::remains(&settings, &found)?;
+        if self.delete_data.is_some() {
+            for data in remains.data.iter().filter(|data| data.kept.is_none()) {
+                remove::delete_data(data)?;
+                println!("deleted {} ({})", data.path.display(), Size(data.bytes));
+            }
+        }
+        remove::sweep(&remains)?;
+        let left = self::remains(&settings, &found)?;
+        println!("removed what rocketmq-agent made on this host");
+        tell_left(&left, self.delete_data.is_some());
+        Ok(exit_code::code(exit_code::OK))
+    }
+
+    /// Refuses where somebody would miss this host.
+    async fn judge(&self, found: &Found) -> anyhow::Result<()> {
+        let Some(inventory) = &found.inventory else { return Ok(()) };
+        let others = others(inventory).await;
+        let objections = objections(&inventory.desired, &found.running, &others, self.delete_data.is_some());
+        if objections.is_empty() {
+            return Ok(());
+        }
+        let listed = objections.join("\n  ");
+        match (self.dry_run, self.force) {
+            (_, true) => eprintln!("forced, although\n  {listed}"),
+            (true, false) => println!("would be refused without --force:\n  {listed}"),
+            (false, false) => bail!(
+                "nothing was done:\n  {listed}\nput that right first; --force takes this host away all the same, which is \
+                 right where the whole cluster goes"
+            ),
+        }
+        Ok(())
+    }
+
+    fn announce(&self, found: &Found, remains: &Remains) {
+        if found.agent == AgentState::Unit {
+            println!("would stop and disable rocketmq-agent.service");
+        }
+        let waves =
+            rocketmq_agent_domain::removal::waves(found.known.iter().map(|it| (&it.launch.instance, it.launch.role)));
+        for name in waves.iter().flatten().filter(|name| found.running.contains(*name)) {
+            println!("would stop {name}");
+        }
+        found.units.own.iter().for_each(|file| println!("would disable and remove {}", file.display()));
+        remains.files.iter().for_each(|file| println!("would delete {}", file.display()));
+        remains.trees.iter().for_each(|tree| println!("would delete {} and everything in it", tree.display()));
+        remains.folders.iter().for_each(|folder| println!("would delete folder {} if it is empty", folder.display()));
+        for data in &remains.data {
+            let (what, size) = (data.path.display(), Size(data.bytes));
+            match (&data.kept, &self.delete_data) {
+                (None, Some(_)) => println!("would delete THE DATA of {}: {what} ({size})", data.instance),
+                (Some(why), Some(_)) => println!("would keep {what} ({size}): {why}"),
+                (_, None) => println!("would keep the data of {}: {what} ({size})", data.instance),
+            }
+        }
+    }
+
+    /// The name of the cluster, typed.
+    fn consent(&self, found: &Found) -> anyhow::Result<()> {
+        let Some(typed) = &self.delete_data else { return Ok(()) };
+        let name = found.inventory.as_ref().map(|it| it.cluster.topology.name.to_string());
+        let name = name.context("no cluster file says which cluster's data lie here, so none are deleted")?;
+        let mut typed = typed.clone();
+        if typed.is_empty() && io::stdin().is_terminal() {
+            print!("The messages on this host will be gone. Type the cluster's name to delete them: ");
+            io::stdout().flush()?;
+            io::stdin().read_line(&mut typed)?;
+        }
+        if typed.trim() != name {
+            bail!(
+                "nothing was done: data are deleted only where --delete-data is followed by the cluster's name, {name}"
+            );
+        }
+        Ok(())
+    }
+}
+
+async fn look(settings: &Settings) -> anyhow::Result<Found> {
+    let inventory = Inventory::applied(settings)?;
+    let mut known: Vec<Known> = Vec::new();
+    for instance in inventory.iter().flat_map(|it| &it.desired.instances) {
+        let conf = instance.launch.directory.join("conf");
+        let files = inventory.iter().flat_map(|it| &it.desired.files).filter(|file| file.path.parent() == Some(&conf));
+        let rendered = files.filter_map(|file| Some(file.path.file_name()?.to_str()?.to_owned())).collect();
+        known.push(Known { launch: instance.launch.clone(), rendered });
+    }
+    // Instances that left the cluster file.
+    for launch in supervise::recorded(&settings.state_dir)? {
+        if !known.iter().any(|it| it.launch.directory == launch.directory) {
+            let names = ["broker.conf", "namesrv.conf", "logback_broker.xml", "logback_namesrv.xml"];
+            known.push(Known { launch, rendered: names.map(str::to_owned).into() });
+        }
+    }
+    let mut running = BTreeSet::new();
+    for it in &known {
+        if supervise::occupant_of(&it.launch)?.is_some() {
+            running.insert(it.launch.instance.clone());
+        }
+    }
+    let units = systemd::removal::unit_files()?;
+    let agent = remove::agent_state(settings).await?;
+    Ok(Found { inventory, known, units, running, agent })
+}
+
+fn remains(settings: &Settings, found: &Found) -> anyhow::Result<Remains> {
+    let inventory = found.inventory.as_ref();
+    let base = inventory.and_then(|it| it.cluster.topology.host(&it.desired.host)).map(|host| host.base_dir.as_path());
+    let cluster = inventory.map(|it| &it.cluster.topology.name);
+    let mut remains = Remains::look(&found.known, base, &settings.state_dir, cluster)?;
+    remains.foreign.extend(found.units.foreign.iter().cloned());
+    Ok(remains)
+}
+
+async fn others(inventory: &Inventory) -> BTreeMap<HostName, Fact<rocketmq_agent_domain::health::report::HostReport>> {
+    let hosts = inventory.cluster.topology.hosts.iter();
+    let agents = hosts.map(|host| (host.name.clone(), SocketAddr::new(host.address, host.agent_port))).collect();
+    Peers::new(inventory.desired.host.clone(), agents).others().await
+}
+
+fn tell_left(remains: &Remains, deletes_data: bool) {
+    for data in &remains.data {
+        let (path, size) = (data.path.display(), Size(data.bytes));
+        match &data.kept {
+            Some(why) if deletes_data => println!("kept {path} ({size}): {why}"),
+            _ => println!("kept the data of {}: {path} ({size})", data.instance),
+        }
+    }
+    remains
+        .foreign
+        .iter()
+        .filter(|path| Path::exists(path))
+        .for_each(|path| println!("left, not the agent's: {}", path.display()));
+}
