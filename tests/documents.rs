@@ -1,8 +1,9 @@
 //! The documents say what the code does. `UPDATE_EXPECTED=1 cargo test --test documents` writes the generated ones.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
+use rocketmq_agent::doctor::CHECKS;
 use rocketmq_agent_domain::cluster_file::shape::{Kind, every_key};
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -47,6 +48,36 @@ fn the_page_of_cluster_file_keys_is_what_the_code_takes() {
         fs::write(&path, reference()).unwrap();
     }
     assert_eq!(fs::read_to_string(path).unwrap(), reference());
+}
+
+fn checks() -> String {
+    let mut text = String::from(
+        "# doctor, check by check\n\n\
+         `rocketmq-agent doctor` looks a host over, before the agent runs and beside it, and changes nothing. `doctor disk\n\
+         reach` runs these two, `--json` is for scripts, and the exit status is 1 where a check fails. `--fix` puts right what\n\
+         is safe to; which checks know how is said here. This page is made from the code (`cargo test --test documents`).\n",
+    );
+    for check in CHECKS {
+        let fix = if check.can_repair() { " `--fix` puts it right, while the instance does not run." } else { "" };
+        text += &format!("\n## `{}`\n\n{}\n\nWhy: {}{fix}\n", check.id, check.what, check.why);
+    }
+    text
+}
+
+#[test]
+fn the_page_of_checks_is_what_doctor_does() {
+    let path = root().join("docs/doctor.md");
+    if std::env::var_os("UPDATE_EXPECTED").is_some() {
+        fs::write(&path, checks()).unwrap();
+    }
+    assert_eq!(fs::read_to_string(path).unwrap(), checks());
+}
+
+#[test]
+fn every_check_has_a_name_of_its_own() {
+    let ids: BTreeSet<&str> = CHECKS.iter().map(|check| check.id).collect();
+    assert_eq!(ids.len(), CHECKS.len());
+    assert!(ids.iter().all(|id| id.chars().all(|c| c.is_ascii_lowercase() || c == '-')), "{ids:?}");
 }
 
 /// Every path of this repository that a document names in backticks is there.

@@ -3,6 +3,7 @@
 use crate::{
     accounts::Account,
     files::{self, FileError},
+    owners,
 };
 use rocketmq_agent_domain::{
     launch::{Launch, StoreIdentity},
@@ -58,8 +59,8 @@ pub fn mark(launch: &Launch, identity: &StoreIdentity, owner: Option<Account>) -
     Ok(files::write_file(&path, &text, 0o644, owner)?)
 }
 
-/// Looks into a store.
-pub fn observe(launch: &Launch, identity: &StoreIdentity) -> Result<StoreState, StoreError> {
+/// Looks into a store that a broker of this account is to be started on.
+pub fn observe(launch: &Launch, identity: &StoreIdentity, account: Option<Account>) -> Result<StoreState, StoreError> {
     let mark: Option<StoreMark> = read_json(&mark_path(launch))?;
     let topics: Option<Topics> = read_json(&identity.root.join("config/topics.json"))?;
     let has_marked_commit_log = match &mark {
@@ -72,6 +73,11 @@ pub fn observe(launch: &Launch, identity: &StoreIdentity) -> Result<StoreState, 
         has_commit_log: has_log_files(&identity.commit_log)?,
         has_marked_commit_log,
         has_consume_queues: !entries(&identity.root.join("consumequeue"))?.is_empty(),
+        strangers: match account.map(|account| owners::strangers(&identity.root, account)) {
+            Some(Ok(found)) => found.map(|found| found.to_string()),
+            Some(Err(source)) => return Err(StoreError::Read { path: identity.root.clone(), source }),
+            None => None,
+        },
     })
 }
 

@@ -18,6 +18,7 @@ pub mod launch;
 pub mod limits;
 pub mod names;
 pub mod observed;
+pub mod openings;
 pub mod placement;
 pub mod plan;
 pub mod problem;

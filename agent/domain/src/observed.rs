@@ -101,6 +101,8 @@ pub struct StoreState {
     pub has_marked_commit_log: bool,
     /// There are consume queues, which point into a commit log.
     pub has_consume_queues: bool,
+    /// Files in it that belong to another account than the broker's: how many, which and whose, in words.
+    pub strangers: Option<String>,
 }
 
 /// Everything that was looked at on the host itself.

@@ -66,6 +66,10 @@ pub fn judge(identity: &StoreIdentity, state: &StoreState) -> Verdict {
             "move it away, or name the group after it with [[group]] in cluster.toml",
         );
     }
+    if let Some(strangers) = &state.strangers {
+        let what = format!("the store {root} holds what its broker may not write: {strangers}");
+        return refused("store-owner", what, "`rocketmq-agent doctor --fix` gives them to the account of the broker");
+    }
     match &state.mark {
         Some(mark) if mark.commit_log == identity.commit_log => Verdict::Own,
         _ => Verdict::Claim,
@@ -126,6 +130,15 @@ mod tests {
             judge(&identity(), &StoreState { topics, has_commit_log: true, ..StoreState::default() }),
             Verdict::Claim
         );
+    }
+
+    #[test]
+    fn a_store_with_files_of_another_account_is_refused_and_keeps_its_mark_unset() {
+        let strangers = Some("/s/lock belongs to user id 0".to_owned());
+        assert_eq!(refusal(&StoreState { strangers: strangers.clone(), ..StoreState::default() }), "store-owner");
+        // Whose it is comes first: nobody should be told to give another broker's files away.
+        let foreign = StoreState { strangers, mark: mark("broker-b", "/s/commitlog"), ..StoreState::default() };
+        assert_eq!(refusal(&foreign), "foreign-store");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The command line: what can be typed, and the way from there to an exit status.
 
 mod check;
+mod doctor;
 mod plan;
 mod ready;
 mod remove;
@@ -52,6 +53,8 @@ enum Command {
     /// Wait until an instance serves (what its unit runs after its start)
     #[command(hide = true)]
     Ready(ready::Ready),
+    /// Look this host over: what is wrong and what to do; exit status 1 where something fails
+    Doctor(doctor::Doctor),
     /// Give this host up: stop its instances and take away what the agent made; messages stay
     Remove(remove::Remove),
 }
@@ -92,6 +95,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Status(status) => runtime.block_on(status.run(settings)),
         Command::Smoke(smoke) => runtime.block_on(smoke.run(settings)),
         Command::Ready(ready) => runtime.block_on(ready.run()),
+        Command::Doctor(doctor) => runtime.block_on(doctor.run(settings)),
         Command::Remove(remove) => runtime.block_on(remove.run(settings)),
     }
 }

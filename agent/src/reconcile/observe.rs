@@ -34,7 +34,7 @@ pub fn observe(desired: &Desired, processes: Processes, installer: &Installer, a
         distribution: Fact::Known(installer.observe(desired)),
         directories,
         files,
-        stores: stores(desired, &processes),
+        stores: stores(desired, &processes, account),
         processes,
     }
 }
@@ -60,6 +60,7 @@ pub async fn processes(
 fn stores(
     desired: &Desired,
     processes: &Processes,
+    account: Option<Account>,
 ) -> BTreeMap<InstanceName, Fact<rocketmq_agent_domain::observed::StoreState>> {
     desired
         .instances
@@ -68,7 +69,7 @@ fn stores(
         .filter(|launch| matches!(processes.get(&launch.instance), Some(Fact::Known(ProcessState::Stopped { .. }))))
         .filter_map(|launch| {
             let identity = launch.store.as_ref()?;
-            Some((launch.instance.clone(), Fact::from(stores::observe(launch, identity))))
+            Some((launch.instance.clone(), Fact::from(stores::observe(launch, identity, account))))
         })
         .collect()
 }

@@ -7,10 +7,13 @@
 
 mod bus;
 mod calls;
+mod clock;
 mod ended;
 pub mod removal;
 mod units;
 mod view;
+
+pub use clock::clock_is_synchronised;
 
 use self::bus::{ManagerProxy, Snapshot};
 use super::{

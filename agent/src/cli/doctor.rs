@@ -1,0 +1,75 @@
+//! `doctor`: looks this host over and says what is wrong and what to do. Exit status 1 where something fails.
+
+use crate::{
+    doctor::{CHECKS, Check, Finding, Host, Report, Verdict},
+    exit_code,
+    settings::Settings,
+};
+use anyhow::bail;
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Doctor {
+    /// Only these checks [default: all]
+    #[arg(value_name = "CHECK")]
+    checks: Vec<String>,
+    /// Put right what is safe to: give the instances' files to their account, while they do not run
+    #[arg(long)]
+    fix: bool,
+    /// Print the findings as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Doctor {
+    pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+        let wanted = |check: &&Check| self.checks.is_empty() || self.checks.iter().any(|id| id == check.id);
+        if let Some(unknown) = self.checks.iter().find(|id| CHECKS.iter().all(|check| check.id != **id)) {
+            let ids = CHECKS.map(|check| check.id).join(", ");
+            bail!("there is no check \"{unknown}\"; there are {ids}");
+        }
+        let host = Host::look(settings).await;
+        let checks: Vec<&Check> = CHECKS.into_iter().filter(wanted).collect();
+        if self.fix {
+            for check in &checks {
+                check.repair(&host)?.iter().for_each(|done| eprintln!("{}: {done}", check.id));
+            }
+        }
+        let reports: Vec<Report> = checks.iter().map(|check| check.run(&host)).collect();
+        let mut out = io::stdout().lock();
+        match self.json {
+            true => writeln!(out, "{}", serde_json::to_string_pretty(&reports)?)?,
+            false => {
+                for report in &reports {
+                    write!(out, "{}", shown(report))?;
+                }
+                let count = |verdict| reports.iter().filter(|report| report.verdict == verdict).count();
+                let (warn, fail) = (count(Verdict::Warn), count(Verdict::Fail));
+                writeln!(out, "{} checks: {fail} failed, {warn} with warnings", reports.len())?;
+            }
+        }
+        let failed = reports.iter().any(|report| report.verdict == Verdict::Fail);
+        Ok(exit_code::code(if failed { exit_code::FAILED } else { exit_code::OK }))
+    }
+}
+
+/// One line a finding; what is fine is not listed beside what is not.
+fn shown(report: &Report) -> String {
+    let worth = |finding: &&Finding| report.verdict == Verdict::Ok || finding.verdict > Verdict::Ok;
+    let mut text = String::new();
+    for (index, finding) in report.findings.iter().filter(worth).enumerate() {
+        let id = if index == 0 { report.id } else { "" };
+        let what = finding.what.replace('\n', &format!("\n{:24}", ""));
+        text += &format!("{:8}{id:14}  {what}\n", finding.verdict.to_string());
+        if !finding.fix.is_empty() {
+            text += &format!("{:24}→ {}\n", "", finding.fix);
+        }
+    }
+    if text.is_empty() {
+        text = format!("{:8}{}\n", report.verdict.to_string(), report.id);
+    }
+    text
+}
