@@ -2,7 +2,10 @@
 //! file (temp file, fsync, rename, fsync of the folder). What is as it should be is not touched.
 
 use crate::accounts::Account;
-use rocketmq_agent_domain::observed::{DirectoryState, FileState};
+use rocketmq_agent_domain::{
+    adoption::KEPT_AS,
+    observed::{DirectoryState, FileState},
+};
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 use std::{
     fs::{self, File, Permissions},
@@ -110,6 +113,31 @@ pub fn observe_file(path: &Path, text: &str, mode: u32) -> Result<FileState, Fil
     Ok(if found == text.as_bytes() && same_mode { FileState::Same } else { FileState::Differs })
 }
 
+/// A file that a person wrote, and of which no copy is kept yet; `None` where there is none.
+pub fn read_unkept(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
+    if fs::symlink_metadata(copy_of(path)).is_ok() {
+        return Ok(None);
+    }
+    match fs::read(path) {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(failed("read", path)(error)),
+    }
+}
+
+/// Keeps a copy of a file beside it, with its mode and for good: one that is there is never replaced.
+pub fn keep_copy(path: &Path) -> Result<(), FileError> {
+    let Some(text) = read_unkept(path)? else { return Ok(()) };
+    let mode = fs::metadata(path).map_err(failed("look at", path))?.mode() & 0o777;
+    write_file(&copy_of(path), &text, mode, None)
+}
+
+fn copy_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(KEPT_AS);
+    name.into()
+}
+
 /// Puts a whole file in place at once.
 pub fn write_file(path: &Path, text: &[u8], mode: u32, owner: Option<Account>) -> Result<(), FileError> {
     let folder = path.parent().unwrap_or(Path::new("/"));
@@ -147,6 +175,19 @@ mod tests {
         assert_eq!(observe_file(&path, "a=2\n", 0o644).unwrap(), FileState::Differs);
         assert_eq!(observe_file(&path, "a=1\n", 0o600).unwrap(), FileState::Differs);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_that_somebody_wrote_is_kept_once_and_the_copy_never_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("broker.conf");
+        keep_copy(&path).unwrap();
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        for text in ["by hand", "rendered"] {
+            fs::write(&path, text).unwrap();
+            keep_copy(&path).unwrap();
+            assert_eq!(fs::read_to_string(copy_of(&path)).unwrap(), "by hand");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! An argument picks the claims whose name holds it; `KEEP=1` keeps the folders.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
+mod adoption;
 mod claims;
 mod demo;
 mod hangs;
@@ -52,6 +53,15 @@ fn suites() -> Vec<Suite<Lab>> {
                 claims::it_starts_and_registers,
                 claims::after_an_unclean_end_it_starts_again,
                 claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
+            ],
+        },
+        Suite {
+            name: "adoption",
+            lab: adoption::lab,
+            claims: claims![Lab:
+                adoption::a_tree_that_was_run_by_hand_is_taken_over_with_its_messages,
+                adoption::after_remove_the_kept_store_is_adopted_again_with_its_messages,
+                adoption::a_tree_of_another_broker_stops_the_plan,
             ],
         },
         Suite {

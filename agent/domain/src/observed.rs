@@ -1,6 +1,7 @@
 //! What was found on a host. An observation that failed is `Unknown` with the reason, and no step is taken on it.
 
 use crate::{
+    adoption::ByHand,
     launch::{Cause, ProcessState},
     names::InstanceName,
 };
@@ -56,12 +57,14 @@ pub enum DirectoryState {
 }
 
 /// A file against its rendered text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FileState {
     /// Text, owner and mode are as rendered.
     Same,
     /// It is not there, or differs.
     Differs,
+    /// A person wrote it for a broker that this agent never started, and no copy of it is kept yet.
+    ByHand(ByHand),
 }
 
 /// The release against what should be unpacked.

@@ -12,7 +12,7 @@ use rocketmq_agent_domain::{
     names::InstanceName,
     plan::Step,
 };
-use tracing::info;
+use tracing::{info, warn};
 
 /// Why a step failed.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +44,11 @@ pub async fn apply(
                 files::make_directory(path, directory.mode, owner)?;
                 info!(folder = %path.display(), "made folder {}", path.display());
             }
+        }
+        Step::KeepFile { path, .. } => {
+            files::keep_copy(path)?;
+            // The step's own words say what is to be moved to the cluster file.
+            warn!(file = %path.display(), "taking over: {step}");
         }
         Step::WriteFile { path } => {
             if let Some(file) = desired.files.iter().find(|file| file.path == *path) {

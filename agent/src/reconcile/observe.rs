@@ -3,14 +3,16 @@
 use super::install::Installer;
 use crate::{
     accounts::Account,
-    files, host, stores,
-    supervise::{Supervisor, SupervisorError},
+    files::{self, FileError},
+    host, stores,
+    supervise::{Supervisor, SupervisorError, was_started},
 };
 use rocketmq_agent_domain::{
-    desired::{Desired, Owner},
+    adoption::{ByHand, compare},
+    desired::{Desired, Owner, RenderedFile, conf::FIRST_LINE},
     launch::ProcessState,
     names::InstanceName,
-    observed::{Fact, Observed},
+    observed::{Fact, FileState, Observed},
 };
 use std::collections::BTreeMap;
 
@@ -27,8 +29,7 @@ pub fn observe(desired: &Desired, processes: Processes, installer: &Installer, a
             (directory.path.clone(), Fact::from(files::observe_directory(&directory.path, owner)))
         })
         .collect();
-    let rendered = desired.files.iter();
-    let files = rendered.map(|f| (f.path.clone(), Fact::from(files::observe_file(&f.path, &f.text, f.mode)))).collect();
+    let files = desired.files.iter().map(|file| (file.path.clone(), Fact::from(observe_file(desired, file)))).collect();
     Observed {
         addresses: Fact::from(host::addresses()),
         distribution: Fact::Known(installer.observe(desired)),
@@ -37,6 +38,22 @@ pub fn observe(desired: &Desired, processes: Processes, installer: &Installer, a
         stores: stores(desired, &processes, account),
         processes,
     }
+}
+
+/// A file that differs was written by a person where no agent ever started that instance.
+fn observe_file(desired: &Desired, file: &RenderedFile) -> Result<FileState, FileError> {
+    let found = files::observe_file(&file.path, &file.text, file.mode)?;
+    let of = desired.instances.iter().find(|it| file.path.starts_with(&it.launch.directory));
+    if found == FileState::Differs
+        && of.is_some_and(|it| !was_started(&it.launch))
+        && let Some(text) = files::read_unkept(&file.path)?
+        && text != file.text.as_bytes()
+        && !text.starts_with(FIRST_LINE.as_bytes())
+    {
+        let is_conf = file.path.extension().is_some_and(|extension| extension == "conf");
+        return Ok(FileState::ByHand(if is_conf { compare(&text, &file.text) } else { ByHand::default() }));
+    }
+    Ok(found)
 }
 
 /// Looks at the processes of the desired instances, and of others that the supervisor still knows.

@@ -17,7 +17,7 @@ pub mod systemd;
 
 pub use backend::Backend;
 pub use embedded::{Embedded, Timing};
-pub use occupied::{occupant_of, recorded};
+pub use occupied::{occupant_of, recorded, was_started};
 pub use systemd::Systemd;
 
 use crate::files::FileError;

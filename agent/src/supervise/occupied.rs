@@ -25,6 +25,11 @@ pub fn occupant_of(launch: &Launch) -> Result<Option<Occupant>, SupervisorError>
     Ok(locks::store_writer(store).map_err(look)?.map(|file| process::occupant(file.pid)))
 }
 
+/// Whether an agent ever came as far as starting it: its lock is made just before that.
+pub fn was_started(launch: &Launch) -> bool {
+    locks::path(launch).exists()
+}
+
 /// What was last run of each instance that an agent with this state folder ever started.
 ///
 /// # Errors

@@ -14,9 +14,12 @@ use std::{collections::BTreeMap, net::SocketAddr};
 /// Keys and values in the order they are written.
 pub type Lines = Vec<(String, String)>;
 
+/// The first line of every properties file rendered here.
+pub const FIRST_LINE: &str = "# Written by rocketmq-agent from cluster.toml: a change made here does not last.\n";
+
 /// The text of a properties file, with a first line that says whose it is.
 pub fn text(lines: &Lines) -> String {
-    let mut text = String::from("# Written by rocketmq-agent from cluster.toml: a change made here does not last.\n");
+    let mut text = String::from(FIRST_LINE);
     for (key, value) in lines {
         text += &properties::line(key, value);
     }

@@ -2,6 +2,7 @@
 //! that is as it should be gets an empty one. What was not observed is not acted on.
 
 use crate::{
+    adoption::KEPT_AS,
     desired::{Desired, Instance},
     launch::{Cause, Launch, ProcessState},
     names::InstanceName,
@@ -19,6 +20,13 @@ pub enum Step {
     MakeDirectory {
         /// Which.
         path: PathBuf,
+    },
+    /// Keep a copy of a file that a person wrote, beside it.
+    KeepFile {
+        /// Which.
+        path: PathBuf,
+        /// What it sets and the rendered one does not.
+        lost: Vec<String>,
     },
     /// Write a file as rendered.
     WriteFile {
@@ -46,6 +54,13 @@ impl std::fmt::Display for Step {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Step::MakeDirectory { path } => write!(f, "make folder {}", path.display()),
+            Step::KeepFile { path, lost } => {
+                write!(f, "keep {} as it is in a copy that ends in {KEPT_AS}", path.display())?;
+                match lost.is_empty() {
+                    true => Ok(()),
+                    false => write!(f, "; it sets what cluster.toml does not: {}", lost.join(", ")),
+                }
+            }
             Step::WriteFile { path } => write!(f, "write {}", path.display()),
             Step::InstallDistribution { version } => write!(f, "install RocketMQ {version}"),
             Step::MarkStore { instance } => write!(f, "mark the store of {instance} as its own"),
@@ -137,7 +152,15 @@ fn plan_directories(desired: &Desired, observed: &Observed, plan: &mut Plan) -> 
 
 fn plan_files(desired: &Desired, observed: &Observed, plan: &mut Plan) {
     for file in &desired.files {
+        if desired.instances.iter().any(|it| file.path.starts_with(&it.launch.directory) && is_foreign(it, observed)) {
+            // What lies there is another broker's, and its configuration with it.
+            continue;
+        }
         match observed.files.get(&file.path) {
+            Some(Fact::Known(FileState::ByHand(found))) => {
+                plan.steps.push(Step::KeepFile { path: file.path.clone(), lost: found.lost.clone() });
+                plan.steps.push(Step::WriteFile { path: file.path.clone() });
+            }
             Some(Fact::Known(FileState::Differs)) => plan.steps.push(Step::WriteFile { path: file.path.clone() }),
             Some(Fact::Unknown(why)) => {
                 plan.block(None, "file-unknown", format!("{} cannot be read: {why}", file.path.display()), "");
@@ -145,6 +168,23 @@ fn plan_files(desired: &Desired, observed: &Observed, plan: &mut Plan) {
             Some(Fact::Known(FileState::Same)) | None => {}
         }
     }
+}
+
+/// Whether the folder of an instance holds another broker.
+fn is_foreign(instance: &Instance, observed: &Observed) -> bool {
+    let state = observed.stores.get(&instance.launch.instance).and_then(Fact::known);
+    let refused = |(identity, state)| matches!(store::judge(identity, state), store::Verdict::Refused(_));
+    foreign_file(instance, observed).is_some() || instance.launch.store.as_ref().zip(state).is_some_and(refused)
+}
+
+/// The file in an instance's folder that a person wrote for another broker, and how that is seen.
+fn foreign_file<'o>(instance: &Instance, observed: &'o Observed) -> Option<(&'o PathBuf, &'o str)> {
+    let own = observed.files.iter().filter(|(path, _)| path.starts_with(&instance.launch.directory));
+    own.filter_map(|(path, state)| match state {
+        Fact::Known(FileState::ByHand(found)) => Some((path, found.foreign.as_deref()?)),
+        _ => None,
+    })
+    .next()
 }
 
 fn plan_distribution(desired: &Desired, observed: &Observed, plan: &mut Plan) -> bool {
@@ -190,6 +230,11 @@ fn plan_instance(instance: &Instance, observed: &Observed, may_start: bool, plan
             if *fingerprint != launch.fingerprint {
                 plan.restart_pending.push(launch.instance.clone());
             }
+        }
+        Some(Fact::Known(ProcessState::Stopped { .. })) if let Some((path, how)) = foreign_file(instance, observed) => {
+            let what = format!("{} was written by hand for another broker or store: {how}", path.display());
+            let fix = "say the same in cluster.toml (name, group, role, broker.config), or move away what is not its";
+            plan.block(Some(&launch.instance), "foreign-conf", what, fix);
         }
         Some(Fact::Known(ProcessState::Stopped { backing_off: false, .. })) => {
             if let Some(is_own) = store_is_ready(launch, observed, plan)
