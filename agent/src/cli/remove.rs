@@ -36,6 +36,13 @@ pub(super) struct Remove {
     delete_data: Option<String>,
 }
 
+/// Prints a line. A reader that has seen enough, `| head`, must not end this half-way.
+macro_rules! say {
+    ($($words:tt)*) => {{
+        let _ = writeln!(io::stdout(), $($words)*);
+    }};
+}
+
 /// What there is to take away.
 struct Found {
     inventory: Option<Inventory>,
@@ -54,7 +61,7 @@ impl Remove {
             && remains.files.is_empty()
             && remains.trees.is_empty();
         if nothing_to_do && (self.delete_data.is_none() || remains.data.is_empty()) {
-            println!(
+            say!(
                 "nothing of rocketmq-agent is left on this host{}",
                 if remains.data.is_empty() { "" } else { " but data" }
             );
@@ -71,14 +78,14 @@ impl Remove {
         }
         self.consent(&found)?;
         if found.agent == AgentState::Unit {
-            println!("stopping rocketmq-agent.service");
+            say!("stopping rocketmq-agent.service");
             remove::stop_agent().await?;
         }
         if !found.units.own.is_empty() || settings.state_dir.join("run").exists() {
             let account = accounts::run_as(settings.embedded.run_as)?;
-            let told = |name: &InstanceName| println!("stopping {name}, for as long as it takes to write its store");
+            let told = |name: &InstanceName| say!("stopping {name}, for as long as it takes to write its store");
             let gone = remove::stop_instances(&settings, account, &found.known, &found.units, told).await?;
-            gone.iter().for_each(|file| println!("removed {}", file.display()));
+            gone.iter().for_each(|file| say!("removed {}", file.display()));
         }
         for known in &found.known {
             if let Some(occupant) = supervise::occupant_of(&known.launch)? {
@@ -91,12 +98,12 @@ impl Remove {
         if self.delete_data.is_some() {
             for data in remains.data.iter().filter(|data| data.kept.is_none()) {
                 remove::delete_data(data)?;
-                println!("deleted {} ({})", data.path.display(), Size(data.bytes));
+                say!("deleted {} ({})", data.path.display(), Size(data.bytes));
             }
         }
         remove::sweep(&remains)?;
         let left = self::remains(&settings, &found)?;
-        println!("removed what rocketmq-agent made on this host");
+        say!("removed what rocketmq-agent made on this host");
         tell_left(&left, self.delete_data.is_some());
         Ok(exit_code::code(exit_code::OK))
     }
@@ -112,7 +119,7 @@ impl Remove {
         let listed = objections.join("\n  ");
         match (self.dry_run, self.force) {
             (_, true) => eprintln!("forced, although\n  {listed}"),
-            (true, false) => println!("would be refused without --force:\n  {listed}"),
+            (true, false) => say!("would be refused without --force:\n  {listed}"),
             (false, false) => bail!(
                 "nothing was done:\n  {listed}\nput that right first; --force takes this host away all the same, which is \
                  right where the whole cluster goes"
@@ -123,23 +130,23 @@ impl Remove {
 
     fn announce(&self, found: &Found, remains: &Remains) {
         if found.agent == AgentState::Unit {
-            println!("would stop and disable rocketmq-agent.service");
+            say!("would stop and disable rocketmq-agent.service");
         }
         let waves =
             rocketmq_agent_domain::removal::waves(found.known.iter().map(|it| (&it.launch.instance, it.launch.role)));
         for name in waves.iter().flatten().filter(|name| found.running.contains(*name)) {
-            println!("would stop {name}");
+            say!("would stop {name}");
         }
-        found.units.own.iter().for_each(|file| println!("would disable and remove {}", file.display()));
-        remains.files.iter().for_each(|file| println!("would delete {}", file.display()));
-        remains.trees.iter().for_each(|tree| println!("would delete {} and everything in it", tree.display()));
-        remains.folders.iter().for_each(|folder| println!("would delete folder {} if it is empty", folder.display()));
+        found.units.own.iter().for_each(|file| say!("would disable and remove {}", file.display()));
+        remains.files.iter().for_each(|file| say!("would delete {}", file.display()));
+        remains.trees.iter().for_each(|tree| say!("would delete {} and everything in it", tree.display()));
+        remains.folders.iter().for_each(|folder| say!("would delete folder {} if it is empty", folder.display()));
         for data in &remains.data {
             let (what, size) = (data.path.display(), Size(data.bytes));
             match (&data.kept, &self.delete_data) {
-                (None, Some(_)) => println!("would delete THE DATA of {}: {what} ({size})", data.instance),
-                (Some(why), Some(_)) => println!("would keep {what} ({size}): {why}"),
-                (_, None) => println!("would keep the data of {}: {what} ({size})", data.instance),
+                (None, Some(_)) => say!("would delete THE DATA of {}: {what} ({size})", data.instance),
+                (Some(why), Some(_)) => say!("would keep {what} ({size}): {why}"),
+                (_, None) => say!("would keep the data of {}: {what} ({size})", data.instance),
             }
         }
     }
@@ -210,13 +217,13 @@ fn tell_left(remains: &Remains, deletes_data: bool) {
     for data in &remains.data {
         let (path, size) = (data.path.display(), Size(data.bytes));
         match &data.kept {
-            Some(why) if deletes_data => println!("kept {path} ({size}): {why}"),
-            _ => println!("kept the data of {}: {path} ({size})", data.instance),
+            Some(why) if deletes_data => say!("kept {path} ({size}): {why}"),
+            _ => say!("kept the data of {}: {path} ({size})", data.instance),
         }
     }
     remains
         .foreign
         .iter()
         .filter(|path| Path::exists(path))
-        .for_each(|path| println!("left, not the agent's: {}", path.display()));
+        .for_each(|path| say!("left, not the agent's: {}", path.display()));
 }

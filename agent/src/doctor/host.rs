@@ -111,7 +111,10 @@ async fn connect((host, address, opening): (String, SocketAddr, Opening)) -> Rea
     let outcome = match timeout(CONNECT, TcpStream::connect(address)).await {
         Ok(Ok(_)) => Outcome::Open,
         Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => Outcome::Refused,
-        Ok(Err(error)) if error.kind() == io::ErrorKind::TimedOut => Outcome::Silent,
+        // A host of the same network that is down: nobody answers for its address.
+        Ok(Err(error)) if matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable) => {
+            Outcome::Silent
+        }
         Ok(Err(error)) => Outcome::Failed(error.to_string()),
         Err(_) => Outcome::Silent,
     };
