@@ -28,6 +28,7 @@ fn everywhere() -> Vec<Claim<Lab>> {
         traps::without_its_slave_a_sync_master_does_not_say_send_ok,
         traps::with_its_master_down_a_slave_is_read_from,
         traps::a_second_agent_on_a_live_store_starts_nothing,
+        traps::a_host_may_be_removed_only_while_the_others_are_known_to_be_whole,
         traps::a_rendered_file_that_is_changed_by_hand_is_put_right,
         traps::a_key_changed_online_is_named,
         traps::two_claimants_of_one_name_and_id_are_named,

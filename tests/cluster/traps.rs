@@ -98,6 +98,20 @@ pub fn a_second_agent_on_a_live_store_starts_nothing(lab: &mut Lab) {
     lab.until_ready();
 }
 
+/// Who would be left is asked of the agents, not guessed.
+pub fn a_host_may_be_removed_only_while_the_others_are_known_to_be_whole(lab: &mut Lab) {
+    let dry_run = |lab: &Lab| {
+        let output = lab.agents[0].run(&["remove", "--dry-run"]);
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+    };
+    let said = dry_run(lab);
+    assert!(!said.contains("would be refused") && said.contains("would keep the data of broker-a"), "{said}");
+    with_frozen_agent(lab, "vm2", |lab| {
+        let said = dry_run(lab);
+        assert!(said.contains("would be refused without --force") && said.contains("the master of broker-a"), "{said}");
+    });
+}
+
 pub fn a_rendered_file_that_is_changed_by_hand_is_put_right(lab: &mut Lab) {
     let conf = lab.folder("vm1", "broker-a").join("conf/broker.conf");
     let wanted = fs::read_to_string(&conf).unwrap();
