@@ -30,7 +30,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use tokio::{sync::watch as channel, task::JoinSet};
+use tokio::{
+    sync::{mpsc, watch as channel},
+    task::JoinSet,
+};
 use zbus::{Connection, MatchRule, MessageStream, OwnedObjectPath, connection::Builder, message::Type};
 
 /// Where the units are written: the place for what belongs to one host.
@@ -212,27 +215,42 @@ impl Shared {
             .build()?;
         let jobs = MessageStream::for_match_rule(rule, connection, None).await?;
         let mut signals = stream::select(changes, jobs);
-        while let Some(signal) = signals.next().await {
-            let signal = signal?;
-            let header = signal.header();
-            let (mut path, mut failed) = (header.path().map(ToString::to_string), false);
-            if header.member().is_some_and(|member| member == "JobRemoved") {
-                let (_, _, unit, result): (u32, OwnedObjectPath, String, String) = signal.body().deserialize()?;
-                (path, failed) = (Some(bus::path(&unit)), result == "dependency");
+        let (sender, mut told) = mpsc::unbounded_channel();
+        // Nothing is waited for in here: an answer of systemd's comes in behind the signals before it, and zbus reads on
+        // only while there is room for those. A reload of systemd brings hundreds.
+        let read = async {
+            while let Some(signal) = signals.next().await {
+                let signal = signal?;
+                let header = signal.header();
+                let (mut path, mut failed) = (header.path().map(ToString::to_string), false);
+                if header.member().is_some_and(|member| member == "JobRemoved") {
+                    let (_, _, unit, result): (u32, OwnedObjectPath, String, String) = signal.body().deserialize()?;
+                    (path, failed) = (Some(bus::path(&unit)), result == "dependency");
+                }
+                let name = self.lock().keys().find(|name| unit_path(name) == path).cloned();
+                // It is received for as long as this runs.
+                let _ = name.map(|name| sender.send((name, failed)));
             }
-            let name = self.lock().keys().find(|name| unit_path(name) == path).cloned();
-            let Some(name) = name else { continue };
-            let _turn = self.turn.lock().await;
-            if failed {
-                self.dependency_failed(&name);
+            Ok(())
+        };
+        let look = async {
+            while let Some((name, failed)) = told.recv().await {
+                let _turn = self.turn.lock().await;
+                if failed {
+                    self.dependency_failed(&name);
+                }
+                if let Err(error) = self.look(connection, &name).await {
+                    let error = anyhow::Error::new(error);
+                    tracing::warn!(instance = %name, "{name}: cannot be looked at: {error:#}");
+                }
+                self.tell();
             }
-            if let Err(error) = self.look(connection, &name).await {
-                let error = anyhow::Error::new(error);
-                tracing::warn!(instance = %name, "{name}: cannot be looked at: {error:#}");
-            }
-            self.tell();
+        };
+        // Ends with the connection; a look that is cut off is made up for by the next one.
+        tokio::select! {
+            ended = read => ended,
+            () = look => Ok(()),
         }
-        Ok(())
     }
 
     /// Looks at the unit of an instance and notes what became of it since the last look.

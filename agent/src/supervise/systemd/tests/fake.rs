@@ -268,8 +268,14 @@ impl Manager {
         Ok(self.job().1)
     }
 
-    fn reload(&self) {
+    /// Tells of every unit of the host before it answers, as systemd does.
+    async fn reload(&self, #[zbus(signal_emitter)] emitter: SignalEmitter<'_>) -> fdo::Result<()> {
         self.called("reload".to_owned());
+        for _ in 0..300 {
+            let (id, job) = self.job();
+            Self::job_removed(&emitter, id, job, "another.service".to_owned(), "done".to_owned()).await?;
+        }
+        Ok(())
     }
 
     fn get_unit_file_state(&self, name: String) -> String {
