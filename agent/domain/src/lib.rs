@@ -14,6 +14,7 @@ pub mod cluster_file;
 pub mod desired;
 pub mod duration;
 pub mod hang;
+pub mod document;
 pub mod health;
 pub mod launch;
 pub mod limits;
