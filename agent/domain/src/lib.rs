@@ -25,6 +25,7 @@ pub mod placement;
 pub mod plan;
 pub mod problem;
 pub mod removal;
+pub mod register;
 pub mod size;
 pub mod store;
 pub mod topology;
