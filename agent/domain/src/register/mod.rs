@@ -90,7 +90,7 @@ impl Register {
     /// The committed document that this host may run. None before generation 1, and none while this host knows that
     /// it has held a newer one: nobody goes back.
     pub fn held(&self) -> Option<&Entry> {
-        self.held.as_ref().filter(|_| !self.is_behind())
+        self.held.as_ref().filter(|_| !self.is_behind() && !self.has_lost())
     }
 
     /// Hosts that hold a committed document which contradicts this host's. A person has to decide which one stays.
@@ -150,16 +150,19 @@ impl Register {
         self.held.as_ref().map(Entry::mark)
     }
 
-    /// What is held is older than what this host has held or voted on: its disk lost something.
+    /// What is held is older than what this host has voted on: its disk lost documents, and it votes on none until it
+    /// has caught up.
     fn is_behind(&self) -> bool {
-        let place = |mark: Mark| (mark.epoch, mark.generation);
-        let held = self.mark();
-        let voted = match (self.vote.base, held) {
+        match (self.vote.base, self.mark()) {
             (Some(base), Some(held)) => place(base) > place(held) || place(base) == place(held) && base != held,
             (base, None) => base.is_some(),
             (None, Some(_)) => false,
-        };
-        voted || self.lost > held.map(place)
+        }
+    }
+
+    /// What is held is older than what this host has held. It may vote all the same: its vote is whole.
+    fn has_lost(&self) -> bool {
+        self.lost > self.mark().map(place)
     }
 
     /// Another host holds this as committed.
@@ -197,6 +200,10 @@ impl Register {
     fn pending(&self) -> Option<&Accepted> {
         self.vote.accepted.as_ref().filter(|_| self.vote.base == self.mark())
     }
+}
+
+fn place(mark: Mark) -> (u64, u64) {
+    (mark.epoch, mark.generation)
 }
 
 /// Whether an override on the way to `taken` branched off before `accepted`.

@@ -20,7 +20,8 @@ pub enum Standing {
         /// What each one would make of its file.
         files: BTreeMap<HostName, Option<Document>>,
     },
-    /// This host's disk lost the newest document or vote; it runs nothing new and votes on nothing until it caught up.
+    /// This host's disk lost the newest document: it runs nothing new until it caught up, and votes only on what it
+    /// had not voted past.
     Behind,
     /// It votes on the next change.
     Votes,
@@ -34,7 +35,7 @@ pub enum Standing {
 impl Register {
     /// Where this host stands.
     pub fn standing(&self) -> Standing {
-        if self.is_behind() {
+        if self.is_behind() || self.has_lost() {
             return Standing::Behind;
         }
         let Some(held) = &self.held else { return self.before_the_first() };

@@ -1,0 +1,72 @@
+//! The register under everything that hosts, disks and networks do, from seeds; and every order of events in small
+//! scopes. `make sim` runs many more; `SEED=n make sim` replays one with all that happened.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+mod chaos;
+mod truth;
+mod world;
+
+use chaos::{Seen, run};
+use world::Broken;
+
+fn number(name: &str) -> Option<u64> {
+    #[allow(clippy::disallowed_methods)]
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
+}
+
+/// The first seed that shows a violation.
+fn search(broken: Broken, seeds: std::ops::Range<u64>) -> Result<Seen, (u64, String)> {
+    let mut sum = Seen::default();
+    for seed in seeds {
+        let run = run(seed, broken, false);
+        if let Some(violation) = run.violation {
+            return Err((seed, violation));
+        }
+        sum.commits += run.seen.commits;
+        sum.conflicts += run.seen.conflicts;
+        sum.overrides += run.seen.overrides;
+    }
+    Ok(sum)
+}
+
+#[test]
+fn no_order_of_faults_breaks_a_promise() {
+    if let Some(seed) = number("SEED") {
+        let run = run(seed, Broken::Nothing, true);
+        return assert!(run.violation.is_none(), "{}\n{:?}", run.trace.join("\n"), run.violation);
+    }
+    let seeds = number("SEEDS").unwrap_or(3_000);
+    match search(Broken::Nothing, 0..seeds) {
+        Ok(seen) => {
+            // A run that commits nothing shows nothing.
+            assert!(seen.commits as u64 > 2 * seeds, "{seen:?}");
+            assert!(seen.overrides > 0 && seen.conflicts > 0, "{seen:?}");
+            #[allow(clippy::disallowed_macros)]
+            {
+                println!("{seeds} seeds: {seen:?}");
+            }
+        }
+        Err((seed, violation)) => panic!("{violation}; replay it with SEED={seed}"),
+    }
+}
+
+/// A simulation that cannot fail shows nothing: each of these is done wrong on purpose, and must be found.
+#[test]
+fn what_is_done_wrong_on_purpose_is_found() {
+    for broken in [
+        Broken::PromisesIgnored,
+        Broken::PromisesNotWritten,
+        Broken::AnswersBeforeWrites,
+        Broken::AcceptedNotHeard,
+        Broken::OldMajorityOnly,
+        Broken::OldLifeAfterWipe,
+        Broken::LossNotNoticed,
+    ] {
+        let found = search(broken, 0..30_000);
+        #[allow(clippy::disallowed_macros)]
+        match found {
+            Ok(seen) => panic!("{broken:?} was not found: {seen:?}"),
+            Err((seed, violation)) => println!("{broken:?} is found by seed {seed}: {violation}"),
+        }
+    }
+}
