@@ -284,7 +284,7 @@ impl Chaos {
         }
         self.calm(PEACE);
         // A majority that lost its votes, or half an override that did, is a person's to mend.
-        let excused = self.lost_majority() || self.forks() > 0 || self.wiped && self.world.truth.overridden;
+        let excused = self.lost_majority() || self.forks() > 0 || self.wiped && self.overrides;
         let Some(last) = self.agreed(excused) else { return };
         if excused {
             return;

@@ -25,8 +25,8 @@ pub enum Broken {
     OldMajorityOnly,
     /// A host whose disk was wiped goes on as if it remembered.
     OldLifeAfterWipe,
-    /// A host whose newest document cannot be read goes on with the one before.
-    LossNotNoticed,
+    /// A host whose vote cannot be read goes on with the copy before.
+    OldVoteTaken,
 }
 
 /// What a host's disk holds. Cheap stand-in for the agent's ledger.
@@ -35,6 +35,8 @@ pub struct Disk {
     pub entries: Vec<Entry>,
     pub lost: Option<(u64, u64)>,
     pub vote: Option<Vote>,
+    /// The copy before, which the real ledger does not keep: for `OldVoteTaken`.
+    pub older_vote: Option<Vote>,
     pub aside: Vec<Entry>,
 }
 
@@ -108,11 +110,13 @@ impl World {
         self.lives += 1;
         let life = Life(self.lives);
         let timing = self.timing;
-        let notices = self.broken != Broken::LossNotNoticed;
         let Some(host) = self.hosts.get_mut(name) else { return };
         let vote = host.disk.vote.get_or_insert_with(|| Vote::new(life)).clone();
-        let vote = if notices { vote } else { Vote { base: vote.base.filter(|_| host.disk.lost.is_none()), ..vote } };
-        let lost = host.disk.lost.filter(|_| notices);
+        let vote = match &host.disk.older_vote {
+            Some(older) if self.broken == Broken::OldVoteTaken => older.clone(),
+            _ => vote,
+        };
+        let lost = host.disk.lost;
         let held = host.disk.entries.last().cloned();
         let mut register = Register::new(name.clone(), Recovered { held, lost, vote }, timing);
         register.offer(Some(host.offer.clone()));
@@ -176,6 +180,9 @@ impl World {
         }
         match effect {
             Effect::Keep(vote) if forgets => host.disk.vote = Some(Vote { promised: None, ..vote }),
+            Effect::Keep(vote) if self.broken == Broken::OldVoteTaken => {
+                host.disk.older_vote = host.disk.vote.replace(vote)
+            }
             Effect::Keep(vote) => host.disk.vote = Some(vote),
             Effect::SetAside(entry) => host.disk.aside.push(entry),
             Effect::Store(entry) => {
