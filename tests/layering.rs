@@ -70,6 +70,7 @@ fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("http", &["peers"]),
         ("inventory", &["cluster", "host", "settings"]),
         ("java", &[]),
+        ("ledger", &["files"]),
         ("log", &[]),
         ("notify", &[]),
         ("owners", &["accounts"]),

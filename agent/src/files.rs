@@ -14,6 +14,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// How the name of a file begins that is not in its place yet.
+pub const TEMPORARY: &str = ".rocketmq-agent-";
+
 /// Why a file or folder could not be handled.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {doing} {path}")]
@@ -141,10 +144,8 @@ fn copy_of(path: &Path) -> PathBuf {
 /// Puts a whole file in place at once.
 pub fn write_file(path: &Path, text: &[u8], mode: u32, owner: Option<Account>) -> Result<(), FileError> {
     let folder = path.parent().unwrap_or(Path::new("/"));
-    let mut file = tempfile::Builder::new()
-        .prefix(".rocketmq-agent-")
-        .tempfile_in(folder)
-        .map_err(failed("make a file in", folder))?;
+    let mut file =
+        tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder).map_err(failed("make a file in", folder))?;
     file.write_all(text).map_err(failed("write", path))?;
     file.as_file().set_permissions(Permissions::from_mode(mode)).map_err(failed("set the mode of", path))?;
     give(file.path(), owner)?;

@@ -13,6 +13,7 @@ pub mod host;
 pub mod http;
 pub mod inventory;
 pub mod java;
+pub mod ledger;
 pub mod log;
 pub mod notify;
 pub mod owners;
