@@ -17,9 +17,9 @@ CLIENTS := $(VERSIONS:%=$(DIST)/client-%/Client.class)
 # Test programs that need no JVM: all but `cluster`.
 QUICK := $(filter-out cluster,$(sort \
 	$(basename $(notdir $(wildcard tests/*.rs agent/*/tests/*.rs))) \
-	$(patsubst tests/%/main.rs,%,$(wildcard tests/*/main.rs))))
+	$(notdir $(patsubst %/main.rs,%,$(wildcard tests/*/main.rs agent/*/tests/*/main.rs)))))
 
-.PHONY: help setup build release distribution client lint quick cluster test demo clean-demo bench \
+.PHONY: help setup build release distribution client lint quick sim cluster test demo clean-demo bench \
 	packaging-tools deb rpm packages-check
 
 help: ## This list
@@ -41,6 +41,12 @@ lint: setup ## Formatting and clippy, warnings are errors
 quick: setup ## The tests that start no RocketMQ
 	cargo test --workspace --lib --bins $(addprefix --test ,$(QUICK))
 	cargo test --workspace --doc
+
+# The same tests as in `quick`, on a hundred thousand seeds and ten times the states. SEED=n replays one seed.
+sim: export SEEDS ?= 100000
+sim: export STATES ?= 15000
+sim: setup ## Config sync under every fault, from seeds; one again with all that happened: SEED=n make sim
+	cargo test --profile simulation -p rocketmq-agent-domain --test simulation -- --nocapture
 
 distribution: setup ## RocketMQ zips of all tested versions, from Maven Central: target/rocketmq
 	@for version in $(VERSIONS); do tests/rocketmq/make-distribution.sh $$version; done

@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 mod chaos;
+mod model;
 mod truth;
 mod world;
 
 use chaos::{Seen, run};
+use model::{Scope, explore};
 use world::Broken;
 
 fn number(name: &str) -> Option<u64> {
@@ -71,4 +73,41 @@ fn what_is_done_wrong_on_purpose_is_found() {
             Err((seed, violation)) => println!("{broken:?} is found by seed {seed}: {violation}"),
         }
     }
+}
+
+/// Small scopes: two or three hosts, two writers that change the same document.
+fn scopes(states: usize) -> Vec<(&'static str, Scope)> {
+    let scope = |hosts, config: &[usize], changes: &[&[usize]]| Scope {
+        hosts,
+        config: config.to_vec(),
+        changes: changes.iter().map(|change| change.to_vec()).collect(),
+        crashes: 0,
+        ticks: 1,
+        wipe: None,
+        states,
+    };
+    vec![
+        ("two hosts, two writers", Scope { states: states.max(20_000), ..scope(2, &[1, 2], &[&[1, 2], &[1, 2]]) }),
+        ("two hosts, two writers, a crash", Scope { crashes: 1, ..scope(2, &[1, 2], &[&[1, 2], &[1, 2]]) }),
+        ("two hosts, two writers, a wiped disk", Scope { wipe: Some(2), ..scope(2, &[1, 2], &[&[1, 2], &[1, 2]]) }),
+        ("three hosts, one writer, a crash", Scope { crashes: 1, ..scope(3, &[1, 2, 3], &[&[1, 2, 3]]) }),
+        ("three hosts, two writers", scope(3, &[1, 2, 3], &[&[1, 2, 3], &[1, 2, 3]])),
+        ("two hosts become three", scope(3, &[1, 2], &[&[1, 2, 3], &[1, 2]])),
+        ("three hosts become two", scope(3, &[1, 2, 3], &[&[1, 2], &[2, 3]])),
+    ]
+}
+
+#[test]
+fn no_order_of_events_in_a_small_scope_breaks_a_promise() {
+    let states = number("STATES").unwrap_or(1_500) as usize;
+    for (name, scope) in scopes(states) {
+        let explored = explore(&scope, Broken::Nothing).unwrap_or_else(|violation| panic!("{name}: {violation}"));
+        #[allow(clippy::disallowed_macros)]
+        {
+            println!("{name}: {explored:?}");
+        }
+        assert!(explored.commits > 1 || !explored.complete, "{name}: nothing was committed, {explored:?}");
+    }
+    let (name, scope) = scopes(states).swap_remove(0);
+    assert!(explore(&scope, Broken::AcceptedNotHeard).is_err(), "{name}: it cannot fail");
 }

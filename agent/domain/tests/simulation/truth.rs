@@ -7,7 +7,10 @@ use rocketmq_agent_domain::{
     names::HostName,
     register::{Entry, Life, Outcome},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    hash::Hash,
+};
 
 #[derive(Debug, Clone, Default)]
 pub struct Truth {
@@ -27,6 +30,11 @@ pub struct Truth {
 impl Truth {
     pub fn break_rule(&mut self, rule: String) {
         self.violation.get_or_insert(rule);
+    }
+
+    /// What later judgements rest on.
+    pub fn fingerprint(&self) -> impl Hash {
+        (self.slots.len(), self.written.clone(), self.acknowledged.clone(), self.refused.clone())
     }
 
     pub fn commits(&self) -> usize {
