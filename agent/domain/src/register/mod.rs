@@ -221,3 +221,6 @@ impl Goal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -272,7 +272,7 @@ impl Register {
         let new: Vec<HostName> = entry.seats().keys().filter(|host| !round.asked.contains(*host)).cloned().collect();
         round.asked.extend(new.iter().cloned());
         if !ready {
-            job.pending = Some(entry);
+            job.pending = Some(entry).filter(|entry| job.goal.document() != Some(entry.document()));
             return self.ask(&new, &ballot, out);
         }
         if job.goal.document() == Some(entry.document()) {
