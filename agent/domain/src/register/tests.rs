@@ -188,7 +188,9 @@ fn a_host_that_was_left_out_takes_the_new_epoch_and_what_it_had_alone_is_set_asi
     hosts.take_down(1);
     let theirs = first.next(content("theirs", &[1, 2, 3]), change()).unwrap();
     hosts.propose(2, theirs.clone());
-    (hosts.take_down(2), hosts.take_down(3), hosts.bring_up(1));
+    hosts.take_down(2);
+    hosts.take_down(3);
+    hosts.bring_up(1);
     let ours = first.next_without(names(&[2, 3]), None, content("ours", &[1]), change()).unwrap();
     hosts.propose(1, ours.clone());
     hosts.bring_up(2);
@@ -214,7 +216,8 @@ fn overrides_on_both_sides_are_a_conflict_and_neither_is_overwritten() {
     // One goes on: the fork is seen from any distance.
     let next = made[0].next(content("more", &[1]), change()).unwrap();
     hosts.propose(1, next.clone());
-    (hosts.pull(1, 2), hosts.pull(2, 1));
+    hosts.pull(1, 2);
+    hosts.pull(2, 1);
     for (host, held, other) in [(1, &next, 2), (2, &made[1], 1)] {
         assert_eq!(hosts.held(host), held);
         assert_eq!(hosts.up[&name(host)].conflicts()[&name(other)].fork, Fork::Overrides);

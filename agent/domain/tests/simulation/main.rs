@@ -108,6 +108,7 @@ fn no_order_of_events_in_a_small_scope_breaks_a_promise() {
         }
         assert!(explored.commits > 1 || !explored.complete, "{name}: nothing was committed, {explored:?}");
     }
-    let (name, scope) = scopes(states).swap_remove(0);
-    assert!(explore(&scope, Broken::AcceptedNotHeard).is_err(), "{name}: it cannot fail");
+    // Two hosts are too few to fail by what the network does: each one's own vote is in every majority.
+    let (name, scope) = scopes(states).swap_remove(3);
+    assert!(explore(&scope, Broken::AnswersBeforeWrites).is_err(), "{name}: it cannot fail");
 }
