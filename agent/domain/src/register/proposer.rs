@@ -105,7 +105,8 @@ impl Job {
 }
 
 impl Register {
-    /// Asks for a change to what is held. The answer comes as [`Effect::Done`], now or later.
+    /// Asks for a change to what is held. The answer comes as [`Effect::Done`], now or later. A document is proposed once:
+    /// after [`Outcome::Unknown`] or a crash, [`Register::confirm`] and look, or make a new one.
     pub fn propose(&mut self, document: Document) -> Result<Vec<Effect>, NotProposed> {
         let held = self.held().ok_or(NotProposed::NothingHeld)?;
         if !document.follows(Some(held.document())) {
