@@ -25,7 +25,7 @@ use rocketmq_agent_domain::{
     topology::Topology,
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     pin::pin,
     sync::Arc,
@@ -90,6 +90,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         account,
         channels,
         logged: BTreeMap::new(),
+        logged_blocked: BTreeSet::new(),
         hangs: Hangs::default(),
     };
 

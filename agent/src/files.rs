@@ -6,7 +6,10 @@ use rocketmq_agent_domain::{
     adoption::KEPT_AS,
     observed::{DirectoryState, FileState},
 };
-use rustix::fs::{Access, AtFlags, CWD, accessat};
+use rustix::{
+    fs::{Access, AtFlags, CWD, accessat},
+    io::Errno,
+};
 use std::{
     fs::{self, File, Permissions},
     io::{self, Write},
@@ -44,6 +47,9 @@ pub fn observe_directory(path: &Path, owner: Option<Account>) -> Result<Director
     if !found.is_dir() {
         return Ok(DirectoryState::Unusable("is not a folder".to_owned()));
     }
+    if is_read_only(path) {
+        return Ok(DirectoryState::ReadOnly);
+    }
     match owner {
         Some(account) if found.uid() != account.uid => {
             Ok(DirectoryState::Unusable(format!("belongs to user id {}, not to {}", found.uid(), account.uid)))
@@ -77,10 +83,16 @@ fn closed_to(path: &Path, account: Account) -> Option<&Path> {
     })
 }
 
+/// As the kernel mounts a disk that fails.
+fn is_read_only(path: &Path) -> bool {
+    accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS) == Err(Errno::ROFS)
+}
+
 /// A folder that is not there can be made if its nearest ancestor can be written to.
 fn missing(path: &Path) -> DirectoryState {
     let ancestor = path.ancestors().skip(1).find(|ancestor| fs::symlink_metadata(ancestor).is_ok());
     match ancestor {
+        Some(ancestor) if is_read_only(ancestor) => DirectoryState::ReadOnly,
         Some(ancestor) if accessat(CWD, ancestor, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS).is_err() => {
             DirectoryState::Unusable(format!(
                 "cannot be made: {} cannot be written to by this agent",

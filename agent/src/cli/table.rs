@@ -110,7 +110,11 @@ fn remarks(report: &ClusterReport) -> Vec<String> {
             continue;
         }
         let Some(own) = &view.report else { continue };
-        lines.extend(own.reasons().into_iter().map(|reason| format!("! {host} {reason}")));
+        let of_host = format!("{host}: ");
+        lines.extend(own.reasons().into_iter().map(|reason| match reason.starts_with(&of_host) {
+            true => format!("! {reason}"),
+            false => format!("! {host} {reason}"),
+        }));
         for instance in &own.instances {
             let name = &instance.instance;
             lines.extend(instance.warnings.iter().map(|cause| format!("- {host} {name}: {}", in_words(cause))));

@@ -22,6 +22,10 @@ fn run(host: &Host) -> Vec<Finding> {
         match files::observe_directory(&directory.path, account.filter(|_| directory.owner == Owner::RocketMq)) {
             Ok(DirectoryState::Fine) => {}
             Ok(DirectoryState::Missing) => missing += 1,
+            Ok(DirectoryState::ReadOnly) => findings.push(Finding::fail(
+                format!("{path} is on a disk that is mounted read-only"),
+                "`dmesg` says why where the disk failed; mount it for writing again",
+            )),
             Ok(DirectoryState::Unusable(why)) => findings.push(Finding::fail(
                 format!("{path} {why}"),
                 "where it belongs to somebody else: `rocketmq-agent doctor --fix` while the instance does not run; else \

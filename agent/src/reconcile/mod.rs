@@ -25,7 +25,7 @@ use rocketmq_agent_domain::{
     plan::{Blocked, Plan, Step, plan},
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -78,6 +78,8 @@ pub struct Reconciler<S> {
     pub channels: Channels,
     /// States already logged, so that each change is one line.
     pub logged: BTreeMap<InstanceName, health::report::State>,
+    /// What was said to be in the way.
+    pub logged_blocked: BTreeSet<String>,
     /// What hangs, and hung.
     pub hangs: Hangs,
 }
@@ -222,6 +224,14 @@ impl<S: Supervisor> Reconciler<S> {
     }
 
     fn log_changes(&mut self, report: &HostReport) {
+        let blocked: BTreeSet<String> = report.blocked_in_words().collect();
+        for line in blocked.difference(&self.logged_blocked) {
+            warn!("{line}");
+        }
+        for line in self.logged_blocked.difference(&blocked) {
+            info!("no longer: {line}");
+        }
+        self.logged_blocked = blocked;
         for instance in &report.instances {
             let before = self.logged.insert(instance.instance.clone(), instance.state);
             // That nothing runs yet when the agent begins is not worth a line.

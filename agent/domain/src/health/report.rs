@@ -167,14 +167,18 @@ impl HostReport {
 
     /// Everything that keeps the host from being ready, a line each.
     pub fn reasons(&self) -> Vec<String> {
-        let blocked = self.blocked.iter().map(|blocked| {
-            let scope = blocked.instance.as_ref().map_or(self.host.to_string(), ToString::to_string);
-            format!("{scope}: {}", in_words(&blocked.cause))
-        });
         let instances = self.instances.iter().flat_map(|instance| {
             instance.reasons.iter().map(move |c| format!("{}: {}", instance.instance, in_words(c)))
         });
-        blocked.chain(instances).collect()
+        self.blocked_in_words().chain(instances).collect()
+    }
+
+    /// What keeps the agent from what it would do, a line each.
+    pub fn blocked_in_words(&self) -> impl Iterator<Item = String> {
+        self.blocked.iter().map(|blocked| {
+            let scope = blocked.instance.as_ref().map_or(self.host.to_string(), ToString::to_string);
+            format!("{scope}: {}", in_words(&blocked.cause))
+        })
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     store,
 };
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// One thing to do on the host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -124,12 +124,23 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
 
 fn plan_directories(desired: &Desired, observed: &Observed, plan: &mut Plan) -> bool {
     let mut ready = true;
+    let mut read_only: Option<&Path> = None;
     for directory in &desired.directories {
         let path = directory.path.display();
         match observed.directories.get(&directory.path) {
             Some(Fact::Known(DirectoryState::Fine)) => {}
             Some(Fact::Known(DirectoryState::Missing)) => {
                 plan.steps.push(Step::MakeDirectory { path: directory.path.clone() });
+            }
+            Some(Fact::Known(DirectoryState::ReadOnly)) => {
+                ready = false;
+                // Those below it are so for the same reason.
+                if !read_only.is_some_and(|above| directory.path.starts_with(above)) {
+                    read_only = Some(&directory.path);
+                    let what = format!("{path} is on a disk that is mounted read-only");
+                    let fix = "`dmesg` says why where the disk failed; mount it for writing again";
+                    plan.block(None, "disk-read-only", what, fix);
+                }
             }
             Some(Fact::Known(DirectoryState::Unusable(why))) => {
                 ready = false;

@@ -111,6 +111,16 @@ fn a_folder_that_cannot_be_used_is_the_one_thing_that_is_said_and_nothing_is_don
 }
 
 #[test]
+fn a_disk_that_is_mounted_read_only_is_named_once_and_nothing_is_done() {
+    let desired = wanted();
+    let mut observed = fresh(&desired);
+    observed.directories.values_mut().for_each(|d| *d = Fact::Known(DirectoryState::ReadOnly));
+    let plan = plan(&desired, &observed);
+    assert_eq!(plan.steps, []);
+    assert_eq!(ids(&plan), ["disk-read-only"]);
+}
+
+#[test]
 fn a_store_is_marked_just_before_its_broker_starts_and_not_earlier() {
     let desired = wanted();
     let mut observed = fresh(&desired);
