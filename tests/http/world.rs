@@ -56,6 +56,7 @@ pub fn instance(instance: &str, role: Role, address: &str) -> InstanceReport {
         no_history_before: None,
         missing_history: None,
         restart_pending: false,
+        rollout: None,
         failures: 0,
         next_start_at: None,
         figures: BTreeMap::new(),

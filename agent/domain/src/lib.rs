@@ -26,6 +26,7 @@ pub mod plan;
 pub mod problem;
 pub mod removal;
 pub mod register;
+pub mod rollout;
 pub mod size;
 pub mod store;
 pub mod topology;

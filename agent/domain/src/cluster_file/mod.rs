@@ -12,6 +12,7 @@ use crate::{
     limits::CpuQuota,
     names::{BrokerName, ClusterName, HostName, Version, Zone},
     problem::Problems,
+    rollout::Restart,
     size::Size,
 };
 use reader::Section;
@@ -52,6 +53,8 @@ pub struct ClusterFile {
     pub java_home: Option<At<String>>,
     /// `agent.port`.
     pub agent_port: Option<At<u16>>,
+    /// `rollout.restart`.
+    pub restart: Option<At<Restart>>,
     /// `supervision.on_hang`.
     pub on_hang: Option<At<OnHang>>,
     /// `supervision.hang_after`.
@@ -204,6 +207,7 @@ pub fn parse<'a>(text: &'a str, problems: &RefCell<Problems<'a>>) -> ClusterFile
         sha512: rocketmq.and_then(|s| s.text("sha512")),
         java_home: rocketmq.and_then(|s| s.text("java_home")),
         agent_port: root.section("agent").and_then(|s| s.port("port")),
+        restart: root.section("rollout").and_then(|s| s.parsed("restart", "bad-choice")),
         on_hang: supervision.as_ref().and_then(|s| s.parsed("on_hang", "bad-choice")),
         hang_after: supervision.as_ref().and_then(|s| s.parsed("hang_after", "bad-duration")),
         namesrv_hosts: namesrv.as_ref().and_then(|s| s.list("hosts", "bad-name")),

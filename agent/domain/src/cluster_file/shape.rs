@@ -42,6 +42,7 @@ pub const ROOT: &[Key] = &[
     key("cluster", Kind::Section(CLUSTER), "", "The cluster as a whole."),
     key("rocketmq", Kind::Section(ROCKETMQ), "", "Which RocketMQ runs, and on which Java."),
     key("agent", Kind::Section(AGENT), "", "What all agents share."),
+    key("rollout", Kind::Section(ROLLOUT), "", "How a changed configuration comes to instances that run."),
     key("supervision", Kind::Section(SUPERVISION), "", "What is done about an instance that runs and does not serve."),
     key("namesrv", Kind::Section(NAMESRV), "", "The NameServers."),
     key(
@@ -111,6 +112,13 @@ const ROCKETMQ: &[Key] = &[
 ];
 
 const AGENT: &[Key] = &[key("port", Kind::Integer, "`9877`", "The port of every agent's HTTP health.")];
+
+const ROLLOUT: &[Key] = &[key(
+    "restart",
+    Kind::Text,
+    "`manual`",
+    "An instance that runs with an older configuration than this file gives it: `manual` names it, `auto` restarts it in its turn: NameServers, slaves, masters, one at a time in the whole cluster, and only while every host has the same cluster file and every other instance is ready. A master gives up its writers first.",
+)];
 
 const SUPERVISION: &[Key] = &[
     key(

@@ -6,6 +6,7 @@ use crate::{
     launch::{Cause, Role},
     names::{HostName, InstanceName, Version},
     plan::Blocked,
+    rollout::Turn,
     topology::Mode,
 };
 use serde::{Deserialize, Serialize};
@@ -80,6 +81,9 @@ pub struct InstanceReport {
     pub missing_history: Option<u64>,
     /// It runs with an older configuration than the one rendered.
     pub restart_pending: bool,
+    /// How far its restart for that is.
+    #[serde(default)]
+    pub rollout: Option<Turn>,
     /// Crashes and failed starts in a row.
     pub failures: u32,
     /// When it is started next, milliseconds since 1970, while it is held back.
@@ -109,6 +113,7 @@ impl InstanceReport {
             no_history_before: None,
             missing_history: None,
             restart_pending: false,
+            rollout: None,
             failures: 0,
             next_start_at: None,
             figures: BTreeMap::new(),

@@ -15,6 +15,7 @@ use crate::{
     limits::Limits,
     names::{BrokerName, ClusterName, HostName, Version, Zone},
     problem::{Problem, Problems, did_you_mean},
+    rollout::Restart,
     size::Size,
 };
 use serde::{Deserialize, Serialize};
@@ -139,6 +140,8 @@ pub struct Topology {
     pub named_groups: Vec<NamedGroup>,
     /// A slave this far behind still counts as in sync.
     pub max_lag: Size,
+    /// What is done about instances that run with an older configuration.
+    pub restart: Restart,
     /// What is done about an instance that hangs.
     pub hangs: Policy,
     /// JVM settings and properties by level.
@@ -187,6 +190,7 @@ fn judge(file: &ClusterFile, problems: &mut Problems<'_>) -> Option<Topology> {
         hosts,
         named_groups,
         max_lag: file.max_lag.as_ref().map_or(Size::mib(16), |lag| lag.value),
+        restart: file.restart.as_ref().map_or(Restart::Manual, |restart| restart.value),
         hangs,
         layers: settings::layers(file),
     })

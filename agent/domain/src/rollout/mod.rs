@@ -1,0 +1,110 @@
+//! A changed configuration, brought to all instances of a cluster one after another, with no coordinator. In: where
+//! everything runs, and what every host's agent reports. Out: whose turn it is, and who waits for whom. Pure.
+//!
+//! An agent first *announces* a turn in its own report, then asks all the others anew, and only then acts. Of two that
+//! announce at the same moment at least one sees the other's announcement, and the later one in the order withdraws. So
+//! no two are ever in flight, however old the reports were on which they announced.
+
+mod gate;
+mod step;
+
+pub use gate::{Seat, obstacle, order};
+pub use step::{Act, Facts, Outcome, Record, resumed, step};
+
+use crate::{
+    health::report::{InstanceReport, State},
+    launch::Cause,
+};
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+/// What is done about instances that run with an older configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restart {
+    /// They are restarted in turn, each through its gate.
+    Auto,
+    /// They are named, and a person restarts them.
+    Manual,
+}
+
+/// A word that is neither.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("must be \"manual\" or \"auto\"")]
+pub struct RestartError;
+
+impl FromStr for Restart {
+    type Err = RestartError;
+    fn from_str(text: &str) -> Result<Self, RestartError> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "manual" => Ok(Self::Manual),
+            _ => Err(RestartError),
+        }
+    }
+}
+
+/// How far the restart of an instance is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// It waits for its turn.
+    Waits,
+    /// Its agent has said that it is next, and asks the others whether that holds.
+    Announced,
+    /// A master that is read-only in the route, until nobody sends to it any more.
+    Draining,
+    /// It is being stopped.
+    Stopping,
+    /// It comes back with the new configuration.
+    Starting,
+    /// Its write permission is given back, as it is not stopped after all.
+    Restoring,
+}
+
+impl Phase {
+    /// Whether something may have been taken from the cluster already.
+    pub fn is_in_flight(self) -> bool {
+        !matches!(self, Phase::Waits | Phase::Announced)
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Phase::Waits => "waits for its turn",
+            Phase::Announced => "is next",
+            Phase::Draining => "gives up its writers",
+            Phase::Stopping => "is being stopped",
+            Phase::Starting => "comes back with the new configuration",
+            Phase::Restoring => "gets its write permission back",
+        })
+    }
+}
+
+/// The restart of one instance, in its report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turn {
+    /// How far it is.
+    pub phase: Phase,
+    /// Since when, milliseconds since 1970.
+    pub since: u64,
+    /// What it waits for.
+    pub waits: Option<Cause>,
+}
+
+/// A master whose permission the roll-out took runs otherwise than rendered, and that is as it should be.
+pub fn forgive(report: &mut InstanceReport) {
+    if !report.rollout.as_ref().is_some_and(|turn| turn.phase.is_in_flight()) {
+        return;
+    }
+    report.reasons.retain(|it| !(it.id == "config-differs" && it.what.contains(PERMISSION)));
+    if report.reasons.is_empty() && report.state == State::NotReady {
+        report.state = State::Ready;
+    }
+}
+
+/// The key in broker.conf that masks the permission of all topics in the route.
+pub const PERMISSION: &str = "brokerPermission";
+
+#[cfg(test)]
+mod tests;

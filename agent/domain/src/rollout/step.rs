@@ -1,0 +1,251 @@
+//! One host's part of a roll-out, a step at a time. In: how far it was, and what is seen now. Out: how far it is, and
+//! the one thing to do. What must outlive the agent is the [`Record`]: it is on disk before anything is done on it.
+
+use super::{PERMISSION, Phase, Restart, Seat, Turn, gate::obstacle};
+use crate::{
+    health::report::{HostReport, HostView, InstanceReport, State},
+    launch::{Cause, Role},
+    names::InstanceName,
+    observed::Fact,
+};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, net::SocketAddr};
+
+/// Clients ask for routes every 30 s (`pollNameServerInterval`, 4.7.0-5.5.0 `ClientConfig`).
+const ROUTES_AGE: u64 = 35_000;
+/// Nothing was written to a master for this long.
+const STILL: u64 = 6_000;
+/// After this many times the age of a route, what is still written is the broker's own: delayed messages, retries.
+const LONGEST_DRAIN: u64 = 300_000;
+/// An order to stop that was not followed by now rests on reports that are too old.
+const LONGEST_ORDER: u64 = 20_000;
+/// All messages that a broker has taken today, in its figures.
+const PUTS: &str = "rocketmq_brokeruntime_msg_put_total_today_now";
+
+/// What an agent is doing; on disk from `Draining` on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Which instance.
+    pub instance: InstanceName,
+    /// As what.
+    pub role: Role,
+    /// Where it is asked and told.
+    pub address: SocketAddr,
+    /// brokerPermission as its file says.
+    pub permission: String,
+    /// The process that is to be replaced.
+    pub pid: u32,
+    /// How far it is.
+    pub phase: Phase,
+    /// Since when, milliseconds since 1970.
+    pub since: u64,
+    /// The messages it had taken, and since when there are no more.
+    #[serde(skip)]
+    pub puts: Option<(f64, u64)>,
+}
+
+impl Record {
+    fn to(self, phase: Phase, now: u64) -> Self {
+        Self { phase, since: now, puts: None, ..self }
+    }
+}
+
+/// What to do on a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// Nothing; in [`Phase::Stopping`], what is recorded is to be stopped.
+    Nothing,
+    /// Take its write permission.
+    Take,
+    /// Set its permission to what its file says.
+    Give,
+}
+
+/// What is seen now. Where a turn is announced, `hosts` were asked after the announcement was published.
+#[derive(Debug)]
+pub struct Facts<'f> {
+    /// Milliseconds since 1970.
+    pub now: u64,
+    /// What the cluster file wants.
+    pub restart: Restart,
+    /// All instances.
+    pub order: &'f [Seat],
+    /// What this host's agent has published last.
+    pub own: &'f HostReport,
+    /// All hosts.
+    pub hosts: &'f [HostView],
+    /// Of this host's instances: where each is told, and brokerPermission by its file.
+    pub told: &'f BTreeMap<InstanceName, (SocketAddr, String)>,
+    /// brokerPermission that the recorded instance runs with, where it is a master and was asked.
+    pub permission: Fact<String>,
+}
+
+/// What comes of a step.
+#[derive(Debug, PartialEq)]
+pub struct Outcome {
+    /// How far it is.
+    pub record: Option<Record>,
+    /// What to do.
+    pub act: Act,
+    /// For each of this host's instances that are restarted or are to be: how far they are.
+    pub turns: BTreeMap<InstanceName, Turn>,
+}
+
+/// What an agent that has just begun goes on from: it does not know how long it was away.
+pub fn resumed(record: Record) -> Option<Record> {
+    let phase = match (record.phase, record.role) {
+        (Phase::Waits | Phase::Announced, _) => return None,
+        // It may have been told to stop, or not. Starting finds out.
+        (Phase::Stopping, _) => Phase::Starting,
+        (phase, _) => phase,
+    };
+    Some(Record { phase, puts: None, ..record })
+}
+
+/// One step. `waits` of an earlier outcome keep their `since`.
+pub fn step(record: Option<Record>, facts: &Facts<'_>, before: &BTreeMap<InstanceName, Turn>) -> Outcome {
+    let pending = facts.order.iter().enumerate().filter(|(_, seat)| seat.host == facts.own.host);
+    let pending = pending.filter(|(_, seat)| instance(facts, &seat.instance).is_some_and(|it| it.restart_pending));
+    let mut turns = BTreeMap::new();
+    let mut put = |name: &InstanceName, phase: Phase, waits: Option<Cause>| {
+        let same = before.get(name).filter(|turn| {
+            turn.phase == phase && turn.waits.as_ref().map(|it| &it.id) == waits.as_ref().map(|it| &it.id)
+        });
+        turns.insert(name.clone(), Turn { phase, since: same.map_or(facts.now, |turn| turn.since), waits });
+    };
+    let mut first = None;
+    for (at, seat) in pending {
+        let waits = obstacle(facts.restart, facts.order, at, false, facts.own, facts.hosts);
+        if first.is_none() && record.is_none() && waits.is_none() {
+            first = Some(seat);
+        }
+        put(&seat.instance, Phase::Waits, waits);
+    }
+    let (record, act, waits) = match (record, first) {
+        (Some(record), _) => go_on(record, facts),
+        (None, Some(seat)) => (announce(seat, facts), Act::Nothing, None),
+        (None, None) => (None, Act::Nothing, None),
+    };
+    if let Some(record) = &record {
+        put(&record.instance, record.phase, waits);
+    }
+    Outcome { record, act, turns }
+}
+
+fn announce(seat: &Seat, facts: &Facts<'_>) -> Option<Record> {
+    let (address, permission) = facts.told.get(&seat.instance)?.clone();
+    let pid = instance(facts, &seat.instance)?.pid?;
+    let (instance, role) = (seat.instance.clone(), seat.role);
+    Some(Record { instance, role, address, permission, pid, phase: Phase::Announced, since: facts.now, puts: None })
+}
+
+type Next = (Option<Record>, Act, Option<Cause>);
+
+fn go_on(record: Record, facts: &Facts<'_>) -> Next {
+    let Some(seen) = instance(facts, &record.instance) else {
+        // It left the cluster file and runs on, so it must not be left without its writers.
+        return restore(record, facts);
+    };
+    let at = facts.order.iter().position(|it| it.host == facts.own.host && it.instance == record.instance);
+    let obstacle = || at.and_then(|at| obstacle(facts.restart, facts.order, at, true, facts.own, facts.hosts));
+    let is_same_process = seen.pid == Some(record.pid) && seen.state != State::Stopping;
+    match record.phase {
+        Phase::Waits | Phase::Announced => match obstacle() {
+            // Those after it withdraw; it withdraws for all others.
+            Some(_) => (None, Act::Nothing, None),
+            None if !seen.restart_pending || !is_same_process || at.is_none() => (None, Act::Nothing, None),
+            None if others_announced(&record, facts) => (Some(record), Act::Nothing, None),
+            None if record.role == Role::Master => (Some(record.to(Phase::Draining, facts.now)), Act::Nothing, None),
+            None => (Some(record.to(Phase::Stopping, facts.now)), Act::Nothing, None),
+        },
+        Phase::Draining if at.is_none() || !is_same_process || !seen.restart_pending => {
+            (Some(record.to(Phase::Restoring, facts.now)), Act::Nothing, None)
+        }
+        Phase::Draining => match obstacle() {
+            Some(waits) => (Some(record.to(Phase::Restoring, facts.now)), Act::Nothing, Some(waits)),
+            None => drain(record, seen, facts),
+        },
+        Phase::Stopping if !is_same_process => (Some(record.to(Phase::Starting, facts.now)), Act::Nothing, None),
+        Phase::Stopping if facts.now.saturating_sub(record.since) > LONGEST_ORDER => {
+            (Some(record.to(Phase::Restoring, facts.now)), Act::Nothing, None)
+        }
+        Phase::Stopping => (Some(record), Act::Nothing, None),
+        Phase::Starting if is_same_process => (Some(record.to(Phase::Restoring, facts.now)), Act::Nothing, None),
+        Phase::Starting if seen.is_ready() => restore(record, facts),
+        Phase::Starting => {
+            let what = format!("it is {}", seen.state);
+            let fix = seen.reasons.first().map(|cause| cause.what.clone()).unwrap_or_default();
+            (Some(record), Act::Nothing, Some(cause("not-ready", what, fix)))
+        }
+        // What does not run starts from its file.
+        Phase::Restoring if seen.pid.is_none() => (Some(record), Act::Nothing, None),
+        Phase::Restoring => restore(record, facts),
+    }
+}
+
+/// Whether somebody later in the order has announced a turn too and has not withdrawn yet.
+fn others_announced(record: &Record, facts: &Facts<'_>) -> bool {
+    let others = facts.hosts.iter().filter(|view| view.host != facts.own.host).filter_map(|view| view.report.as_ref());
+    let own = facts.own.instances.iter().filter(|it| it.instance != record.instance);
+    let mut all = others.flat_map(|report| &report.instances).chain(own).filter_map(|it| it.rollout.as_ref());
+    all.any(|turn| turn.phase != Phase::Waits)
+}
+
+/// Takes the writers from a master, and waits until they are gone.
+fn drain(mut record: Record, seen: &InstanceReport, facts: &Facts<'_>) -> Next {
+    match &facts.permission {
+        Fact::Known(has) if has == "4" => {}
+        Fact::Known(_) => {
+            record.since = facts.now;
+            return (Some(record), Act::Take, Some(cause("draining", "its writers are asked to leave".to_owned(), "")));
+        }
+        Fact::Unknown(why) => {
+            let what = format!("what it runs with cannot be read: {why}");
+            return (Some(record), Act::Nothing, Some(cause("config-unknown", what, "")));
+        }
+    }
+    let puts = seen.figures.get(PUTS).copied();
+    record.puts = match (record.puts, puts) {
+        (Some((before, since)), Some(now)) if before == now => Some((before, since)),
+        (_, Some(now)) => Some((now, facts.now)),
+        (_, None) => None,
+    };
+    let drained = facts.now.saturating_sub(record.since);
+    let is_still = record.puts.is_some_and(|(_, since)| facts.now.saturating_sub(since) >= STILL);
+    let what = if drained < ROUTES_AGE {
+        "clients learn within 30 s that it takes no more messages"
+    } else if !is_still && drained < LONGEST_DRAIN {
+        "clients still send to it"
+    } else if seen.lag != Some(0) {
+        "its slave does not have everything yet"
+    } else {
+        return (Some(record.to(Phase::Stopping, facts.now)), Act::Nothing, None);
+    };
+    (Some(record), Act::Nothing, Some(cause("draining", what.to_owned(), "")))
+}
+
+/// Sees to it that the permission is what the file says; then the turn is over.
+fn restore(record: Record, facts: &Facts<'_>) -> Next {
+    if record.role != Role::Master {
+        return (None, Act::Nothing, None);
+    }
+    match &facts.permission {
+        Fact::Known(has) if *has == record.permission => (None, Act::Nothing, None),
+        Fact::Known(has) => {
+            let what = format!("it runs with {PERMISSION} = {has}");
+            (Some(record), Act::Give, Some(cause("permission", what, "")))
+        }
+        Fact::Unknown(why) => {
+            let what = format!("what it runs with cannot be read: {why}");
+            (Some(record), Act::Nothing, Some(cause("config-unknown", what, "")))
+        }
+    }
+}
+
+fn instance<'f>(facts: &'f Facts<'_>, name: &InstanceName) -> Option<&'f InstanceReport> {
+    facts.own.instances.iter().find(|it| it.instance == *name)
+}
+
+fn cause(id: &str, what: String, fix: impl Into<String>) -> Cause {
+    Cause { id: id.to_owned(), what, fix: fix.into() }
+}
