@@ -79,6 +79,7 @@ fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("reconcile", &["accounts", "cluster", "distribution", "files", "host", "probe", "stores", "supervise"]),
         ("remoting", &[]),
         ("remove", &["accounts", "distribution", "settings", "stores", "supervise"]),
+        ("rollout", &["files", "peers", "remoting"]),
         ("settings", &[]),
         ("stores", &["accounts", "files", "owners"]),
         ("supervise", &["accounts", "files"]),

@@ -14,6 +14,7 @@ use crate::{
     peers::Peers,
     probe,
     reconcile::{Channels, Goal, Hangs, Installer, Reconciler},
+    rollout::{self, Aim},
     settings::{OnExit, Settings, SupervisorKind},
     supervise::{Backend, Embedded, Systemd, Timing, systemd},
 };
@@ -22,6 +23,7 @@ use rocketmq_agent_domain::{
     health::summary,
     launch::Role,
     names::{HostName, InstanceName},
+    rollout::{order, told},
     topology::Topology,
 };
 use std::{
@@ -83,7 +85,9 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         })
     };
     let last_report = report.subscribe();
-    let channels = Channels { services, pids, report, alive };
+    let (aim_sender, aim_seen) = watch::channel(Arc::new(aim(&goal)));
+    let rollout = rollout::spawn(settings.state_dir.clone(), aim_seen, report.subscribe());
+    let channels = Channels { services, pids, report, rollout, alive };
     let mut reconciler = Reconciler {
         supervisor,
         installer: Installer::default(),
@@ -115,6 +119,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
                     peers.set(agents(&goal.cluster.topology));
                     nsaddr.send_replace(public_namesrvs(&goal.cluster));
                     desired_sender.send_replace(Arc::new(goal.desired.clone()));
+                    aim_sender.send_replace(Arc::new(aim(&goal)));
                 }
                 Err(problem) => {
                     let cause = goal::file_problem(&problem);
@@ -218,6 +223,19 @@ async fn listen(settings: &Settings, topology: &Topology, name: &HostName) -> an
 
 fn agents(topology: &Topology) -> Vec<(HostName, SocketAddr)> {
     topology.hosts.iter().map(|host| (host.name.clone(), SocketAddr::new(host.address, host.agent_port))).collect()
+}
+
+fn aim(goal: &Goal) -> Aim {
+    let (cluster, desired) = (&goal.cluster, &goal.desired);
+    Aim {
+        host: desired.host.clone(),
+        restart: cluster.topology.restart,
+        order: order(&cluster.placement),
+        told: told(desired),
+        agents: agents(&cluster.topology),
+        cluster_file: cluster.file_digest(),
+        placement: cluster.placement_digest(),
+    }
 }
 
 /// The list for clients: the addresses that they reach.

@@ -22,6 +22,7 @@ pub mod probe;
 pub mod reconcile;
 pub mod remoting;
 pub mod remove;
+pub mod rollout;
 pub mod settings;
 pub mod stores;
 pub mod supervise;

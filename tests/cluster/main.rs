@@ -10,6 +10,7 @@ mod hangs;
 mod lab;
 #[path = "../real/mod.rs"]
 mod real;
+mod rollout;
 mod traps;
 
 use lab::Lab;
@@ -53,6 +54,17 @@ fn suites() -> Vec<Suite<Lab>> {
             claims: claims![Lab:
                 claims::it_starts_and_registers,
                 claims::after_an_unclean_end_it_starts_again,
+                claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
+            ],
+        },
+        Suite {
+            name: "rollout",
+            lab: || Lab::new(6, "5.5.0", "2m-2s-sync", 2, SMALL_FILES),
+            claims: claims![Lab:
+                claims::one_file_brings_up_two_namesrvs_and_four_brokers_in_sync,
+                rollout::hosts_with_different_files_move_nothing_and_say_why,
+                rollout::a_changed_file_is_rolled_out_in_order_under_load_and_nothing_is_lost,
+                rollout::a_partner_that_dies_in_the_drain_stops_it_and_an_agent_that_dies_in_the_drain_goes_on,
                 claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
             ],
         },

@@ -3,6 +3,7 @@
 use comfy_table::{Table, presets};
 use rocketmq_agent_domain::{
     health::report::{ClusterReport, HostView, InstanceReport, State, in_words},
+    rollout::{Phase, Turn},
     size::Size,
 };
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -118,8 +119,12 @@ fn remarks(report: &ClusterReport) -> Vec<String> {
         for instance in &own.instances {
             let name = &instance.instance;
             lines.extend(instance.warnings.iter().map(|cause| format!("- {host} {name}: {}", in_words(cause))));
-            if instance.restart_pending {
-                lines.push(format!("- {host} {name}: runs with an older configuration; its restart is pending"));
+            match &instance.rollout {
+                Some(turn) => lines.push(format!("- {host} {name}: {}", in_turn(turn))),
+                None if instance.restart_pending => {
+                    lines.push(format!("- {host} {name}: runs with an older configuration; its restart is pending"));
+                }
+                None => {}
             }
         }
         for name in &own.not_in_file {
@@ -129,6 +134,13 @@ fn remarks(report: &ClusterReport) -> Vec<String> {
         }
     }
     lines
+}
+
+/// How far its restart is, for how long, and what it waits for.
+fn in_turn(turn: &Turn) -> String {
+    let older = if turn.phase == Phase::Waits { "runs with an older configuration and " } else { "" };
+    let waits = turn.waits.as_ref().map(|cause| format!(": {}", in_words(cause))).unwrap_or_default();
+    format!("{older}{}, for {}{waits}", turn.phase, duration(since(turn.since)))
 }
 
 fn since(at: u64) -> Duration {

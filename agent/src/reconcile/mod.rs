@@ -23,6 +23,7 @@ use rocketmq_agent_domain::{
     names::InstanceName,
     observed::{Fact, Observed},
     plan::{Blocked, Plan, Step, plan},
+    rollout::{self, Turns},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -61,6 +62,8 @@ pub struct Channels {
     pub pids: watch::Sender<Pids>,
     /// The report of the last pass.
     pub report: watch::Sender<Option<Arc<HostReport>>>,
+    /// Whose turn it is in a roll-out.
+    pub rollout: watch::Receiver<Turns>,
     /// Called whenever the loop has got on, also within a pass: each of its pieces ends soon, all of them together need
     /// not.
     pub alive: Box<dyn Fn()>,
@@ -107,6 +110,7 @@ impl<S: Supervisor> Reconciler<S> {
                 warn!(instance = %name, "{name} hangs and cannot be ended: {:#}", anyhow::Error::from(error));
             }
         }
+        self.stop_in_turn(&observed).await;
         self.limit(goal).await;
         for instance in report.instances.iter().filter(|instance| instance.is_ready()) {
             self.supervisor.settled(&instance.instance);
@@ -140,6 +144,17 @@ impl<S: Supervisor> Reconciler<S> {
         self.channels.report.send_modify(|report| {
             *report = report.take().map(|report| Arc::new(Arc::unwrap_or_clone(report).ending()));
         });
+    }
+
+    /// Stops the instance whose turn it is; a later pass starts it with what was rendered.
+    async fn stop_in_turn(&mut self, observed: &Observed) {
+        let Some((name, pid)) = self.channels.rollout.borrow_and_update().stop.clone() else { return };
+        let its = observed.processes.get(&name).and_then(pid_of);
+        if its == Some(pid)
+            && let Err(error) = self.supervisor.stop(&name).await
+        {
+            warn!(instance = %name, "{name} cannot be stopped: {:#}", anyhow::Error::from(error));
+        }
     }
 
     /// Limits what the instances take, before one of them starts.
@@ -184,6 +199,7 @@ impl<S: Supervisor> Reconciler<S> {
     fn report(&mut self, goal: &Goal, observed: &Observed, plan: &Plan) -> (HostReport, Vec<(InstanceName, Cause)>) {
         let mut hung = Vec::new();
         let services = self.channels.services.borrow_and_update();
+        let turns = self.channels.rollout.borrow().clone();
         let instances: Vec<_> = goal
             .desired
             .instances
@@ -199,6 +215,8 @@ impl<S: Supervisor> Reconciler<S> {
                 hung.extend(ends.map(|cause| (name.clone(), cause)));
                 report.warnings.extend(self.supervisor.warnings(name));
                 report.restart_pending = plan.restart_pending.contains(name);
+                report.rollout = turns.turns.get(name).cloned();
+                rollout::forgive(&mut report);
                 report
             })
             .collect();
@@ -254,6 +272,7 @@ impl<S: Supervisor> Reconciler<S> {
             () = self.supervisor.changed() => {}
             () = self.installer.changed() => {}
             _ = self.channels.services.changed() => {}
+            Ok(()) = self.channels.rollout.changed() => {}
             () = time::sleep(pause) => {}
         }
     }

@@ -12,11 +12,13 @@ pub use gate::{Seat, obstacle, order};
 pub use step::{Act, Facts, Outcome, Record, resumed, step};
 
 use crate::{
+    desired::Desired,
     health::report::{InstanceReport, State},
     launch::Cause,
+    names::InstanceName,
 };
 use serde::{Deserialize, Serialize};
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, str::FromStr};
 
 /// What is done about instances that run with an older configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +94,15 @@ pub struct Turn {
     pub waits: Option<Cause>,
 }
 
+/// What the loop is told: what to publish, and what to stop.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Turns {
+    /// For each instance that is restarted or is to be: how far it is.
+    pub turns: BTreeMap<InstanceName, Turn>,
+    /// The instance to stop, if this is still its process. It is started again as anything that should run.
+    pub stop: Option<(InstanceName, u32)>,
+}
+
 /// A master whose permission the roll-out took runs otherwise than rendered, and that is as it should be.
 pub fn forgive(report: &mut InstanceReport) {
     if !report.rollout.as_ref().is_some_and(|turn| turn.phase.is_in_flight()) {
@@ -101,6 +112,16 @@ pub fn forgive(report: &mut InstanceReport) {
     if report.reasons.is_empty() && report.state == State::NotReady {
         report.state = State::Ready;
     }
+}
+
+/// Where each instance of a host is told, and brokerPermission by its file.
+pub fn told(desired: &Desired) -> BTreeMap<InstanceName, (SocketAddr, String)> {
+    let told = desired.instances.iter().map(|instance| {
+        let said = instance.broker.as_ref().and_then(|broker| broker.config.get(PERMISSION)).cloned();
+        // 6 without a word in the file (4.7.0-5.5.0 `BrokerConfig`).
+        (instance.launch.instance.clone(), (instance.address, said.unwrap_or_else(|| "6".to_owned())))
+    });
+    told.collect()
 }
 
 /// The key in broker.conf that masks the permission of all topics in the route.

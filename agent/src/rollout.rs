@@ -1,0 +1,264 @@
+//! This host's part of a roll-out, beside the loop: asks the other agents, keeps the record on disk, takes and gives
+//! back a master's write permission. In: the aim and the reports that the loop publishes. Out: [`Turns`]; the loop
+//! publishes them, and stops what they name. What is decided is in `rocketmq_agent_domain::rollout`.
+
+use crate::{
+    files::{self, FileError},
+    peers::{Patience, Peers},
+    remoting::{Broker, Client, OnlineConfig, OnlineKey},
+};
+use rocketmq_agent_domain::{
+    health::report::{HostReport, HostView},
+    launch::Role,
+    names::{HostName, InstanceName},
+    observed::Fact,
+    rollout::{Act, Facts, PERMISSION, Phase, Record, Restart, Seat, Turn, Turns, resumed, step},
+};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+use tokio::{sync::watch, time};
+use tracing::{info, warn};
+
+/// Between two steps.
+const PAUSE: Duration = Duration::from_secs(1);
+/// For an answer of a broker.
+const TIMEOUT: Duration = Duration::from_secs(3);
+/// A loop passes every 5 s; a report that stays the same for longer than this is out of date.
+const OLD: Duration = Duration::from_secs(30);
+
+/// What a roll-out is to bring about, and with whom.
+#[derive(Debug)]
+pub struct Aim {
+    /// This host.
+    pub host: HostName,
+    /// What the cluster file wants.
+    pub restart: Restart,
+    /// All instances, in their order.
+    pub order: Vec<Seat>,
+    /// Where this host's instances are told, and brokerPermission by their files.
+    pub told: BTreeMap<InstanceName, (SocketAddr, String)>,
+    /// Every host's agent.
+    pub agents: Vec<(HostName, SocketAddr)>,
+    /// The digest of the file that this is from.
+    pub cluster_file: String,
+    /// The digest of its placement.
+    pub placement: String,
+}
+
+/// Begins; what an earlier agent was doing is gone on with.
+pub fn spawn(
+    state_dir: PathBuf,
+    aim: watch::Receiver<Arc<Aim>>,
+    report: watch::Receiver<Option<Arc<HostReport>>>,
+) -> watch::Receiver<Turns> {
+    let path = state_dir.join("rollout.json");
+    let record = read(&path).and_then(resumed);
+    let turns = record.iter().map(|it| {
+        info!(instance = %it.instance, "{}: goes on: it {}", it.instance, it.phase);
+        (it.instance.clone(), Turn { phase: it.phase, since: it.since, waits: None })
+    });
+    // The first report says so already: nobody else may move.
+    let (turns, seen) = watch::channel(Turns { turns: turns.collect(), stop: None });
+    let peers = Peers::new(aim.borrow().host.clone(), aim.borrow().agents.clone());
+    // An answer from before this agent announced a turn is no answer.
+    let peers = peers.with_patience(Patience { fresh: Duration::ZERO, ..Patience::default() });
+    let task = Task { path, record, turns, peers, client: Client::new(TIMEOUT), heard: BTreeMap::new() };
+    tokio::spawn(task.run(aim, report));
+    seen
+}
+
+struct Task {
+    path: PathBuf,
+    record: Option<Record>,
+    turns: watch::Sender<Turns>,
+    peers: Peers,
+    client: Client,
+    /// When each host's last report was made by its clock, and since when that is known by this one's.
+    heard: BTreeMap<HostName, (u64, Instant)>,
+}
+
+impl Task {
+    async fn run(mut self, mut aim: watch::Receiver<Arc<Aim>>, mut report: watch::Receiver<Option<Arc<HostReport>>>) {
+        loop {
+            if aim.has_changed().unwrap_or(false) {
+                self.peers.set(aim.borrow().agents.clone());
+            }
+            let goal = Arc::clone(&aim.borrow_and_update());
+            let own = report.borrow_and_update().clone();
+            match own.filter(|own| self.is_shown(own, &goal)) {
+                Some(own) if self.record.is_some() || own.instances.iter().any(|it| it.restart_pending) => {
+                    self.step(&goal, &own).await;
+                    time::sleep(PAUSE).await;
+                }
+                shown => {
+                    if shown.is_some() {
+                        self.publish(BTreeMap::new());
+                    }
+                    if report.changed().await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether all that this has concluded so far is published, and for the same cluster.
+    fn is_shown(&self, own: &HostReport, aim: &Aim) -> bool {
+        let shown = |record: &Record| {
+            let its = own.instances.iter().find(|it| it.instance == record.instance);
+            its.is_none_or(|it| it.rollout.as_ref().is_some_and(|turn| turn.phase == record.phase))
+        };
+        own.cluster_file == aim.cluster_file && own.placement == aim.placement && self.record.iter().all(shown)
+    }
+
+    async fn step(&mut self, aim: &Aim, own: &HostReport) {
+        let hosts = match (aim.restart, &self.record) {
+            (Restart::Manual, None) => Vec::new(),
+            _ => self.ask(own).await,
+        };
+        let permission = self.permission().await;
+        let facts = Facts {
+            now: now(),
+            restart: aim.restart,
+            order: &aim.order,
+            own,
+            hosts: &hosts,
+            told: &aim.told,
+            permission,
+        };
+        let outcome = step(self.record.clone(), &facts, &self.turns.borrow().turns);
+        let changed = outcome.record.as_ref().map(|it| it.phase) != self.record.as_ref().map(|it| it.phase);
+        if let Err(error) = self.write(outcome.record.as_ref()) {
+            // What is not on disk is not done.
+            warn!("cannot keep the record of the roll-out: {:#}", anyhow::Error::from(error));
+            return;
+        }
+        if changed {
+            log(self.record.as_ref(), outcome.record.as_ref(), &outcome.turns);
+        }
+        self.record = outcome.record;
+        self.publish(outcome.turns);
+        if let Some(record) = &self.record {
+            let value = match outcome.act {
+                Act::Nothing => return,
+                Act::Take => "4",
+                Act::Give => &record.permission,
+            };
+            self.permit(record, value).await;
+        }
+    }
+
+    async fn ask(&mut self, own: &HostReport) -> Vec<HostView> {
+        let mut hosts = self.peers.cluster(own).await.hosts;
+        for view in hosts.iter_mut().filter(|view| view.host != own.host && view.unknown_since.is_none()) {
+            let Some(report) = &view.report else { continue };
+            let heard = self.heard.entry(view.host.clone()).or_insert((report.at, Instant::now()));
+            if heard.0 != report.at {
+                *heard = (report.at, Instant::now());
+            } else if heard.1.elapsed() > OLD {
+                view.unknown_since = Some(report.at);
+                view.error = Some("its loop stands still".to_owned());
+            }
+        }
+        hosts
+    }
+
+    /// brokerPermission that the recorded master runs with.
+    async fn permission(&self) -> Fact<String> {
+        let Some(record) = self.record.as_ref().filter(|it| it.role == Role::Master && it.phase.is_in_flight()) else {
+            return Fact::Unknown("it was not asked".to_owned());
+        };
+        let broker = Broker::new(&self.client, record.address.to_string(), TIMEOUT);
+        match broker.config().await {
+            Ok(mut config) => match config.remove(PERMISSION) {
+                Some(value) => Fact::Known(value),
+                None => Fact::Unknown(format!("it says nothing of {PERMISSION}")),
+            },
+            Err(error) => Fact::from(Err(error)),
+        }
+    }
+
+    async fn permit(&self, record: &Record, value: &str) {
+        let broker = Broker::new(&self.client, record.address.to_string(), TIMEOUT);
+        let mut change = OnlineConfig::default();
+        let name = &record.instance;
+        let done = match change.set(OnlineKey::BrokerPermission, value) {
+            Ok(()) => broker.update_config(&change).await.map_err(anyhow::Error::from),
+            Err(error) => Err(error.into()),
+        };
+        match done {
+            Ok(()) => info!(instance = %name, "{name}: {PERMISSION} = {value}"),
+            // The next step sees what it has, and tries again.
+            Err(error) => warn!(instance = %name, "{name}: {PERMISSION} = {value} is not set: {error:#}"),
+        }
+    }
+
+    fn publish(&self, turns: BTreeMap<InstanceName, Turn>) {
+        let stop = self.record.as_ref().filter(|it| it.phase == Phase::Stopping);
+        let next = Turns { turns, stop: stop.map(|it| (it.instance.clone(), it.pid)) };
+        self.turns.send_if_modified(|turns| {
+            let differs = *turns != next;
+            *turns = next;
+            differs
+        });
+    }
+
+    /// Keeps on disk what must be gone on with.
+    fn write(&self, next: Option<&Record>) -> Result<(), FileError> {
+        let kept = |record: Option<&Record>| {
+            let record = record.filter(|it| it.phase.is_in_flight());
+            record.and_then(|record| serde_json::to_vec_pretty(record).ok())
+        };
+        let (before, after) = (kept(self.record.as_ref()), kept(next));
+        match after {
+            Some(text) if before.as_ref() != Some(&text) => files::write_file(&self.path, &text, 0o600, None),
+            None if before.is_some() => {
+                if let Err(error) = fs::remove_file(&self.path) {
+                    // An agent that finds it looks at the permission, and is done.
+                    warn!("cannot remove {}: {error}", self.path.display());
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn log(before: Option<&Record>, after: Option<&Record>, turns: &BTreeMap<InstanceName, Turn>) {
+    let Some(record) = after.or(before) else { return };
+    let name = &record.instance;
+    let waits = turns.get(name).and_then(|turn| turn.waits.as_ref()).map(|cause| format!(": {}", cause.what));
+    let words = waits.unwrap_or_default();
+    match after {
+        Some(record) => info!(instance = %name, "{name}: {}{words}", record.phase),
+        None => info!(instance = %name, "{name}: its turn is over{words}"),
+    }
+}
+
+fn read(path: &Path) -> Option<Record> {
+    let text = match fs::read(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Err(error) => {
+            warn!("cannot read {}: {error}", path.display());
+            return None;
+        }
+    };
+    match serde_json::from_slice(&text) {
+        Ok(record) => Some(record),
+        Err(error) => {
+            warn!("{} is damaged, look whether every master has {PERMISSION} = 6: {error}", path.display());
+            None
+        }
+    }
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
