@@ -2,7 +2,11 @@
 
 use crate::world::{Agent, Reply, ask, cause, healthy, read_to_end, send, soon, troubled};
 use rocketmq_agent::http::Limits;
-use rocketmq_agent_domain::{health::report::HostReport, plan::Blocked};
+use rocketmq_agent_domain::{
+    health::report::HostReport,
+    plan::Blocked,
+    rollout::{Phase, Turn},
+};
 use std::time::Duration;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -188,6 +192,8 @@ async fn json_is_the_published_types() {
 async fn openapi_describes_exactly_the_fields_that_are_served() {
     let mut report = troubled("vm1");
     report.blocked = vec![Blocked { instance: None, cause: cause("id", "what", "fix") }];
+    let waits = Some(cause("id", "what", "fix"));
+    report.instances[1].rollout = Some(Turn { phase: Phase::Waits, since: 1, waits });
     let agent = Agent::start(Some(report)).await;
     let described = agent.get("/openapi.json").await.json()["components"]["schemas"].clone();
     let cluster = agent.get("/v1/cluster").await.json();
@@ -198,6 +204,7 @@ async fn openapi_describes_exactly_the_fields_that_are_served() {
         ("HostReport", host),
         ("InstanceReport", &host["instances"][1]),
         ("Cause", &host["instances"][1]["reasons"][0]),
+        ("Turn", &host["instances"][1]["rollout"]),
         ("Blocked", &host["blocked"][0]),
         ("ConfigView", &agent.get("/v1/config").await.json()),
     ];
