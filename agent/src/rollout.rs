@@ -262,3 +262,46 @@ fn read(path: &Path) -> Option<Record> {
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn record(phase: Phase) -> Record {
+        let address = "10.0.0.1:10911".parse().unwrap();
+        let (instance, permission) = ("broker-a".parse().unwrap(), "6".to_owned());
+        Record { instance, role: Role::Master, address, permission, pid: 7, phase, since: 1, puts: None }
+    }
+
+    fn task(dir: &Path) -> Task {
+        let peers = Peers::new("vm1".parse().unwrap(), Vec::new());
+        let (turns, _) = watch::channel(Turns::default());
+        let (path, client) = (dir.join("rollout.json"), Client::new(TIMEOUT));
+        Task { path, record: None, turns, peers, client, heard: BTreeMap::new() }
+    }
+
+    #[tokio::test]
+    async fn what_was_taken_from_a_master_is_on_disk_before_it_is_taken_and_gone_when_it_is_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut task = task(dir.path());
+        task.write(Some(&record(Phase::Announced))).unwrap();
+        assert_eq!(read(&task.path), None, "nothing was taken yet");
+        let drains = record(Phase::Draining);
+        task.write(Some(&drains)).unwrap();
+        assert_eq!(read(&task.path), Some(drains.clone()));
+        task.record = Some(drains);
+        task.write(None).unwrap();
+        assert!(!task.path.exists());
+    }
+
+    #[tokio::test]
+    async fn a_record_that_cannot_be_kept_stops_the_roll_out_and_a_damaged_one_is_no_record() {
+        let dir = tempfile::tempdir().unwrap();
+        let missing = task(&dir.path().join("missing"));
+        assert!(missing.write(Some(&record(Phase::Draining))).is_err());
+        let task = task(dir.path());
+        fs::write(&task.path, "{").unwrap();
+        assert_eq!(read(&task.path), None);
+    }
+}

@@ -121,9 +121,11 @@ pub fn a_changed_file_is_rolled_out_in_order_under_load_and_nothing_is_lost(lab:
         *kinds.entry(line.split(' ').next().unwrap_or_default()).or_default() += 1;
     }
     println!("  sends during the roll-out: {kinds:?}");
-    for line in lines.lines().filter(|line| !line.starts_with("SEND_OK ")).take(10) {
-        println!("  {line}");
-    }
+    // While a slave of 5.x restarts, its master answers no send in time (`inSyncReplicas`); nothing else may fail.
+    let wrong = lines.lines().filter(|line| !line.starts_with("SEND_OK "));
+    let wrong: Vec<&str> =
+        wrong.filter(|it| !["call timeout", "still failed", "SLAVE"].iter().any(|w| it.contains(w))).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
     let acknowledged = sender.stop();
     lab.receive_all("Rolled", "GR", &acknowledged);
     for (host, name) in [("vm1", "broker-a"), ("vm2", "broker-b")] {
