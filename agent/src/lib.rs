@@ -26,4 +26,5 @@ pub mod rollout;
 pub mod settings;
 pub mod stores;
 pub mod supervise;
+pub mod trust;
 pub mod web;

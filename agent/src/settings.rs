@@ -24,6 +24,12 @@ pub struct Settings {
     pub state_dir: PathBuf,
     /// Where HTTP is served; by default the agent port of the cluster file on all addresses.
     pub listen: Option<SocketAddr>,
+    /// The secret that all hosts of the cluster share. Where there is none, the cluster file is this host's own affair.
+    pub secret_file: PathBuf,
+    /// Where config sync is served; by default the sync port of the cluster file on all addresses.
+    pub sync_listen: Option<SocketAddr>,
+    /// Where the commands that change the cluster reach this host's agent.
+    pub control_socket: PathBuf,
     /// Who runs the JVMs.
     pub supervisor: SupervisorKind,
     /// The embedded supervisor.
@@ -80,6 +86,9 @@ impl Default for Settings {
             cluster_file: PathBuf::from("/etc/rocketmq-agent/cluster.toml"),
             state_dir: PathBuf::from("/var/lib/rocketmq-agent"),
             listen: None,
+            secret_file: PathBuf::from("/etc/rocketmq-agent/cluster.secret"),
+            sync_listen: None,
+            control_socket: PathBuf::from("/run/rocketmq-agent/control.sock"),
             supervisor: SupervisorKind::Auto,
             embedded: Embedded::default(),
         }

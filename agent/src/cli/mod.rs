@@ -6,6 +6,7 @@ mod plan;
 mod ready;
 mod remove;
 mod render;
+mod secret;
 mod smoke;
 mod status;
 mod table;
@@ -57,6 +58,8 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Give this host up: stop its instances and take away what the agent made; messages stay
     Remove(remove::Remove),
+    /// Make the secret that lets the hosts of a cluster share its file
+    Secret(secret::Secret),
 }
 
 /// Runs the command that was typed.
@@ -93,6 +96,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Render(render) => render.run(settings),
         Command::Plan(plan) => runtime.block_on(plan.run(settings)),
         Command::Status(status) => runtime.block_on(status.run(settings)),
+        Command::Secret(secret) => secret.run(settings),
         Command::Smoke(smoke) => runtime.block_on(smoke.run(settings)),
         Command::Ready(ready) => runtime.block_on(ready.run()),
         Command::Doctor(doctor) => runtime.block_on(doctor.run(settings)),
