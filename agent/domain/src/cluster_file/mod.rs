@@ -59,6 +59,8 @@ pub struct ClusterFile {
     pub on_hang: Option<At<OnHang>>,
     /// `supervision.hang_after`.
     pub hang_after: Option<At<Span>>,
+    /// `agent.sync_port`.
+    pub sync_port: Option<At<u16>>,
     /// `[namesrv]`.
     pub namesrv: NamesrvFile,
     /// `namesrv.hosts`.
@@ -154,6 +156,8 @@ pub struct HostFile {
     pub agent_port: Option<At<u16>>,
     /// Overrides for what its instances may take.
     pub limits: LimitsFile,
+    /// Its config sync's port.
+    pub sync_port: Option<At<u16>>,
     /// Overrides for its NameServer.
     pub namesrv: NamesrvFile,
     /// Overrides for its brokers.
@@ -210,6 +214,7 @@ pub fn parse<'a>(text: &'a str, problems: &RefCell<Problems<'a>>) -> ClusterFile
         restart: root.section("rollout").and_then(|s| s.parsed("restart", "bad-choice")),
         on_hang: supervision.as_ref().and_then(|s| s.parsed("on_hang", "bad-choice")),
         hang_after: supervision.as_ref().and_then(|s| s.parsed("hang_after", "bad-duration")),
+        sync_port: root.section("agent").and_then(|s| s.port("sync_port")),
         namesrv_hosts: namesrv.as_ref().and_then(|s| s.list("hosts", "bad-name")),
         namesrv: namesrv.as_ref().map(read_namesrv).unwrap_or_default(),
         broker_hosts: broker.as_ref().and_then(|s| s.list("hosts", "bad-name")),
@@ -265,6 +270,7 @@ fn read_host(section: &Section<'_, '_>) -> HostFile {
         base_dir: section.text("base_dir"),
         agent_port: section.port("agent_port"),
         limits: section.section("limits").map(|s| read_limits(&s)).unwrap_or_default(),
+        sync_port: section.port("sync_port"),
         namesrv: section.section("namesrv").map(|s| read_namesrv(&s)).unwrap_or_default(),
         broker: section
             .section("broker")

@@ -111,7 +111,10 @@ const ROCKETMQ: &[Key] = &[
     key("java_home", Kind::Text, "the best Java found", "The Java that runs the instances; it must fit the release."),
 ];
 
-const AGENT: &[Key] = &[key("port", Kind::Integer, "`9877`", "The port of every agent's HTTP health.")];
+const AGENT: &[Key] = &[
+    key("port", Kind::Integer, "`9877`", "The port of every agent's HTTP health."),
+    key("sync_port", Kind::Integer, "`9878`", "The port on which agents with a secret share this file."),
+];
 
 const ROLLOUT: &[Key] = &[key(
     "restart",
@@ -218,6 +221,7 @@ const HOST: &[Key] = &[
     key("base_dir", Kind::Text, "`cluster.base_dir`", "The folder of everything on this host, where its disks differ."),
     key("agent_port", Kind::Integer, "`agent.port`", "The port of this host's agent."),
     key("limits", Kind::Section(HOST_LIMITS), "", "Overrides for what this host's instances may take."),
+    key("sync_port", Kind::Integer, "`agent.sync_port`", "The port of this host's config sync."),
     key("namesrv", Kind::Section(HOST_NAMESRV), "", "Overrides for this host's NameServer."),
     key("broker", Kind::Section(HOST_BROKER), "", "Overrides for this host's brokers."),
 ];

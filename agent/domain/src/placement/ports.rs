@@ -43,7 +43,7 @@ pub(super) fn assign(
 
 fn is_free(port: u16, host: &Host, brokers: &[u16]) -> bool {
     let own = [port - 2, port, port + 1];
-    let single = [Some(host.agent_port), host.namesrv_port];
+    let single = [Some(host.agent_port), Some(host.sync_port), host.namesrv_port];
     !single.into_iter().flatten().any(|taken| own.contains(&taken))
         && brokers.iter().all(|broker| broker.abs_diff(port) >= LEAST_GAP)
 }

@@ -14,6 +14,7 @@ const MASTER_PORT: u16 = 10911;
 const SLAVE_PORT: u16 = 11911;
 /// The port of an agent's HTTP where the file does not say.
 pub const AGENT_PORT: u16 = 9877;
+const SYNC_PORT: u16 = 9878;
 /// NameServers where the file does not say: more add no safety, and every broker registers with each.
 const NAMESRVS: usize = 3;
 
@@ -54,6 +55,7 @@ pub(super) fn judge(file: &ClusterFile, problems: &mut Problems<'_>) -> Vec<Host
                 .map_or(BASE_DIR, |dir| dir.value.trim_end_matches('/'))
                 .into(),
             agent_port: value_or(&[&host.agent_port, &file.agent_port], AGENT_PORT),
+            sync_port: value_or(&[&host.sync_port, &file.sync_port], SYNC_PORT),
             namesrv_port: runs_namesrv(file, index, host)
                 .then(|| value_or(&[&host.namesrv.port, &file.namesrv.port], NAMESRV_PORT)),
             brokers: file.broker_hosts.as_ref().is_none_or(|list| list.value.iter().any(|n| n.value == name.value)),
@@ -139,6 +141,8 @@ fn judge_ports(file: &ClusterFile, hosts: &[Host], problems: &mut Problems<'_>) 
         let mut taken: Vec<(u16, &str)> = vec![(host.agent_port, "the agent")];
         let name = &host.name;
         let at = |layers: [&Option<At<u16>>; 2]| layers.into_iter().flatten().next().map_or(written.at, |port| port.at);
+        let sync_at = at([&written.sync_port, &file.sync_port]);
+        claim(&mut taken, &[host.sync_port], "config sync", sync_at, name.as_str(), problems);
         if let Some(port) = host.namesrv_port {
             claim(
                 &mut taken,

@@ -91,6 +91,8 @@ pub struct Host {
     pub base_dir: PathBuf,
     /// Its agent's HTTP port.
     pub agent_port: u16,
+    /// The port of its config sync.
+    pub sync_port: u16,
     /// Whether it runs a NameServer, and on which port.
     pub namesrv_port: Option<u16>,
     /// Whether it may run brokers.
