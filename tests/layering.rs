@@ -83,6 +83,7 @@ fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("settings", &[]),
         ("stores", &["accounts", "files", "owners"]),
         ("supervise", &["accounts", "files"]),
+        ("sync", &["ledger", "trust"]),
         ("trust", &[]),
         ("web", &[]),
     ])

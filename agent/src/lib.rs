@@ -26,5 +26,6 @@ pub mod rollout;
 pub mod settings;
 pub mod stores;
 pub mod supervise;
+pub mod sync;
 pub mod trust;
 pub mod web;

@@ -1,0 +1,186 @@
+//! Who is in the cluster, where, and how this host shows who it is. In: cluster files, the secret. Out: addresses for
+//! links, names for the server, and TLS for both. Shared by all tasks of config sync.
+
+use super::LinkError;
+use crate::trust::{self, Ends, Identity, RENEWED, Secrets, Stranger, TrustError};
+use rocketmq_agent_domain::{
+    document::Document,
+    names::{ClusterName, HostName},
+    topology::{self, Topology},
+};
+use rustls::pki_types::CertificateDer;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Instant, SystemTime},
+};
+use tracing::{info, warn};
+
+/// The hosts of the cluster as this one knows them.
+#[derive(Debug)]
+pub struct AddressBook {
+    me: Identity,
+    secret_file: PathBuf,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    addresses: BTreeMap<HostName, SocketAddr>,
+    /// Who may speak.
+    members: BTreeSet<HostName>,
+    /// Who could be in the cluster before, and may still read what became of it.
+    former: BTreeSet<HostName>,
+    /// Why the last thing said to a host did not arrive.
+    trouble: BTreeMap<HostName, String>,
+    /// Connections and requests that were refused, by reason.
+    refused: BTreeMap<&'static str, u64>,
+    secrets: Secrets,
+    ends: Ends,
+    made: Instant,
+}
+
+impl AddressBook {
+    /// The hosts of this host's own file.
+    ///
+    /// # Errors
+    /// The secret is no good.
+    pub fn new(
+        host: HostName,
+        topology: &Topology,
+        secrets: Secrets,
+        secret_file: PathBuf,
+    ) -> Result<Self, TrustError> {
+        let me = Identity { host, cluster: topology.name.clone() };
+        let ends = trust::ends(&secrets, &me, SystemTime::now())?;
+        let (addresses, members) = read(topology);
+        let (former, trouble, refused) = (BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
+        let inner = Inner { addresses, members, former, trouble, refused, secrets, ends, made: Instant::now() };
+        Ok(Self { me, secret_file, inner: Mutex::new(inner) })
+    }
+
+    /// This host.
+    pub fn me(&self) -> &HostName {
+        &self.me.host
+    }
+
+    /// The cluster.
+    pub fn cluster(&self) -> &ClusterName {
+        &self.me.cluster
+    }
+
+    /// What another host's certificate must say.
+    pub fn identity(&self, host: &HostName) -> Identity {
+        Identity { host: host.clone(), cluster: self.me.cluster.clone() }
+    }
+
+    /// Where a host's config sync listens.
+    pub fn address(&self, host: &HostName) -> Option<SocketAddr> {
+        self.lock().addresses.get(host).copied()
+    }
+
+    /// The hosts of the cluster.
+    pub fn members(&self) -> BTreeSet<HostName> {
+        self.lock().members.clone()
+    }
+
+    /// Whose certificate it is. Hosts that were taken out of the cluster may read, and so find out that they were.
+    ///
+    /// # Errors
+    /// It is nobody's who may do that.
+    pub fn peer(&self, certificate: Option<&CertificateDer<'_>>, reads: bool) -> Result<HostName, Stranger> {
+        let inner = self.lock();
+        let former = inner.former.iter().filter(|_| reads);
+        trust::of_peer(certificate, &self.me.cluster, inner.members.iter().chain(former))
+    }
+
+    /// The document that counts from now on.
+    pub(super) fn hold(&self, document: &Document) {
+        let Ok(topology) = topology::read(document.text()) else {
+            return warn!("the committed cluster file cannot be read by this version of the agent");
+        };
+        let (addresses, members) = read(&topology);
+        let mut inner = self.lock();
+        let left: Vec<HostName> = inner.members.difference(&members).cloned().collect();
+        inner.former.extend(left);
+        inner.former.retain(|host| !members.contains(host));
+        inner.addresses = addresses;
+        inner.members = members;
+    }
+
+    /// A document that is only being voted on may name hosts that are new.
+    pub(super) fn note(&self, document: &Document) {
+        if let Ok(topology) = topology::read(document.text()) {
+            let mut inner = self.lock();
+            for (host, address) in read(&topology).0 {
+                inner.addresses.entry(host).or_insert(address);
+            }
+        }
+    }
+
+    /// TLS as it is to be used now: with a certificate that is made anew every twelve hours.
+    pub(super) fn ends(&self) -> Ends {
+        let mut inner = self.lock();
+        if inner.made.elapsed() >= RENEWED {
+            self.renew(&mut inner);
+        }
+        inner.ends.clone()
+    }
+
+    /// Why a host could not be reached the last time; none when it could.
+    pub fn trouble(&self) -> BTreeMap<HostName, String> {
+        self.lock().trouble.clone()
+    }
+
+    pub(super) fn reached(&self, host: &HostName, outcome: Result<(), &LinkError>) {
+        let mut inner = self.lock();
+        match outcome {
+            Ok(()) => inner.trouble.remove(host),
+            Err(error) => inner.trouble.insert(host.clone(), error.in_words()),
+        };
+    }
+
+    /// How many connections and requests were refused since the agent began, by reason.
+    pub fn refused(&self) -> BTreeMap<&'static str, u64> {
+        self.lock().refused.clone()
+    }
+
+    pub(super) fn refuse(&self, reason: &'static str) {
+        *self.lock().refused.entry(reason).or_default() += 1;
+    }
+
+    /// Looks at the secret again. One that cannot be read changes nothing.
+    pub fn reread(&self) {
+        match Secrets::find(&self.secret_file) {
+            Ok(Some(secrets)) => {
+                let mut inner = self.lock();
+                if inner.secrets != secrets {
+                    inner.secrets = secrets;
+                    self.renew(&mut inner);
+                    info!("the secret was replaced");
+                }
+            }
+            Ok(None) => {}
+            Err(error) => warn!("the secret is kept as it was: {:#}", anyhow::Error::from(error)),
+        }
+    }
+
+    fn renew(&self, inner: &mut Inner) {
+        match trust::ends(&inner.secrets, &self.me, SystemTime::now()) {
+            Ok(ends) => (inner.ends, inner.made) = (ends, Instant::now()),
+            Err(error) => warn!("{error}"),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn read(topology: &Topology) -> (BTreeMap<HostName, SocketAddr>, BTreeSet<HostName>) {
+    let address = |host: &topology::Host| (host.name.clone(), SocketAddr::new(host.address, host.sync_port));
+    let names = topology.hosts.iter().map(|host| host.name.clone());
+    (topology.hosts.iter().map(address).collect(), names.collect())
+}

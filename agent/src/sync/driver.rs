@@ -1,0 +1,399 @@
+//! The one task that owns the register and does its effects in their order: what must be on disk is there before
+//! anything further is done. In: messages, ticks, wishes. Out: writes, messages, a [`View`].
+
+use super::{AddressBook, client::Link, pause, puller, random, state::View};
+use crate::ledger::{GENERATIONS, Ledger, LedgerError};
+use rocketmq_agent_domain::{
+    document::Document,
+    names::HostName,
+    register::{Effect, Entry, Message, NotProposed, Outcome, Register, Timing},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::{AbortHandle, spawn_blocking},
+    time::{MissedTickBehavior, interval},
+};
+use tracing::{info, warn};
+
+/// As long as [`Timing`] means it to be.
+const TICK: Duration = Duration::from_millis(200);
+/// A disk that failed is tried again after so many ticks.
+const TRY_DISK: u32 = 25;
+/// Wishes and messages that wait; who has more to say waits too, or is not heard.
+const QUEUE: usize = 256;
+/// Messages that wait for one host. What is lost is said again by the register.
+const OUTBOX: usize = 16;
+
+/// What the driver is asked to do.
+pub(super) enum Command {
+    Receive { from: HostName, message: Message, answer: Option<oneshot::Sender<Vec<Message>>> },
+    Propose { document: Document, answer: oneshot::Sender<Ended> },
+    Offer(Option<Document>),
+}
+
+/// How a change ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// It was not begun.
+    NotBegun(NotProposed),
+    /// It was.
+    Decided(Outcome),
+    /// This host's disk failed on the way; the change may be committed or not.
+    Disk(String),
+}
+
+/// The other end of the driver.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    /// What is known.
+    pub view: watch::Receiver<Arc<View>>,
+    /// Who is in the cluster.
+    pub book: Arc<AddressBook>,
+    commands: mpsc::Sender<Command>,
+    ledger: Arc<Ledger>,
+    said: Arc<Mutex<BTreeSet<String>>>,
+}
+
+impl Handle {
+    /// A message from another host; its answers. None when the driver is gone.
+    pub(super) async fn receive(&self, from: HostName, message: Message) -> Option<Vec<Message>> {
+        let (answer, answered) = oneshot::channel();
+        self.commands.send(Command::Receive { from, message, answer: Some(answer) }).await.ok()?;
+        answered.await.ok()
+    }
+
+    /// Tries to get a change committed.
+    pub async fn propose(&self, document: Document) -> Ended {
+        let (answer, answered) = oneshot::channel();
+        let gone = || Ended::Disk("config sync has ended".to_owned());
+        if self.commands.send(Command::Propose { document, answer }).await.is_err() {
+            return gone();
+        }
+        answered.await.unwrap_or_else(|_| gone())
+    }
+
+    /// What this host's own file would be as the first document.
+    pub async fn offer(&self, document: Option<Document>) {
+        // The driver is gone only when the agent ends.
+        let _ = self.commands.send(Command::Offer(document)).await;
+    }
+
+    /// All committed documents that this host still has, the oldest first.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub fn history(&self) -> Result<Vec<Entry>, LedgerError> {
+        let mut entries = Vec::new();
+        for place in self.ledger.places()? {
+            entries.extend(self.ledger.entry(place)?);
+        }
+        Ok(entries)
+    }
+
+    /// Where another host stands.
+    ///
+    /// # Errors
+    /// It did not say so.
+    pub async fn ask_state(&self, host: &HostName) -> Result<super::HostState, super::LinkError> {
+        Link::new(host.clone(), Arc::clone(&self.book)).state().await
+    }
+
+    /// Logs a refusal once: whoever is refused tries again and again.
+    pub(super) fn say(&self, what: &str) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.len() < 256 && said.insert(what.to_owned()) {
+            warn!("config sync: {what}");
+        }
+    }
+}
+
+struct Driver {
+    state_dir: PathBuf,
+    timing: Timing,
+    ledger: Arc<Ledger>,
+    book: Arc<AddressBook>,
+    /// None while the disk fails.
+    register: Option<Register>,
+    offer: Option<Document>,
+    broken: Option<String>,
+    waits: u32,
+    asked: Option<oneshot::Sender<Ended>>,
+    commands: mpsc::Sender<Command>,
+    view: watch::Sender<Arc<View>>,
+    outboxes: BTreeMap<HostName, mpsc::Sender<Message>>,
+    pullers: BTreeMap<HostName, AbortHandle>,
+}
+
+/// Begins config sync from what the ledger holds.
+///
+/// # Errors
+/// The ledger cannot be opened: without it this host could forget what it promised.
+pub fn start(state_dir: &Path, book: Arc<AddressBook>, offer: Option<Document>) -> Result<Handle, LedgerError> {
+    start_with(state_dir, book, offer, Timing::default())
+}
+
+pub(super) fn start_with(
+    state_dir: &Path,
+    book: Arc<AddressBook>,
+    offer: Option<Document>,
+    timing: Timing,
+) -> Result<Handle, LedgerError> {
+    let (ledger, recovered) = Ledger::open(state_dir, GENERATIONS)?;
+    let mut register = Register::new(book.me().clone(), recovered, timing);
+    register.offer(offer.clone());
+    if let Some(held) = register.held() {
+        book.hold(held.document());
+    }
+    let (view, seen) = watch::channel(Arc::new(View::of(&register, book.me(), None)));
+    let (commands, queue) = mpsc::channel(QUEUE);
+    let ledger = Arc::new(ledger);
+    let handle = Handle {
+        view: seen,
+        book: Arc::clone(&book),
+        commands: commands.clone(),
+        ledger: Arc::clone(&ledger),
+        said: Arc::default(),
+    };
+    let driver = Driver {
+        state_dir: state_dir.to_owned(),
+        timing,
+        ledger,
+        book,
+        register: Some(register),
+        offer,
+        broken: None,
+        waits: 0,
+        asked: None,
+        commands,
+        view,
+        outboxes: BTreeMap::new(),
+        pullers: BTreeMap::new(),
+    };
+    tokio::spawn(driver.run(queue));
+    Ok(handle)
+}
+
+impl Driver {
+    async fn run(mut self, mut queue: mpsc::Receiver<Command>) {
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.follow();
+        loop {
+            // Both are cancel-safe, and nothing is awaited inside the arms.
+            let command = tokio::select! {
+                command = queue.recv() => command,
+                _ = ticks.tick() => None,
+            };
+            match command {
+                Some(Command::Receive { from, message, answer }) => {
+                    let effects = self.register.as_mut().map(|register| register.receive(&from, message));
+                    let answers = self.perform(effects.unwrap_or_default(), Some(&from)).await;
+                    if let Some(answer) = answer {
+                        // Whoever asked may have gone.
+                        let _ = answer.send(answers);
+                    }
+                }
+                Some(Command::Propose { document, answer }) => self.propose(document, answer).await,
+                Some(Command::Offer(offer)) => {
+                    self.offer.clone_from(&offer);
+                    if let Some(register) = &mut self.register {
+                        register.offer(offer);
+                    }
+                    self.publish();
+                }
+                None => self.tick().await,
+            }
+        }
+    }
+
+    async fn tick(&mut self) {
+        match &mut self.register {
+            Some(register) => {
+                let effects = register.tick(random());
+                self.perform(effects, None).await;
+            }
+            None => {
+                self.waits += 1;
+                if self.waits.is_multiple_of(TRY_DISK) {
+                    self.recover();
+                }
+            }
+        }
+    }
+
+    async fn propose(&mut self, document: Document, answer: oneshot::Sender<Ended>) {
+        self.book.note(&document);
+        let begun = match &mut self.register {
+            Some(register) => register.propose(document),
+            None => Err(NotProposed::NothingHeld),
+        };
+        match begun {
+            Ok(effects) => {
+                self.asked = Some(answer);
+                self.perform(effects, None).await;
+            }
+            Err(why) => {
+                let _ = answer.send(Ended::NotBegun(why));
+            }
+        }
+    }
+
+    /// Does effects, one after the other; what is for `asker` is given back.
+    async fn perform(&mut self, effects: Vec<Effect>, asker: Option<&HostName>) -> Vec<Message> {
+        let mut answers = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::Send { to, message } if Some(&to) == asker => answers.push(message),
+                Effect::Send { to, message } => self.send(to, message),
+                Effect::Done(outcome) => {
+                    if let Some(asked) = self.asked.take() {
+                        let _ = asked.send(Ended::Decided(outcome));
+                    }
+                }
+                write => {
+                    if let Err(error) = self.write(write).await {
+                        self.fail(error);
+                        return Vec::new();
+                    }
+                }
+            }
+        }
+        self.publish();
+        answers
+    }
+
+    async fn write(&mut self, effect: Effect) -> Result<(), String> {
+        let ledger = Arc::clone(&self.ledger);
+        let (written, effect) = spawn_blocking(move || (ledger.write(&effect), effect))
+            .await
+            .map_err(|error| format!("the ledger cannot be written: {error}"))?;
+        written.map_err(|error| format!("{:#}", anyhow::Error::from(error)))?;
+        match effect {
+            Effect::Store(entry) => {
+                info!("{} is committed and held", entry.mark());
+                self.book.hold(entry.document());
+            }
+            Effect::SetAside(entry) => warn!("{} was left behind by an override, and is set aside", entry.mark()),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The disk failed: what the register believes is not what the disk holds.
+    fn fail(&mut self, error: String) {
+        warn!("config sync stands still: {error}");
+        self.register = None;
+        self.broken = Some(error.clone());
+        if let Some(asked) = self.asked.take() {
+            let _ = asked.send(Ended::Disk(error));
+        }
+        self.publish();
+    }
+
+    fn recover(&mut self) {
+        match Ledger::open(&self.state_dir, GENERATIONS) {
+            Ok((_, recovered)) => {
+                let mut register = Register::new(self.book.me().clone(), recovered, self.timing);
+                register.offer(self.offer.clone());
+                self.register = Some(register);
+                self.broken = None;
+                info!("config sync goes on");
+            }
+            Err(error) => self.broken = Some(format!("{:#}", anyhow::Error::from(error))),
+        }
+        self.publish();
+    }
+
+    fn publish(&mut self) {
+        let next = match &self.register {
+            Some(register) => View::of(register, self.book.me(), None),
+            None => View {
+                broken: self.broken.clone(),
+                remarks: self.broken.iter().cloned().collect(),
+                ..(**self.view.borrow()).clone()
+            },
+        };
+        let changed = self.view.send_if_modified(|view| {
+            let differs = **view != next;
+            if differs {
+                *view = Arc::new(next);
+            }
+            differs
+        });
+        if changed {
+            self.follow();
+        }
+    }
+
+    /// Pulls from the config hosts of what is held, and of the own file while nothing is.
+    fn follow(&mut self) {
+        let held = self.view.borrow().held.clone();
+        let document = held.as_ref().map(Entry::document).or(self.offer.as_ref());
+        let mut wanted: BTreeSet<HostName> = document.map(|it| it.config_hosts().clone()).unwrap_or_default();
+        wanted.remove(self.book.me());
+        self.pullers.retain(|host, task| {
+            let stays = wanted.contains(host);
+            if !stays {
+                task.abort();
+            }
+            stays
+        });
+        for host in wanted {
+            self.pullers.entry(host.clone()).or_insert_with(|| {
+                let (view, commands) = (self.view.subscribe(), self.commands.clone());
+                tokio::spawn(puller::pull(host, Arc::clone(&self.book), view, commands)).abort_handle()
+            });
+        }
+    }
+
+    fn send(&mut self, to: HostName, message: Message) {
+        if let Message::Accept { entry, .. } = &message
+            && self.book.address(&to).is_none()
+        {
+            self.book.note(entry.document());
+        }
+        let outbox = self.outboxes.entry(to.clone()).or_insert_with(|| {
+            let (outbox, queue) = mpsc::channel(OUTBOX);
+            tokio::spawn(deliver(to, Arc::clone(&self.book), queue, self.commands.clone()));
+            outbox
+        });
+        // A full one means that the host is slow or gone; the register says it again.
+        let _ = outbox.try_send(message);
+    }
+}
+
+/// Says everything to one host, in order, and brings back what it answers.
+async fn deliver(
+    host: HostName,
+    book: Arc<AddressBook>,
+    mut queue: mpsc::Receiver<Message>,
+    commands: mpsc::Sender<Command>,
+) {
+    let mut link = Link::new(host.clone(), book);
+    let mut failures = 0;
+    while let Some(message) = queue.recv().await {
+        match link.tell(&message).await {
+            Ok(answers) => {
+                failures = 0;
+                for message in answers {
+                    let receive = Command::Receive { from: host.clone(), message, answer: None };
+                    if commands.send(receive).await.is_err() {
+                        return;
+                    }
+                }
+            }
+            Err(_) => {
+                tokio::time::sleep(pause(failures)).await;
+                failures += 1;
+                // What was said in the meantime is old by now.
+                while queue.try_recv().is_ok() {}
+            }
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Config sync: thin I/O around the register (`rocketmq_agent_domain::register`), which decides everything. In: the
+//! secret, this host's name, its own cluster file. Out: a [`View`] that changes with what is committed, and a [`Handle`]
+//! to change it. Nothing here starts, stops or renders anything.
+//!
+//! ```text
+//! other hosts ─mTLS→ server ─┐                          ┌→ ledger (fsync)
+//!                            ├→ driver: the register ───┼→ links ─mTLS→ other hosts
+//! pullers, control socket ───┘                          └→ View
+//! ```
+
+mod address_book;
+mod client;
+mod driver;
+mod puller;
+mod server;
+mod state;
+
+pub use address_book::AddressBook;
+pub use client::LinkError;
+pub use driver::{Ended, Handle, start};
+pub use server::{SyncError, bind, serve};
+pub use state::{HostState, View};
+
+use std::time::Duration;
+
+/// A request or an answer: two documents in JSON, where each byte may have to be escaped.
+const LONGEST_MESSAGE: usize = 5 * 1024 * 1024;
+/// For a connection to be made, TLS and all.
+const CONNECT: Duration = Duration::from_secs(5);
+/// For an answer that needs nothing but a disk.
+const ANSWER: Duration = Duration::from_secs(10);
+/// How long a question for something newer is left open.
+const LONG_POLL: Duration = Duration::from_secs(25);
+/// Between two attempts that fail; spread by chance, and growing to `LONGEST_PAUSE`.
+const PAUSE: Duration = Duration::from_millis(300);
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+
+/// A pause before attempt number `failures` + 1, between half of it and all of it.
+fn pause(failures: u32) -> Duration {
+    let longest = PAUSE.saturating_mul(1 << failures.min(5)).min(LONGEST_PAUSE);
+    let spread = random() % (longest.as_millis() as u64 / 2 + 1);
+    longest / 2 + Duration::from_millis(spread)
+}
+
+/// Any number. Where there is no randomness all hosts are in step, which is slow and not wrong.
+fn random() -> u64 {
+    let mut bytes = [0; 8];
+    let _ = ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut bytes);
+    u64::from_le_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+//! The listening side: mutual TLS, and behind it three paths for the other hosts.
+//!
+//! | path | takes, answers |
+//! |---|---|
+//! | `POST /register` | a message of the register; the messages that answer it, when the disk has what they rest on |
+//! | `GET /document?epoch=…&generation=…&hash=…` | what is held, once it is something else than that; 204 after 25 s |
+//! | `GET /state` | what this host holds and where it stands |
+
+use super::{ANSWER, CONNECT, Handle, LONG_POLL, LONGEST_MESSAGE};
+use axum::{
+    Json, Router,
+    body::{Body, Bytes, to_bytes},
+    extract::{Query, State, rejection::QueryRejection},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use rocketmq_agent_domain::{
+    document::{DocumentHash, Mark},
+    names::HostName,
+    register::{Entry, Message},
+};
+use rustls::pki_types::CertificateDer;
+use serde::Deserialize;
+use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, watch},
+    time::timeout,
+};
+use tokio_rustls::TlsAcceptor;
+use tracing::warn;
+
+/// Connections at once: two from each host, and to spare.
+const CONNECTIONS: usize = 1024;
+/// For a connection in all, so that a replaced secret counts for those that were open.
+const LIFE: Duration = Duration::from_secs(600);
+/// Between two tries to accept where the process has run out of file descriptors.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// What can go wrong before anything is served.
+#[derive(Debug, thiserror::Error)]
+pub enum SyncError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address} for config sync")]
+    Listen {
+        /// Which address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Listens on an address.
+///
+/// # Errors
+/// It cannot be listened on.
+pub async fn bind(address: SocketAddr) -> Result<TcpListener, SyncError> {
+    TcpListener::bind(address).await.map_err(|source| SyncError::Listen { address, source })
+}
+
+/// Serves until it is dropped.
+pub async fn serve(listener: TcpListener, handle: Handle) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let (stream, address) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                warn!(%error, "cannot accept a connection for config sync");
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+        };
+        match Arc::clone(&places).try_acquire_owned() {
+            Ok(place) => {
+                let handle = handle.clone();
+                tokio::spawn(async move {
+                    converse(stream, address, handle).await;
+                    drop(place);
+                });
+            }
+            Err(_) => handle.book.refuse("too-many"),
+        }
+    }
+}
+
+async fn converse(stream: TcpStream, address: SocketAddr, handle: Handle) {
+    let _ = stream.set_nodelay(true);
+    let acceptor = TlsAcceptor::from(handle.book.ends().server);
+    let stream = match timeout(CONNECT, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => {
+            handle.book.refuse("tls");
+            return handle.say(&format!("{} has no trust: {error}", address.ip()));
+        }
+        Err(_) => return handle.book.refuse("tls"),
+    };
+    let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first()).cloned();
+    let peer = Peer { handle, certificate: certificate.map(Arc::new), address };
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router(peer)));
+    let mut connection = pin!(connection);
+    if timeout(LIFE, &mut connection).await.is_err() {
+        connection.as_mut().graceful_shutdown();
+        let _ = timeout(LONG_POLL + ANSWER, connection).await;
+    }
+}
+
+/// The other end of one connection.
+#[derive(Clone)]
+struct Peer {
+    handle: Handle,
+    certificate: Option<Arc<CertificateDer<'static>>>,
+    address: SocketAddr,
+}
+
+type Refused = (StatusCode, String);
+
+impl Peer {
+    /// Who it is, by what is known at this moment.
+    fn host(&self, reads: bool) -> Result<HostName, Refused> {
+        self.handle.book.peer(self.certificate.as_deref(), reads).map_err(|stranger| {
+            self.handle.book.refuse("stranger");
+            self.handle.say(&format!("{} is refused: {stranger}", self.address.ip()));
+            (StatusCode::FORBIDDEN, stranger.to_string())
+        })
+    }
+}
+
+fn router(peer: Peer) -> Router {
+    Router::new()
+        .route("/register", post(register))
+        .route("/document", get(document))
+        .route("/state", get(state))
+        .with_state(peer)
+}
+
+async fn register(State(peer): State<Peer>, body: Body) -> Result<Json<Vec<Message>>, Refused> {
+    let from = peer.host(false)?;
+    let body: Bytes = match timeout(ANSWER, to_bytes(body, LONGEST_MESSAGE)).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) => {
+            peer.handle.book.refuse("too-long");
+            return Err((StatusCode::PAYLOAD_TOO_LARGE, format!("a message has at most {LONGEST_MESSAGE} bytes")));
+        }
+        Err(_) => return Err((StatusCode::REQUEST_TIMEOUT, "the message did not come in time".to_owned())),
+    };
+    let message = serde_json::from_slice(&body).map_err(|error| {
+        peer.handle.book.refuse("malformed");
+        (StatusCode::BAD_REQUEST, format!("no message of this agent's kind: {error}"))
+    })?;
+    let answers = timeout(ANSWER, peer.handle.receive(from, message)).await;
+    let gone = || (StatusCode::SERVICE_UNAVAILABLE, "config sync does not answer".to_owned());
+    answers.ok().flatten().map(Json).ok_or_else(gone)
+}
+
+#[derive(Deserialize)]
+struct After {
+    epoch: u64,
+    generation: u64,
+    hash: DocumentHash,
+}
+
+async fn document(State(peer): State<Peer>, after: Result<Query<After>, QueryRejection>) -> Result<Response, Refused> {
+    peer.host(true)?;
+    let after = after.ok().map(|Query(After { epoch, generation, hash })| Mark { epoch, generation, hash });
+    let mut view = peer.handle.view.clone();
+    match timeout(LONG_POLL, news(&mut view, after)).await {
+        Ok(Some(entry)) => {
+            let tag = format!("\"{}\"", entry.mark().hash);
+            Ok(([(header::ETAG, tag)], Json(Message::Held { entry })).into_response())
+        }
+        _ => Ok(StatusCode::NO_CONTENT.into_response()),
+    }
+}
+
+/// What is held, once it is not that.
+async fn news(view: &mut watch::Receiver<Arc<super::View>>, after: Option<Mark>) -> Option<Entry> {
+    let differs = |view: &Arc<super::View>| view.held.as_ref().is_some_and(|held| Some(held.mark()) != after);
+    let seen = view.wait_for(differs).await.ok()?;
+    seen.held.clone()
+}
+
+async fn state(State(peer): State<Peer>) -> Result<Json<super::HostState>, Refused> {
+    peer.host(true)?;
+    let state = peer.handle.view.borrow().state(peer.handle.book.me());
+    Ok(Json(state))
+}
