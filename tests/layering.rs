@@ -62,6 +62,7 @@ fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("accounts", &["settings"][..]),
         ("claim", &["files"]),
         ("cluster", &["files"]),
+        ("control", &["files", "sync"]),
         ("distribution", &["web"]),
         ("doctor", &["accounts", "files", "host", "inventory", "java", "owners", "settings", "supervise"]),
         ("exit_code", &[]),
@@ -83,7 +84,7 @@ fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("settings", &[]),
         ("stores", &["accounts", "files", "owners"]),
         ("supervise", &["accounts", "files"]),
-        ("sync", &["ledger", "trust"]),
+        ("sync", &["cluster", "ledger", "trust"]),
         ("trust", &[]),
         ("web", &[]),
     ])

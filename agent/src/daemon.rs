@@ -2,12 +2,14 @@
 
 mod file_watch;
 pub mod goal;
+mod synced;
 
 use self::file_watch::{FileWatch, STILL};
 use crate::{
     accounts::{self, Account},
     claim::{self, Claim, ClaimError},
     cluster::{Applied, Cluster},
+    control,
     host::HostError,
     http::{self, ConfigView, Heartbeat, Limits, Published},
     notify::Notify,
@@ -17,6 +19,7 @@ use crate::{
     rollout::{self, Aim},
     settings::{OnExit, Settings, SupervisorKind},
     supervise::{Backend, Embedded, Systemd, Timing, systemd},
+    sync,
 };
 use rocketmq_agent_domain::{
     desired::{Desired, namesrv_addresses},
@@ -33,6 +36,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use synced::Synced;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -49,13 +53,25 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let account = accounts::run_as(settings.embedded.run_as)?;
     // Before the file is read, so that no edit goes unseen.
     let mut watched = FileWatch::new(&settings.cluster_file);
-    let mut goal = goal::first(&settings)?;
+    let mut secret_watched = FileWatch::new(&settings.secret_file);
+    let (mut synced, mut goal) = synced::start(&settings)?;
     let mut claimed = claim_base(&goal)?;
     let supervisor = supervisor(&settings, account)?;
     let topology = Arc::clone(&goal.cluster.topology);
     let name = goal.desired.host.clone();
     let listener = listen(&settings, &topology, &name).await?;
-    Applied::write(&goal.cluster, &settings.state_dir)?;
+    if let Some(synced) = &synced {
+        let listener = listen_sync(&settings, &topology, &name).await?;
+        tokio::spawn(sync::serve(listener, synced.handle.clone()));
+        // Without it nothing can be applied here; the instances of this host do not depend on that.
+        match control::bind(&settings.control_socket).await {
+            Ok(socket) => drop(tokio::spawn(control::serve(socket, synced.handle.clone()))),
+            Err(error) => error!("{:#}", anyhow::Error::from(error)),
+        }
+    }
+    if goal.waits.is_none() {
+        Applied::write(&goal.cluster, &settings.state_dir)?;
+    }
     info!(host = %name, cluster = %topology.name, mode = %topology.mode, rocketmq = %topology.version,
         http = %listener.local_addr()?, "rocketmq-agent {} begins", env!("CARGO_PKG_VERSION"));
 
@@ -105,16 +121,40 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         if claimed.is_none() {
             claimed = claim_base(&goal)?;
         }
-        // What is wrong need not be in the file: a Java may be installed, a disk have room again.
-        if watched.is_still(Instant::now()) && (watched.is_new() || goal.file_problem.is_some()) {
-            let next = goal::next(&settings, &goal);
-            // Written while it was read: that was no file yet.
-            if !watched.take() {
-                continue;
+        let still = watched.is_still(Instant::now());
+        let edited = still && watched.is_new();
+        let next = match &mut synced {
+            Some(synced) => {
+                if secret_watched.is_still(Instant::now()) && secret_watched.is_new() {
+                    secret_watched.take();
+                    synced.handle.book.reread();
+                }
+                if edited {
+                    // Before it is read: what is written meanwhile is another edit.
+                    watched.take();
+                    synced.offer_again(&settings).await;
+                    synced.look_at_file(&settings);
+                }
+                synced.next(&settings, &goal).map(|(entry, next)| (Some(entry), next))
             }
+            None => {
+                // What is wrong need not be in the file: a Java may be installed, a disk have room again.
+                let looks = edited || (still && goal.file_problem.is_some());
+                let next = looks.then(|| (None, goal::next(&settings, &goal)));
+                // Written while it was read: that was no file yet.
+                if looks && !watched.take() {
+                    continue;
+                }
+                next
+            }
+        };
+        if let Some((entry, next)) = next {
             match next.and_then(|next| take(&settings, &goal, &next, &mut claimed).map(|()| next)) {
                 Ok(next) => {
                     info!("cluster.toml has changed and is taken");
+                    if let (Some(synced), Some(entry)) = (&mut synced, &entry) {
+                        synced.take(entry, &settings);
+                    }
                     goal = next;
                     peers.set(agents(&goal.cluster.topology));
                     nsaddr.send_replace(public_namesrvs(&goal.cluster));
@@ -131,6 +171,9 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
             }
             config.send_replace(Arc::new(config_view(&settings, &goal)));
         }
+        if let Some(synced) = &synced {
+            goal.config = synced.report();
+        }
         let stepped = reconciler.pass(&goal).await;
         if let Some(report) = &*last_report.borrow() {
             notify.published(&summary::in_one_line(report));
@@ -138,7 +181,8 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         // Cancel-safe: a signal is kept by its stream, and a pass starts from scratch.
         tokio::select! {
             () = reconciler.wait(stepped) => {}
-            () = tokio::time::sleep(STILL), if watched.is_new() => {}
+            () = tokio::time::sleep(STILL), if watched.is_new() || secret_watched.is_new() => {}
+            () = news(&mut synced) => {}
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
         }
@@ -185,6 +229,14 @@ fn supervisor(settings: &Settings, account: Option<Account>) -> anyhow::Result<B
     Ok(Backend::Systemd(Systemd::open(&settings.state_dir, account)?))
 }
 
+/// Never over where there is no config sync.
+async fn news(synced: &mut Option<Synced>) {
+    match synced {
+        Some(synced) => synced.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
 async fn stopped(mut stop: watch::Receiver<bool>) {
     // An error means that the daemon is gone, which is as good a reason.
     let _ = stop.wait_for(|stop| *stop).await;
@@ -215,10 +267,19 @@ fn take(settings: &Settings, goal: &Goal, next: &Goal, claimed: &mut Option<Clai
 
 async fn listen(settings: &Settings, topology: &Topology, name: &HostName) -> anyhow::Result<TcpListener> {
     let host = topology.host(name).ok_or_else(|| HostError::unknown(topology, name))?;
-    let everywhere =
-        if host.address.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
-    let address = settings.listen.unwrap_or(SocketAddr::new(everywhere, host.agent_port));
+    let address = settings.listen.unwrap_or(SocketAddr::new(everywhere(host.address), host.agent_port));
     Ok(http::bind(address).await?)
+}
+
+async fn listen_sync(settings: &Settings, topology: &Topology, name: &HostName) -> anyhow::Result<TcpListener> {
+    let host = topology.host(name).ok_or_else(|| HostError::unknown(topology, name))?;
+    let address = settings.sync_listen.unwrap_or(SocketAddr::new(everywhere(host.address), host.sync_port));
+    Ok(sync::bind(address).await?)
+}
+
+/// All addresses of the same kind.
+fn everywhere(address: IpAddr) -> IpAddr {
+    if address.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) }
 }
 
 fn agents(topology: &Topology) -> Vec<(HostName, SocketAddr)> {

@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod claim;
 pub mod cli;
 pub mod cluster;
+pub mod control;
 pub mod daemon;
 pub mod distribution;
 pub mod doctor;

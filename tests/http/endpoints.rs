@@ -202,6 +202,7 @@ async fn openapi_describes_exactly_the_fields_that_are_served() {
         ("ClusterReport", &cluster),
         ("HostView", &cluster["hosts"][0]),
         ("HostReport", host),
+        ("ConfigReport", &host["config"]),
         ("InstanceReport", &host["instances"][1]),
         ("Cause", &host["instances"][1]["reasons"][0]),
         ("Turn", &host["instances"][1]["rollout"]),

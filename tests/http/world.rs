@@ -89,6 +89,7 @@ pub fn healthy(host: &str) -> HostReport {
         blocked: vec![],
         steps: vec![],
         not_in_file: vec![],
+        config: Default::default(),
         instances,
     }
 }

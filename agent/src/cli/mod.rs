@@ -1,7 +1,10 @@
 //! The command line: what can be typed, and the way from there to an exit status.
 
+mod apply;
+mod changes;
 mod check;
 mod doctor;
+mod history;
 mod plan;
 mod ready;
 mod remove;
@@ -21,6 +24,7 @@ use crate::{
     host::HostError,
     log,
     settings::{self, Settings, SettingsError},
+    trust::TrustError,
 };
 use clap::{Parser, Subcommand};
 use rocketmq_agent_domain::desired::DesiredError;
@@ -45,7 +49,7 @@ enum Command {
     Check(check::Check),
     /// Print every file that a host would get; touches nothing
     Render(render::Render),
-    /// Show what the agent would do on this host now; exit status 3 where something would change
+    /// Show what the agent would do on this host now; exit status 3 if something would change
     Plan(plan::PlanCommand),
     /// Show the whole cluster, as this host's agent sees it
     Status(status::Status),
@@ -58,6 +62,16 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Give this host up: stop its instances and take away what the agent made; messages stay
     Remove(remove::Remove),
+    /// Show what a cluster file changes, ask, and commit it for all hosts
+    Apply(apply::ApplyCommand),
+    /// Show the committed cluster files
+    History(history::History),
+    /// Show which lines of two committed cluster files differ
+    Diff(history::Diff),
+    /// Commit an earlier cluster file again
+    Rollback(apply::Rollback),
+    /// Show who holds which cluster file, or print one
+    Config(history::Config),
     /// Make the secret that lets the hosts of a cluster share its file
     Secret(secret::Secret),
 }
@@ -96,6 +110,11 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Render(render) => render.run(settings),
         Command::Plan(plan) => runtime.block_on(plan.run(settings)),
         Command::Status(status) => runtime.block_on(status.run(settings)),
+        Command::Apply(apply) => runtime.block_on(apply.run(settings)),
+        Command::History(history) => runtime.block_on(history.run(settings)),
+        Command::Diff(diff) => runtime.block_on(diff.run(settings)),
+        Command::Rollback(rollback) => runtime.block_on(rollback.run(settings)),
+        Command::Config(config) => runtime.block_on(config.run(settings)),
         Command::Secret(secret) => secret.run(settings),
         Command::Smoke(smoke) => runtime.block_on(smoke.run(settings)),
         Command::Ready(ready) => runtime.block_on(ready.run()),
@@ -125,6 +144,7 @@ fn is_bad_configuration(error: &anyhow::Error) -> bool {
     );
     host || error.is::<ClusterError>()
         || error.is::<SettingsError>()
+        || error.downcast_ref().is_some_and(|error| !matches!(error, TrustError::Exists(_)))
         || error.is::<UnfitJava>()
         || error.is::<StrandedData>()
         || error.is::<DesiredError>()

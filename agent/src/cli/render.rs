@@ -49,7 +49,7 @@ impl Render {
 
 /// What is rendered for another host can only be as good as what is known of it here: its memory is taken to be this
 /// machine's where the file does not say, and its Java a 17.
-fn facts(topology: &Topology, host: &Host) -> anyhow::Result<HostFacts> {
+pub(super) fn facts(topology: &Topology, host: &Host) -> anyhow::Result<HostFacts> {
     let found = java::find(host.java_home.as_deref(), |release| java_options::runs_on(topology.version, release));
     let java = match (found, &host.java_home) {
         (Ok(java), _) => Java { program: java.program, release: java.version },

@@ -46,7 +46,8 @@ pub(super) fn cluster(report: &ClusterReport, colours: bool) -> String {
         }
         text.push('\n');
     }
-    let remarks = remarks(report);
+    let mut remarks = remarks(report);
+    remarks.extend(config(report));
     if !remarks.is_empty() {
         text.push('\n');
         text += &remarks.join("\n");
@@ -111,6 +112,7 @@ fn remarks(report: &ClusterReport) -> Vec<String> {
             continue;
         }
         let Some(own) = &view.report else { continue };
+        lines.extend(own.config.remarks.iter().map(|remark| format!("- {host} config: {remark}")));
         let of_host = format!("{host}: ");
         lines.extend(own.reasons().into_iter().map(|reason| match reason.starts_with(&of_host) {
             true => format!("! {reason}"),
@@ -143,13 +145,24 @@ fn in_turn(turn: &Turn) -> String {
     format!("{older}{}, for {}{waits}", turn.phase, duration(since(turn.since)))
 }
 
+/// Where the cluster file comes from; nothing of agents that do not say so.
+fn config(report: &ClusterReport) -> Option<String> {
+    let own = report.hosts.iter().find(|view| view.host == report.seen_from)?.report.as_ref()?;
+    let config = &own.config;
+    match config.generation {
+        Some(generation) => Some(format!("- config: generation {generation}; {} {}", own.host, config.standing)),
+        None if config.standing.is_empty() => None,
+        None => Some(format!("- config: {}", config.standing)),
+    }
+}
+
 fn since(at: u64) -> Duration {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     now.saturating_sub(Duration::from_millis(at))
 }
 
 /// `3d4h`, `2h5m`, `1m20s`, `9s`.
-fn duration(length: Duration) -> String {
+pub(super) fn duration(length: Duration) -> String {
     let seconds = length.as_secs();
     match seconds {
         0..60 => format!("{seconds}s"),

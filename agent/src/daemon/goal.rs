@@ -11,6 +11,8 @@ use crate::{
 };
 use rocketmq_agent_domain::{
     desired::{HostFacts, Java, desired, folders::Folders, java_options},
+    document::Document,
+    health::report::ConfigReport,
     launch::Cause,
     names::HostName,
     topology::Topology,
@@ -47,10 +49,14 @@ pub fn of_file(settings: &Settings, file: &Path) -> anyhow::Result<Goal> {
 /// brokers down after a reboot.
 pub(super) fn first(settings: &Settings) -> anyhow::Result<Goal> {
     let applied = Applied::read(&settings.state_dir)?;
-    let problem = match of_file_after(settings, &settings.cluster_file, applied.as_ref()) {
-        Ok(goal) => return Ok(goal),
-        Err(problem) => problem,
-    };
+    match of_file_after(settings, &settings.cluster_file, applied.as_ref()) {
+        Ok(goal) => Ok(goal),
+        Err(problem) => of_applied(settings, applied, problem),
+    }
+}
+
+/// What was applied last, because something newer cannot be used.
+fn of_applied(settings: &Settings, applied: Option<Applied>, problem: anyhow::Error) -> anyhow::Result<Goal> {
     let earlier = applied.map(|it| Cluster::of(&settings.cluster_file, it.cluster_file, Some(&it.placement)));
     // Where that one cannot be used any more either, the file that lies there is the one to put right.
     let Some(Ok(goal)) = earlier.and_then(Result::ok).map(|cluster| of_cluster(settings, cluster)) else {
@@ -58,6 +64,36 @@ pub(super) fn first(settings: &Settings) -> anyhow::Result<Goal> {
     };
     error!("cluster.toml cannot be used, and what was applied last is kept to: {problem:#}");
     Ok(Goal { file_problem: Some(file_problem(&problem)), ..goal })
+}
+
+/// The goal of a committed document, or of what was applied last where the document cannot be used here.
+pub(super) fn first_of_document(settings: &Settings, document: &Document) -> anyhow::Result<Goal> {
+    let applied = Applied::read(&settings.state_dir)?;
+    let goal = cluster_of(settings, document).and_then(|cluster| of_cluster(settings, cluster));
+    match goal.and_then(|goal| after(settings, applied.as_ref(), goal)) {
+        Ok(goal) => Ok(goal),
+        Err(problem) => of_applied(settings, applied, problem),
+    }
+}
+
+/// What was applied last; none where nothing was, or where this host cannot use it any more.
+pub(super) fn of_last(settings: &Settings) -> anyhow::Result<Option<Goal>> {
+    let Some(applied) = Applied::read(&settings.state_dir)? else { return Ok(None) };
+    let cluster = Cluster::of(&settings.cluster_file, applied.cluster_file, Some(&applied.placement));
+    Ok(cluster.ok().and_then(|cluster| of_cluster(settings, cluster).ok()))
+}
+
+/// The goal of a committed document after another goal.
+pub(super) fn next_of_document(settings: &Settings, document: &Document, goal: &Goal) -> anyhow::Result<Goal> {
+    let next = of_host(cluster_of(settings, document)?, &goal.desired.host)?;
+    keeps_data(&goal.cluster, &next)?;
+    Ok(next)
+}
+
+/// A document's cluster, with the placement that was committed with it.
+fn cluster_of(settings: &Settings, document: &Document) -> anyhow::Result<Cluster> {
+    let cluster = Cluster::of(&settings.cluster_file, document.text().to_owned(), Some(document.placement()))?;
+    Ok(Cluster { placement: document.placement().clone(), ..cluster })
 }
 
 /// The goal of the settings' file as it is now, after another one.
@@ -79,9 +115,14 @@ pub(super) fn file_problem(problem: &anyhow::Error) -> Cause {
 
 fn of_file_after(settings: &Settings, file: &Path, applied: Option<&Applied>) -> anyhow::Result<Goal> {
     let goal = of_cluster(settings, Cluster::read(file, applied.map(|applied| &applied.placement))?)?;
+    after(settings, applied, goal)
+}
+
+/// The goal, if it leaves the data of what was applied last where it is.
+fn after(settings: &Settings, applied: Option<&Applied>, goal: Goal) -> anyhow::Result<Goal> {
     if let Some(applied) = applied
         // A file that this version of the agent would not take says nothing about where data is.
-        && let Ok(earlier) = Cluster::of(file, applied.cluster_file.clone(), Some(&applied.placement))
+        && let Ok(earlier) = Cluster::of(&settings.cluster_file, applied.cluster_file.clone(), Some(&applied.placement))
     {
         keeps_data(&earlier, &goal)?;
     }
@@ -99,7 +140,7 @@ fn of_host(cluster: Cluster, name: &HostName) -> anyhow::Result<Goal> {
         return Err(HostError::unknown(topology, name).into());
     }
     let desired = desired(topology, &cluster.placement, name, &facts(topology, name)?)?;
-    Ok(Goal { cluster, desired, file_problem: None })
+    Ok(Goal { cluster, desired, file_problem: None, waits: None, config: ConfigReport::default() })
 }
 
 /// What is measured on this host.

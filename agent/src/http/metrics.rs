@@ -105,6 +105,21 @@ impl Families<'_> {
             "Instances that run and are not in the cluster file.",
             report.not_in_file.len() as u64,
         )?;
+        let config = &report.config;
+        self.gauge(
+            "rocketmq_agent_config_generation",
+            "The document that it works from.",
+            config.generation.map(|generation| (own(), generation)),
+        )?;
+        self.gauge(
+            "rocketmq_agent_config_refused",
+            "Connections and requests to config sync that were refused since the agent began.",
+            config.refused.iter().map(|(reason, count)| {
+                let mut labels = own();
+                labels.push(("reason", reason));
+                (labels, *count)
+            }),
+        )?;
         self.gauge(
             "rocketmq_agent_report_timestamp_seconds",
             "When all this was found out.",

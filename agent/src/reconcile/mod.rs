@@ -18,7 +18,10 @@ use crate::{
 };
 use rocketmq_agent_domain::{
     desired::Desired,
-    health::{self, report::HostReport},
+    health::{
+        self,
+        report::{ConfigReport, HostReport},
+    },
     launch::{Cause, ProcessState},
     names::InstanceName,
     observed::{Fact, Observed},
@@ -52,6 +55,10 @@ pub struct Goal {
     pub desired: Desired,
     /// What is wrong with the cluster file as it lies there now, while an earlier one is kept to.
     pub file_problem: Option<Cause>,
+    /// Why nothing is to be done on this host yet; what runs is looked at and left alone.
+    pub waits: Option<Cause>,
+    /// Where the cluster file comes from.
+    pub config: ConfigReport,
 }
 
 /// The loop's ends: what it reads and what it publishes.
@@ -103,6 +110,10 @@ impl<S: Supervisor> Reconciler<S> {
         };
         let observed = observe(&goal.desired, processes, &self.installer, self.account);
         let mut plan = plan(&goal.desired, &observed);
+        if let Some(cause) = &goal.waits {
+            plan.steps.clear();
+            plan.blocked.push(Blocked { instance: None, cause: cause.clone() });
+        }
         self.publish_pids(&observed);
         let (mut report, hung) = self.report(goal, &observed, &plan);
         for (name, cause) in hung {
@@ -236,6 +247,7 @@ impl<S: Supervisor> Reconciler<S> {
             blocked,
             steps: plan.steps.iter().map(ToString::to_string).collect(),
             not_in_file: plan.not_in_file.clone(),
+            config: goal.config.clone(),
             instances,
         };
         (report, hung)

@@ -110,6 +110,22 @@ impl AddressBook {
         inner.members = members;
     }
 
+    /// Before the first document: the own file was edited.
+    ///
+    /// # Errors
+    /// It names another cluster, for which this host has no certificate.
+    pub fn expect(&self, document: &Document) -> Result<(), String> {
+        match topology::read(document.text()) {
+            Ok(topology) if topology.name != self.me.cluster => {
+                Err(format!("cluster.name is {} now: restart the agent", topology.name))
+            }
+            _ => {
+                self.hold(document);
+                Ok(())
+            }
+        }
+    }
+
     /// A document that is only being voted on may name hosts that are new.
     pub(super) fn note(&self, document: &Document) {
         if let Ok(topology) = topology::read(document.text()) {

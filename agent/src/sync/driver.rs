@@ -1,17 +1,23 @@
 //! The one task that owns the register and does its effects in their order: what must be on disk is there before
 //! anything further is done. In: messages, ticks, wishes. Out: writes, messages, a [`View`].
 
-use super::{AddressBook, client::Link, pause, puller, random, state::View};
+use super::{
+    AddressBook,
+    client::Link,
+    handle::{Command, Ended, Handle},
+    pause, puller, random,
+    state::View,
+};
 use crate::ledger::{GENERATIONS, Ledger, LedgerError};
 use rocketmq_agent_domain::{
     document::Document,
     names::HostName,
-    register::{Effect, Entry, Message, NotProposed, Outcome, Register, Timing},
+    register::{Effect, Entry, Message, NotProposed, Register, Timing},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 use tokio::{
@@ -29,89 +35,6 @@ const TRY_DISK: u32 = 25;
 const QUEUE: usize = 256;
 /// Messages that wait for one host. What is lost is said again by the register.
 const OUTBOX: usize = 16;
-
-/// What the driver is asked to do.
-pub(super) enum Command {
-    Receive { from: HostName, message: Message, answer: Option<oneshot::Sender<Vec<Message>>> },
-    Propose { document: Document, answer: oneshot::Sender<Ended> },
-    Offer(Option<Document>),
-}
-
-/// How a change ended.
-#[derive(Debug)]
-pub enum Ended {
-    /// It was not begun.
-    NotBegun(NotProposed),
-    /// It was.
-    Decided(Outcome),
-    /// This host's disk failed on the way; the change may be committed or not.
-    Disk(String),
-}
-
-/// The other end of the driver.
-#[derive(Clone, Debug)]
-pub struct Handle {
-    /// What is known.
-    pub view: watch::Receiver<Arc<View>>,
-    /// Who is in the cluster.
-    pub book: Arc<AddressBook>,
-    commands: mpsc::Sender<Command>,
-    ledger: Arc<Ledger>,
-    said: Arc<Mutex<BTreeSet<String>>>,
-}
-
-impl Handle {
-    /// A message from another host; its answers. None when the driver is gone.
-    pub(super) async fn receive(&self, from: HostName, message: Message) -> Option<Vec<Message>> {
-        let (answer, answered) = oneshot::channel();
-        self.commands.send(Command::Receive { from, message, answer: Some(answer) }).await.ok()?;
-        answered.await.ok()
-    }
-
-    /// Tries to get a change committed.
-    pub async fn propose(&self, document: Document) -> Ended {
-        let (answer, answered) = oneshot::channel();
-        let gone = || Ended::Disk("config sync has ended".to_owned());
-        if self.commands.send(Command::Propose { document, answer }).await.is_err() {
-            return gone();
-        }
-        answered.await.unwrap_or_else(|_| gone())
-    }
-
-    /// What this host's own file would be as the first document.
-    pub async fn offer(&self, document: Option<Document>) {
-        // The driver is gone only when the agent ends.
-        let _ = self.commands.send(Command::Offer(document)).await;
-    }
-
-    /// All committed documents that this host still has, the oldest first.
-    ///
-    /// # Errors
-    /// The ledger cannot be read.
-    pub fn history(&self) -> Result<Vec<Entry>, LedgerError> {
-        let mut entries = Vec::new();
-        for place in self.ledger.places()? {
-            entries.extend(self.ledger.entry(place)?);
-        }
-        Ok(entries)
-    }
-
-    /// Where another host stands.
-    ///
-    /// # Errors
-    /// It did not say so.
-    pub async fn ask_state(&self, host: &HostName) -> Result<super::HostState, super::LinkError> {
-        Link::new(host.clone(), Arc::clone(&self.book)).state().await
-    }
-
-    /// Logs a refusal once: whoever is refused tries again and again.
-    pub(super) fn say(&self, what: &str) {
-        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        if said.len() < 256 && said.insert(what.to_owned()) {
-            warn!("config sync: {what}");
-        }
-    }
-}
 
 struct Driver {
     state_dir: PathBuf,
@@ -153,13 +76,7 @@ pub(super) fn start_with(
     let (view, seen) = watch::channel(Arc::new(View::of(&register, book.me(), None)));
     let (commands, queue) = mpsc::channel(QUEUE);
     let ledger = Arc::new(ledger);
-    let handle = Handle {
-        view: seen,
-        book: Arc::clone(&book),
-        commands: commands.clone(),
-        ledger: Arc::clone(&ledger),
-        said: Arc::default(),
-    };
+    let handle = Handle::new(seen, Arc::clone(&book), commands.clone(), Arc::clone(&ledger));
     let driver = Driver {
         state_dir: state_dir.to_owned(),
         timing,

@@ -11,13 +11,17 @@
 mod address_book;
 mod client;
 mod driver;
+mod handle;
+pub mod proposal;
 mod puller;
 mod server;
 mod state;
 
 pub use address_book::AddressBook;
 pub use client::LinkError;
-pub use driver::{Ended, Handle, start};
+pub use driver::start;
+pub use handle::{Ended, Handle};
+pub use proposal::Voters;
 pub use server::{SyncError, bind, serve};
 pub use state::{HostState, View};
 

@@ -1,7 +1,7 @@
 //! Asks one config host for something newer than what is held, over and over: a long poll that is answered when there
 //! is. In: what is held. Out: what the config host holds, for the register to judge.
 
-use super::{AddressBook, client::Link, driver::Command, pause, state::View};
+use super::{AddressBook, client::Link, handle::Command, pause, state::View};
 use rocketmq_agent_domain::{names::HostName, register::Entry};
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};

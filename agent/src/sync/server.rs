@@ -189,6 +189,5 @@ async fn news(view: &mut watch::Receiver<Arc<super::View>>, after: Option<Mark>)
 
 async fn state(State(peer): State<Peer>) -> Result<Json<super::HostState>, Refused> {
     peer.host(true)?;
-    let state = peer.handle.view.borrow().state(peer.handle.book.me());
-    Ok(Json(state))
+    Ok(Json(peer.handle.state()))
 }

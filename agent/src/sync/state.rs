@@ -35,6 +35,8 @@ pub struct HostState {
     pub host: HostName,
     /// What it holds.
     pub held: Option<Mark>,
+    /// The generation that its agent works towards; none before there is one.
+    pub runs: Option<u64>,
     /// Where it stands, in words.
     pub standing: String,
     /// What is wrong, a line each.
@@ -59,7 +61,7 @@ impl View {
     }
 
     /// For others.
-    pub fn state(&self, host: &HostName) -> HostState {
+    pub(super) fn state(&self, host: &HostName, runs: Option<u64>) -> HostState {
         let standing = match &self.standing {
             Standing::Waits => "waits for the config hosts",
             Standing::FirstStart { .. } => "waits for the other config hosts' files",
@@ -72,6 +74,7 @@ impl View {
         HostState {
             host: host.clone(),
             held: self.held.as_ref().map(Entry::mark),
+            runs,
             standing: standing.to_owned(),
             remarks: self.remarks.clone(),
         }

@@ -126,6 +126,24 @@ impl InstanceReport {
     }
 }
 
+/// Where a host's cluster file comes from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ConfigReport {
+    /// The hosts keep one file together; else it is each host's own and no change is accepted over the network.
+    pub synced: bool,
+    /// The number of the document that this host works from; none without one.
+    pub generation: Option<u64>,
+    /// Its hash.
+    pub hash: Option<String>,
+    /// Where the host stands in config sync, in words.
+    pub standing: String,
+    /// What a person should know, such as an edit that was not applied.
+    pub remarks: Vec<String>,
+    /// Connections and requests of others that were refused, by reason, since the agent began.
+    pub refused: BTreeMap<String, u64>,
+}
+
 /// One host, as its agent sees it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HostReport {
@@ -153,6 +171,9 @@ pub struct HostReport {
     pub steps: Vec<String>,
     /// Instances that run and are not in the cluster file.
     pub not_in_file: Vec<InstanceName>,
+    /// Where its cluster file comes from.
+    #[serde(default)]
+    pub config: ConfigReport,
     /// Its instances, in the order they start.
     pub instances: Vec<InstanceReport>,
 }

@@ -1,0 +1,178 @@
+//! `apply` and `rollback`: show what a change does to every host, ask, commit it, and follow it to the hosts.
+
+use super::{changes, history};
+use crate::{
+    control::{Applied, Apply, Client, ClusterConfig},
+    exit_code,
+    settings::Settings,
+    sync::{Voters, proposal},
+};
+use anyhow::Context;
+use rocketmq_agent_domain::{names::HostName, register::Entry};
+use std::{
+    collections::BTreeSet,
+    env, fs,
+    io::{self, IsTerminal, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+/// A host that does not hold the change after so long is named, and takes it when it is back.
+const FOLLOWED: Duration = Duration::from_secs(30);
+const BETWEEN: Duration = Duration::from_millis(500);
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ApplyCommand {
+    /// The cluster file [default: the one of the settings]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    how: How,
+    /// Commit without this host, which is gone for good: its vote is not waited for, now or later
+    #[arg(long, value_name = "HOST")]
+    without: Vec<HostName>,
+    /// Let this host vote again that was left out before
+    #[arg(long, value_name = "HOST")]
+    with: Vec<HostName>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Rollback {
+    /// The generation to go back to; it becomes the next one
+    generation: u64,
+    #[command(flatten)]
+    how: How,
+}
+
+#[derive(Debug, clap::Args)]
+struct How {
+    /// Why, for those who read the history
+    #[arg(short, long)]
+    message: Option<String>,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+impl ApplyCommand {
+    pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+        let path = self.file.unwrap_or_else(|| settings.cluster_file.clone());
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let voters = Voters { without: self.without.into_iter().collect(), with: self.with.into_iter().collect() };
+        let Some(message) = self.how.message else {
+            eprintln!("rocketmq-agent: say why with -m MESSAGE: others read it in the history");
+            return Ok(exit_code::code(exit_code::USAGE));
+        };
+        commit(&settings, &path, text, message, self.how.yes, voters).await
+    }
+}
+
+impl Rollback {
+    pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+        let documents = Client::new(settings.control_socket.clone()).documents().await?;
+        let entry = history::find(&documents, self.generation)?;
+        let message = self.how.message.unwrap_or_else(|| format!("back to generation {}", self.generation));
+        let text = entry.document().text().to_owned();
+        commit(&settings, Path::new("cluster.toml"), text, message, self.how.yes, Voters::default()).await
+    }
+}
+
+async fn commit(
+    settings: &Settings,
+    path: &Path,
+    text: String,
+    message: String,
+    yes: bool,
+    voters: Voters,
+) -> anyhow::Result<ExitCode> {
+    let client = Client::new(settings.control_socket.clone());
+    let documents = client.documents().await?;
+    let held = documents.last().context("the hosts have not agreed on a first document yet")?;
+    let same_voters = voters == Voters::default();
+    if held.document().text() == text && same_voters {
+        writeln!(io::stdout(), "generation {} is this file already", held.mark().generation)?;
+        return Ok(exit_code::code(exit_code::OK));
+    }
+    let next = proposal::cluster(held, path, text.clone()).map_err(unwrapped)?;
+    write!(io::stdout(), "{}", changes::between(held.document(), &next)?)?;
+    if !yes {
+        if !io::stdin().is_terminal() {
+            eprintln!("rocketmq-agent: there is no terminal to ask on; --yes commits without asking");
+            return Ok(exit_code::code(exit_code::USAGE));
+        }
+        if !agrees(held, &voters)? {
+            eprintln!("rocketmq-agent: nothing was changed");
+            return Ok(exit_code::code(exit_code::FAILED));
+        }
+    }
+    // Bound to what was shown: where somebody else was quicker, the agent refuses.
+    let apply = Apply { base: held.mark().hash, text, author: author(), message, voters };
+    match client.apply(&apply).await? {
+        Applied::Committed { generation, hash } => {
+            writeln!(io::stdout(), "generation {generation} ({hash:.12}) is committed")?;
+            follow(&client, generation, &apply.voters.without).await?;
+            Ok(exit_code::code(exit_code::OK))
+        }
+        Applied::Refused { why } => anyhow::bail!("nothing was changed: {why}"),
+        Applied::Unknown { why } => anyhow::bail!("{why}"),
+    }
+}
+
+/// A mistake in the file is shown as `check` shows it.
+fn unwrapped(error: proposal::ProposalError) -> anyhow::Error {
+    match error {
+        proposal::ProposalError::Cluster(error) => error.into(),
+        other => other.into(),
+    }
+}
+
+fn agrees(held: &Entry, voters: &Voters) -> io::Result<bool> {
+    for host in &voters.without {
+        eprintln!("{host} is left out: if it is alive and only out of reach, what it committed since is set aside.");
+    }
+    eprint!("commit this as generation {}? [y/N] ", held.mark().generation + 1);
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "yes"))
+}
+
+/// Who types, also behind sudo.
+fn author() -> String {
+    let name = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| env::var(name).ok());
+    name.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
+}
+
+/// Shows the change arriving on the hosts, a line each.
+async fn follow(client: &Client, generation: u64, without: &BTreeSet<HostName>) -> anyhow::Result<()> {
+    let deadline = Instant::now() + FOLLOWED;
+    let mut arrived = BTreeSet::new();
+    loop {
+        let ClusterConfig { hosts, .. } = client.status().await?;
+        let mut missing = Vec::new();
+        for host in hosts.into_iter().filter(|host| !without.contains(&host.host)) {
+            let state = host.state.as_ref();
+            if state.and_then(|state| state.runs).is_some_and(|runs| runs >= generation) {
+                if arrived.insert(host.host.clone()) {
+                    writeln!(io::stdout(), "{}: works from it", host.host)?;
+                }
+            } else {
+                let holds = state.and_then(|state| state.held).is_some_and(|held| held.generation >= generation);
+                let why = match holds {
+                    true => "holds it and does not work from it: see `rocketmq-agent status`".to_owned(),
+                    false => host.error.unwrap_or_else(|| "does not hold it yet".to_owned()),
+                };
+                missing.push((host.host, why));
+            }
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            for (host, why) in missing {
+                writeln!(io::stdout(), "{host}: not yet ({why}); it takes it when it can")?;
+            }
+            return Ok(());
+        }
+        tokio::time::sleep(BETWEEN).await;
+    }
+}

@@ -1,0 +1,88 @@
+//! What another cluster file would change, host by host, in words. In: what holds and what would. Out: text.
+
+use super::render::facts;
+use crate::cluster::Cluster;
+use rocketmq_agent_domain::{
+    desired::{Desired, desired},
+    document::{
+        Document,
+        lines::{Difference, differences},
+    },
+    topology,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
+
+/// The lines of the cluster file that differ, then for every host the files that would differ and the instances that
+/// would have to be restarted. What runs is not looked at, so this is the same on every host.
+pub(super) fn between(held: &Document, next: &Cluster) -> anyhow::Result<String> {
+    let mut text = String::from("cluster.toml\n");
+    text += &lines(held.text(), &next.text);
+    let before = Cluster {
+        text: held.text().to_owned(),
+        topology: Arc::new(topology::read(held.text()).map_err(|_| anyhow::anyhow!("what holds cannot be read"))?),
+        placement: held.placement().clone(),
+    };
+    let names =
+        |cluster: &Cluster| cluster.topology.hosts.iter().map(|host| host.name.clone()).collect::<BTreeSet<_>>();
+    for name in &names(&before) | &names(next) {
+        let of = |cluster: &Cluster| -> anyhow::Result<Option<Desired>> {
+            let Some(host) = cluster.topology.host(&name) else { return Ok(None) };
+            let facts = facts(&cluster.topology, host)?;
+            Ok(Some(desired(&cluster.topology, &cluster.placement, &name, &facts)?))
+        };
+        let (old, new) = (of(&before)?, of(next)?);
+        match (old, new) {
+            (None, Some(_)) => text += &format!("{name}: is new\n"),
+            (Some(_), None) => text += &format!("{name}: is not in the file any more; what it runs is left alone\n"),
+            (Some(old), Some(new)) => text += &host(&old, &new),
+            (None, None) => {}
+        }
+    }
+    Ok(text)
+}
+
+fn host(old: &Desired, new: &Desired) -> String {
+    let name = &new.host;
+    let mut text = String::new();
+    let files = |desired: &Desired| -> BTreeMap<_, _> {
+        desired.files.iter().map(|file| (file.path.clone(), file.text.clone())).collect()
+    };
+    let (before, after) = (files(old), files(new));
+    for (path, new) in &after {
+        match before.get(path) {
+            Some(old) if old == new => {}
+            Some(old) => text += &format!("{name}: {}\n{}", path.display(), lines(old, new)),
+            None => text += &format!("{name}: {} is new\n", path.display()),
+        }
+    }
+    for path in before.keys().filter(|path: &&std::path::PathBuf| !after.contains_key(Path::new(path))) {
+        text += &format!("{name}: {} is not kept any more\n", path.display());
+    }
+    for instance in &new.instances {
+        let instance_name = &instance.launch.instance;
+        match old.instance(instance_name) {
+            Some(before) if before.launch.fingerprint == instance.launch.fingerprint => {}
+            Some(_) => {
+                text += &format!("{name}: {instance_name} has to be restarted for it; the restart stays pending\n")
+            }
+            None => text += &format!("{name}: {instance_name} is started\n"),
+        }
+    }
+    for gone in old.instances.iter().filter(|it| new.instance(&it.launch.instance).is_none()) {
+        text += &format!("{name}: {} is not in the file any more; it is left alone\n", gone.launch.instance);
+    }
+    text
+}
+
+/// `- ` what goes, `+ ` what comes, with line numbers.
+pub(super) fn lines(old: &str, new: &str) -> String {
+    let line = |difference| match difference {
+        Difference::Left { line, text } => format!("  - {line}: {text}\n"),
+        Difference::Right { line, text } => format!("  + {line}: {text}\n"),
+    };
+    differences(old, new).into_iter().map(line).collect()
+}

@@ -1,0 +1,161 @@
+//! `history`, `diff` and `config`: what was committed, and who holds what.
+
+use super::changes;
+use crate::{
+    control::{Client, ClusterConfig},
+    exit_code,
+    settings::Settings,
+};
+use anyhow::Context;
+use clap::Subcommand;
+use comfy_table::{Table, presets};
+use rocketmq_agent_domain::register::Entry;
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+    time::{Duration, SystemTime},
+};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct History {
+    /// Print it as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Diff {
+    /// A generation
+    a: u64,
+    /// Another one [default: the one that holds]
+    b: Option<u64>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Config {
+    #[command(subcommand)]
+    command: ConfigCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Show which host holds and works from which generation, and why not
+    Status {
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a committed cluster file
+    Show {
+        /// Its generation [default: the one that holds]
+        generation: Option<u64>,
+    },
+}
+
+/// A committed document by its number.
+pub(super) fn find(documents: &[Entry], generation: u64) -> anyhow::Result<&Entry> {
+    // The newest, where an override made a number twice.
+    let found = documents.iter().rev().find(|entry| entry.mark().generation == generation);
+    found.with_context(|| match documents.first() {
+        Some(oldest) => format!("there is no generation {generation}; the oldest kept is {}", oldest.mark().generation),
+        None => "nothing is committed yet".to_owned(),
+    })
+}
+
+impl History {
+    pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+        let documents = Client::new(settings.control_socket).documents().await?;
+        let mut out = io::stdout();
+        if self.json {
+            let rows: Vec<_> = documents
+                .iter()
+                .map(|entry| {
+                    let document = entry.document();
+                    serde_json::json!({
+                        "generation": document.generation(), "epoch": document.epoch(), "hash": document.hash(),
+                        "change": document.change(), "without": document.without(),
+                    })
+                })
+                .collect();
+            writeln!(out, "{}", serde_json::to_string_pretty(&rows)?)?;
+            return Ok(exit_code::code(exit_code::OK));
+        }
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING);
+        table.set_header(["GENERATION", "HASH", "AGO", "BY", "ON", "WHY"]);
+        for entry in documents.iter().rev() {
+            let document = entry.document();
+            let (ago, by, on, why) = match document.change() {
+                Some(change) => {
+                    let then = SystemTime::UNIX_EPOCH + Duration::from_millis(change.time);
+                    let ago = super::table::duration(then.elapsed().unwrap_or_default());
+                    (ago, change.author.clone(), change.host.to_string(), change.message.clone())
+                }
+                None => (String::new(), String::new(), String::new(), "the files that the hosts began with".to_owned()),
+            };
+            let number = document.generation().to_string();
+            table.add_row([number, format!("{:.12}", document.hash()), ago, by, on, why]);
+        }
+        for line in table.lines() {
+            writeln!(out, "{}", line.trim_end())?;
+        }
+        Ok(exit_code::code(exit_code::OK))
+    }
+}
+
+impl Diff {
+    pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+        let documents = Client::new(settings.control_socket).documents().await?;
+        let a = find(&documents, self.a)?;
+        let b = match self.b {
+            Some(b) => find(&documents, b)?,
+            None => documents.last().context("nothing is committed yet")?,
+        };
+        write!(io::stdout(), "{}", changes::lines(a.document().text(), b.document().text()))?;
+        Ok(exit_code::code(exit_code::OK))
+    }
+}
+
+impl Config {
+    pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+        let client = Client::new(settings.control_socket);
+        let mut out = io::stdout();
+        match self.command {
+            ConfigCommand::Status { json: true } => {
+                writeln!(out, "{}", serde_json::to_string_pretty(&client.status().await?)?)?;
+            }
+            ConfigCommand::Status { json: false } => write!(out, "{}", table(&client.status().await?))?,
+            ConfigCommand::Show { generation } => {
+                let documents = client.documents().await?;
+                let entry = match generation {
+                    Some(generation) => find(&documents, generation)?,
+                    None => documents.last().context("nothing is committed yet")?,
+                };
+                write!(out, "{}", entry.document().text())?;
+            }
+        }
+        Ok(exit_code::code(exit_code::OK))
+    }
+}
+
+fn table(config: &ClusterConfig) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["HOST", "HOLDS", "WORKS FROM", "HASH", "CONFIG SYNC"]);
+    let mut remarks = Vec::new();
+    for host in &config.hosts {
+        let name = host.host.to_string();
+        let Some(state) = &host.state else {
+            let why = host.error.clone().unwrap_or_default();
+            table.add_row([name, "?".to_owned(), "?".to_owned(), String::new(), why]);
+            continue;
+        };
+        let number = |generation: Option<u64>| generation.map_or("-".to_owned(), |generation| generation.to_string());
+        let hash = state.held.map_or(String::new(), |held| format!("{:.12}", held.hash));
+        let held = number(state.held.map(|held| held.generation));
+        table.add_row([name, held, number(state.runs), hash, state.standing.clone()]);
+        remarks.extend(state.remarks.iter().map(|remark| format!("! {}: {remark}\n", host.host)));
+    }
+    let rows: String = table.lines().map(|line| format!("{}\n", line.trim_end())).collect();
+    format!("{rows}{}{}", if remarks.is_empty() { "" } else { "\n" }, remarks.concat())
+}

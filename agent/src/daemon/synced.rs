@@ -1,0 +1,171 @@
+//! The daemon's side of config sync: what this host works towards comes from the committed document, and the cluster
+//! file that lies there follows it. In: settings, a secret. Out: goals. Without a secret there is none of this.
+
+use super::goal;
+use crate::{
+    cluster::{Applied, Cluster},
+    files,
+    ledger::{GENERATIONS, Ledger},
+    reconcile::Goal,
+    settings::Settings,
+    sync::{self, AddressBook, Handle, View, proposal},
+    trust::Secrets,
+};
+use rocketmq_agent_domain::{
+    document::{Document, DocumentError, DocumentHash},
+    health::report::ConfigReport,
+    launch::Cause,
+    register::Entry,
+};
+use std::{fs, sync::Arc};
+use tokio::sync::watch;
+use tracing::warn;
+
+/// Config sync as the daemon sees it.
+pub(super) struct Synced {
+    pub handle: Handle,
+    view: watch::Receiver<Arc<View>>,
+    /// The document that the goal is made of.
+    taken: Option<DocumentHash>,
+    /// What there is to say about the file that lies there.
+    file: Option<String>,
+}
+
+/// Begins config sync where there is a secret, and finds the first goal: the committed document's; before there is one,
+/// what this host ran last; and else nothing is done yet.
+pub(super) fn start(settings: &Settings) -> anyhow::Result<(Option<Synced>, Goal)> {
+    let Some(secrets) = Secrets::find(&settings.secret_file)? else {
+        let goal = goal::first(settings)?;
+        return Ok((None, Goal { config: without_secret(), ..goal }));
+    };
+    // Only to know who this host is: what may be run is for the register to say.
+    let known = Ledger::open(&settings.state_dir, GENERATIONS)?.1.held;
+    let own = match &known {
+        Some(entry) => goal::first_of_document(settings, entry.document())?,
+        None => goal::first(settings)?,
+    };
+    let (host, topology) = (own.desired.host.clone(), Arc::clone(&own.cluster.topology));
+    let book = AddressBook::new(host, &topology, secrets, settings.secret_file.clone())?;
+    let offer = if known.is_none() { offer(settings) } else { Err(String::new()) };
+    let handle = sync::start(&settings.state_dir, Arc::new(book), offer.as_ref().ok().cloned())?;
+    let mut view = handle.view.clone();
+    let held = view.borrow_and_update().held.clone();
+    // What this host cannot use now is tried again.
+    let usable = held.as_ref().filter(|_| own.file_problem.is_none());
+    let taken = usable.map(|entry| entry.mark().hash);
+    handle.runs(usable);
+    let mut synced = Synced { handle, view, taken, file: None };
+    let goal = match held {
+        Some(_) => own,
+        None => goal::of_last(settings)?.unwrap_or_else(|| Goal { waits: Some(waits()), ..own }),
+    };
+    synced.look_at_file(settings);
+    let config = synced.report();
+    Ok((Some(synced), Goal { config, ..goal }))
+}
+
+fn without_secret() -> ConfigReport {
+    let standing = "no secret: this host works from its own cluster.toml, and takes no change over the network";
+    ConfigReport { standing: standing.to_owned(), ..ConfigReport::default() }
+}
+
+fn waits() -> Cause {
+    Cause {
+        id: "no-document-yet".to_owned(),
+        what: "the hosts have not agreed on a cluster file yet, and nothing is started before they do".to_owned(),
+        fix: "`rocketmq-agent config status` says who is waited for, or which lines differ".to_owned(),
+    }
+}
+
+/// What this host's own file would be as generation 1.
+fn offer(settings: &Settings) -> Result<Document, String> {
+    let words = |error: anyhow::Error| format!("{error:#}");
+    let applied = Applied::read(&settings.state_dir).map_err(|error| words(error.into()))?;
+    let placement = applied.map(|applied| applied.placement);
+    let cluster = Cluster::read(&settings.cluster_file, placement.as_ref()).map_err(|error| words(error.into()))?;
+    Document::first(proposal::content(cluster)).map_err(|error: DocumentError| words(error.into()))
+}
+
+impl Synced {
+    /// Waits until something is known that was not.
+    pub async fn changed(&mut self) {
+        if self.view.changed().await.is_err() {
+            // The driver is gone, and so there is nothing to wait for.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// The goal of a document that was committed since; none where there is none.
+    pub fn next(&self, settings: &Settings, goal: &Goal) -> Option<(Entry, anyhow::Result<Goal>)> {
+        let entry = self.view.borrow().held.clone().filter(|entry| Some(entry.mark().hash) != self.taken)?;
+        let next = goal::next_of_document(settings, entry.document(), goal);
+        Some((entry, next))
+    }
+
+    /// A document is what is worked towards from now on.
+    pub fn take(&mut self, entry: &Entry, settings: &Settings) {
+        self.taken = Some(entry.mark().hash);
+        self.handle.runs(Some(entry));
+        self.look_at_file(settings);
+    }
+
+    /// The cluster file was edited, or another document committed. Before generation 1 the file is what this host puts
+    /// forward; afterwards it follows the document, unless somebody is at work on it.
+    pub fn look_at_file(&mut self, settings: &Settings) {
+        let path = &settings.cluster_file;
+        let Some(entry) = self.view.borrow().held.clone() else { return };
+        let text = entry.document().text();
+        let found = fs::read_to_string(path).ok();
+        self.file = match found {
+            Some(found) if found == text => None,
+            Some(found) if !self.is_committed(&found) => Some(format!(
+                "{} was edited and is not applied: `rocketmq-agent apply {}` commits it, `rocketmq-agent config show` \
+                 prints what holds (generation {})",
+                path.display(),
+                path.display(),
+                entry.mark().generation
+            )),
+            _ => files::write_file(path, text.as_bytes(), 0o644, None).err().map(|error| {
+                let error = format!("{:#}", anyhow::Error::from(error));
+                format!("{} is older than what holds: {error}", path.display())
+            }),
+        };
+        if let Some(file) = &self.file {
+            warn!("{file}");
+        }
+    }
+
+    /// Before generation 1: puts the file forward as it is now.
+    pub async fn offer_again(&mut self, settings: &Settings) {
+        if self.view.borrow().held.is_some() {
+            return;
+        }
+        let offer = offer(settings);
+        self.file = offer.as_ref().err().cloned();
+        if let Ok(document) = &offer {
+            self.file = self.handle.book.expect(document).err();
+        }
+        self.handle.offer(offer.ok()).await;
+    }
+
+    /// Whether a text is one that was in force: then nobody's work is lost when it is replaced.
+    fn is_committed(&self, text: &str) -> bool {
+        // What cannot be read is taken for somebody's work.
+        self.handle.history().is_ok_and(|entries| entries.iter().any(|entry| entry.document().text() == text))
+    }
+
+    /// What there is to say.
+    pub fn report(&self) -> ConfigReport {
+        let state = self.handle.state();
+        let remarks = state.remarks.into_iter().chain(self.file.clone()).collect();
+        let refused = self.handle.book.refused();
+        ConfigReport {
+            synced: true,
+            generation: state.held.map(|held| held.generation),
+            hash: state.held.map(|held| held.hash.to_string()),
+            standing: state.standing,
+            remarks,
+            refused: refused.into_iter().map(|(reason, count)| (reason.to_owned(), count)).collect(),
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The other end of the driver: for the server, the daemon and the control socket. In: wishes. Out: what the driver
+//! makes of them, and what is known.
+
+use super::{AddressBook, HostState, LinkError, client::Link, state::View};
+use crate::ledger::{Ledger, LedgerError};
+use rocketmq_agent_domain::{
+    document::Document,
+    names::HostName,
+    register::{Entry, Message, NotProposed, Outcome},
+};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing::warn;
+
+/// What the driver is asked to do.
+pub(super) enum Command {
+    Receive { from: HostName, message: Message, answer: Option<oneshot::Sender<Vec<Message>>> },
+    Propose { document: Document, answer: oneshot::Sender<Ended> },
+    Offer(Option<Document>),
+}
+
+/// How a change ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// It was not begun.
+    NotBegun(NotProposed),
+    /// It was.
+    Decided(Outcome),
+    /// This host's disk failed on the way; the change may be committed or not.
+    Disk(String),
+}
+
+/// The other end of the driver.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    /// What is known.
+    pub view: watch::Receiver<Arc<View>>,
+    /// Who is in the cluster.
+    pub book: Arc<AddressBook>,
+    commands: mpsc::Sender<Command>,
+    ledger: Arc<Ledger>,
+    said: Arc<Mutex<BTreeSet<String>>>,
+    /// The generation that the daemon works towards; 0 where there is none.
+    runs: Arc<AtomicU64>,
+}
+
+impl Handle {
+    pub(super) fn new(
+        view: watch::Receiver<Arc<View>>,
+        book: Arc<AddressBook>,
+        commands: mpsc::Sender<Command>,
+        ledger: Arc<Ledger>,
+    ) -> Self {
+        Self { view, book, commands, ledger, said: Arc::default(), runs: Arc::default() }
+    }
+
+    /// A message from another host; its answers. None when the driver is gone.
+    pub(super) async fn receive(&self, from: HostName, message: Message) -> Option<Vec<Message>> {
+        let (answer, answered) = oneshot::channel();
+        self.commands.send(Command::Receive { from, message, answer: Some(answer) }).await.ok()?;
+        answered.await.ok()
+    }
+
+    /// Tries to get a change committed.
+    pub async fn propose(&self, document: Document) -> Ended {
+        let (answer, answered) = oneshot::channel();
+        let gone = || Ended::Disk("config sync has ended".to_owned());
+        if self.commands.send(Command::Propose { document, answer }).await.is_err() {
+            return gone();
+        }
+        answered.await.unwrap_or_else(|_| gone())
+    }
+
+    /// What this host's own file would be as the first document.
+    pub async fn offer(&self, document: Option<Document>) {
+        // The driver is gone only when the agent ends.
+        let _ = self.commands.send(Command::Offer(document)).await;
+    }
+
+    /// All committed documents that this host still has, the oldest first.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub fn history(&self) -> Result<Vec<Entry>, LedgerError> {
+        let mut entries = Vec::new();
+        for place in self.ledger.places()? {
+            entries.extend(self.ledger.entry(place)?);
+        }
+        Ok(entries)
+    }
+
+    /// The daemon works towards this from now on.
+    pub fn runs(&self, entry: Option<&Entry>) {
+        self.runs.store(entry.map_or(0, |entry| entry.mark().generation), Ordering::Relaxed);
+    }
+
+    /// Where this host stands.
+    pub fn state(&self) -> HostState {
+        let runs = Some(self.runs.load(Ordering::Relaxed)).filter(|generation| *generation > 0);
+        self.view.borrow().state(self.book.me(), runs)
+    }
+
+    /// Where another host stands.
+    ///
+    /// # Errors
+    /// It did not say so.
+    pub async fn ask_state(&self, host: &HostName) -> Result<HostState, LinkError> {
+        Link::new(host.clone(), Arc::clone(&self.book)).state().await
+    }
+
+    /// Logs a refusal once: whoever is refused tries again and again.
+    pub(super) fn say(&self, what: &str) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.len() < 256 && said.insert(what.to_owned()) {
+            warn!("config sync: {what}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What a change would be committed as. In: what is held, a cluster file, who wants it and why. Out: a document, or why
+//! there is none.
+
+use crate::cluster::{Cluster, ClusterError};
+use rocketmq_agent_domain::{
+    document::{Change, Content, Document, DocumentError, config_hosts},
+    names::{ClusterName, HostName},
+    register::Entry,
+    topology::{self, Topology},
+};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeSet, path::Path};
+
+/// Who is to vote, where that is not as it was.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Voters {
+    /// Hosts that are gone for good, and without which the change is to be committed.
+    pub without: BTreeSet<HostName>,
+    /// Hosts that were left out before and are to vote again.
+    pub with: BTreeSet<HostName>,
+}
+
+/// Why a cluster file cannot be the next document.
+#[derive(Debug, thiserror::Error)]
+pub enum ProposalError {
+    /// It has mistakes.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// It is another cluster's.
+    #[error("cluster.name is {held} and cannot become {asked}: the hosts know each other by it")]
+    Renamed {
+        /// What holds.
+        held: ClusterName,
+        /// What the file says.
+        asked: ClusterName,
+    },
+    /// There is nobody left who could vote.
+    #[error("without {0} nobody is left to vote")]
+    NobodyLeft(String),
+    /// It cannot be made.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+}
+
+/// A cluster as its first document has it.
+pub fn content(cluster: Cluster) -> Content {
+    let config_hosts = config_hosts(&cluster.topology);
+    Content { text: cluster.text, placement: cluster.placement, config_hosts, paused: false }
+}
+
+/// The cluster that a file would make of what is held: what runs stays where it is.
+///
+/// # Errors
+/// The file has mistakes, or is another cluster's.
+pub fn cluster(held: &Entry, path: &Path, text: String) -> Result<Cluster, ProposalError> {
+    let document = held.document();
+    let cluster = Cluster::of(path, text, Some(document.placement()))?;
+    match topology::read(document.text()) {
+        Ok(before) if before.name != cluster.topology.name => {
+            Err(ProposalError::Renamed { held: before.name, asked: cluster.topology.name.clone() })
+        }
+        _ => Ok(cluster),
+    }
+}
+
+/// The document of a change.
+///
+/// # Errors
+/// As above; or the file is longer than a document may be.
+pub fn document(held: &Entry, cluster: Cluster, voters: &Voters, change: Change) -> Result<Document, ProposalError> {
+    let document = held.document();
+    // Whom an override left out does not come back by itself: the next change would wait for it.
+    let mut left_out = match topology::read(document.text()) {
+        Ok(before) => &config_hosts(&before) - document.config_hosts(),
+        Err(_) => BTreeSet::new(),
+    };
+    left_out.retain(|host| !voters.with.contains(host));
+    left_out.extend(voters.without.iter().cloned());
+    let config_hosts = remaining(&cluster.topology, &left_out)?;
+    let content =
+        Content { text: cluster.text, placement: cluster.placement, config_hosts, paused: document.is_paused() };
+    Ok(match voters.without.is_empty() {
+        true => document.next(content, change)?,
+        false => document.next_without(voters.without.clone(), None, content, change)?,
+    })
+}
+
+fn remaining(topology: &Topology, left_out: &BTreeSet<HostName>) -> Result<BTreeSet<HostName>, ProposalError> {
+    let remaining = &config_hosts(topology) - left_out;
+    if remaining.is_empty() {
+        let names: Vec<&str> = left_out.iter().map(HostName::as_str).collect();
+        return Err(ProposalError::NobodyLeft(names.join(", ")));
+    }
+    Ok(remaining)
+}
