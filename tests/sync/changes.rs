@@ -1,0 +1,169 @@
+//! How a change gets to all hosts, and what happens where it cannot.
+
+use super::{agent::Agent, hosts::Hosts, world::until};
+
+/// The number of the document that the agent works from.
+fn generation(agent: &Agent) -> Option<u64> {
+    agent.report()?["config"]["generation"].as_u64()
+}
+
+#[track_caller]
+fn works_from(agent: &Agent, wanted: u64) {
+    until(&format!("generation {wanted}\n{}", agent.log()), || (generation(agent)? == wanted).then_some(()));
+}
+
+fn remarks(agent: &Agent) -> String {
+    let report = until("a report", || agent.report());
+    report["config"]["remarks"].as_array().unwrap().iter().map(|it| it.as_str().unwrap().to_owned() + "\n").collect()
+}
+
+#[test]
+fn an_apply_on_one_host_reaches_all_and_their_cluster_files_follow() {
+    let hosts = Hosts::new(4);
+    let agents = ["vm1", "vm2", "vm3", "vm4"].map(|host| hosts.agent(host));
+    for agent in &agents {
+        works_from(agent, 1);
+    }
+    // vm4 has no vote.
+    let said = hosts.apply("vm4", &hosts.file_with(72), "keep messages longer");
+    assert_eq!(said.status, Some(0), "{said:#?}");
+    for words in [
+        "vm2: broker-a has to be restarted for it",
+        "fileReservedTime=72",
+        "generation 2",
+        "vm1: works from it",
+        "vm3: works from it",
+    ] {
+        assert!(said.out.contains(words), "no {words:?} in {}", said.out);
+    }
+    until("all render it", || (1..=2).all(|n| hosts.renders(&format!("vm{n}"), 72)).then_some(()));
+    for n in 1..=4 {
+        let host = format!("vm{n}");
+        until(&host, || (hosts.read(&format!("{host}/cluster.toml")) == hosts.file_with(72)).then_some(()));
+    }
+    let history = hosts.run("vm1", &["history"]).out;
+    assert!(history.contains("keep messages longer") && history.contains("vm4"), "{history}");
+    assert_eq!(hosts.run("vm1", &["config", "show", "1"]).out, hosts.file());
+    assert!(hosts.run("vm2", &["diff", "1"]).out.contains("fileReservedTime = 72"));
+
+    let back = hosts.run("vm2", &["rollback", "1", "--yes"]);
+    assert!(back.out.contains("generation 3"), "{back:#?}");
+    until("all are back", || (hosts.read("vm3/cluster.toml") == hosts.file()).then_some(()));
+    let again = hosts.apply("vm1", &hosts.file(), "the same");
+    assert!(again.status == Some(0) && again.out.contains("is this file already"), "{again:#?}");
+}
+
+#[test]
+fn a_host_that_was_down_catches_up_and_one_that_starts_alone_runs_what_it_held() {
+    let hosts = Hosts::new(3);
+    let (one, two, three) = (hosts.agent("vm1"), hosts.agent("vm2"), hosts.agent("vm3"));
+    for agent in [&one, &two, &three] {
+        works_from(agent, 1);
+    }
+    three.end();
+    assert_eq!(hosts.apply("vm1", &hosts.file_with(72), "while vm3 is down").status, Some(0));
+    let three = hosts.agent("vm3");
+    works_from(&three, 2);
+    until("its file follows", || (hosts.read("vm3/cluster.toml") == hosts.file_with(72)).then_some(()));
+    for agent in [one, two, three] {
+        agent.end();
+    }
+    let alone = hosts.agent("vm2");
+    works_from(&alone, 2);
+    assert!(alone.ids().contains(&"install-failed".to_owned()), "it works on");
+}
+
+#[test]
+fn a_lost_majority_freezes_the_file_and_nothing_else_until_an_override() {
+    let hosts = Hosts::new(2);
+    let (one, two) = (hosts.agent("vm1"), hosts.agent("vm2"));
+    works_from(&one, 1);
+    works_from(&two, 1);
+    two.end();
+    let said = hosts.apply("vm1", &hosts.file_with(72), "alone");
+    assert_eq!(said.status, Some(1), "{said:#?}");
+    assert!(said.err.contains("too few config hosts answer") && said.err.contains("not vm2"), "{said:#?}");
+    assert_eq!((generation(&one), one.get("/livez").0), (Some(1), 200));
+    assert!(!hosts.renders("vm1", 72));
+
+    hosts.write("vm1/wanted.toml", &hosts.file_with(96), 0o644);
+    let wanted = hosts.path("vm1/wanted.toml");
+    let wanted = wanted.to_str().unwrap();
+    let said = hosts.run("vm1", &["apply", wanted, "-m", "vm2 burnt", "--without", "vm2", "--yes"]);
+    assert_eq!(said.status, Some(0), "{said:#?}");
+    works_from(&one, 2);
+    // It was not lost after all, and takes what was decided without it.
+    let two = hosts.agent("vm2");
+    works_from(&two, 2);
+    until("its file follows", || (hosts.read("vm2/cluster.toml") == hosts.file_with(96)).then_some(()));
+    let said = hosts.run("vm2", &["apply", wanted, "-m", "it votes again", "--with", "vm2", "--yes"]);
+    assert_eq!(said.status, Some(0), "{said:#?}");
+    let status = hosts.run("vm1", &["config", "status"]).out;
+    assert_eq!(status.matches("votes").count(), 2, "{status}");
+}
+
+#[test]
+fn of_two_operators_at_once_one_wins_and_the_other_is_told_by_whom() {
+    let hosts = Hosts::new(3);
+    let agents = ["vm1", "vm2", "vm3"].map(|host| hosts.agent(host));
+    for agent in &agents {
+        works_from(agent, 1);
+    }
+    let (hours, file) = ([48, 96], &hosts);
+    let said = std::thread::scope(|scope| {
+        let apply = |index: usize| {
+            let host = ["vm1", "vm2"][index];
+            scope.spawn(move || file.apply(host, &file.file_with(hours[index]), &format!("on {host}")))
+        };
+        [apply(0), apply(1)].map(|apply| apply.join().unwrap())
+    });
+    let (won, lost) = if said[0].status == Some(0) { (0, 1) } else { (1, 0) };
+    assert_eq!((said[won].status, said[lost].status), (Some(0), Some(1)), "{said:#?}");
+    assert!(said[lost].err.contains("generation 2 was committed in the meantime"), "{said:#?}");
+    assert!(said[lost].err.contains(["on vm1", "on vm2"][won]), "{said:#?}");
+    for n in 1..=3 {
+        let path = format!("vm{n}/cluster.toml");
+        until(&path, || (hosts.read(&path) == hosts.file_with(hours[won])).then_some(()));
+    }
+}
+
+#[test]
+fn hosts_that_begin_with_different_files_start_nothing_and_say_which_lines_differ() {
+    let hosts = Hosts::new(2);
+    hosts.write("vm2/cluster.toml", &hosts.file_with(72), 0o644);
+    let (one, two) = (hosts.agent("vm1"), hosts.agent("vm2"));
+    for (agent, host) in [(&one, "vm1"), (&two, "vm2")] {
+        until("the lines", || remarks(agent).contains("vm2:18: fileReservedTime = 72").then_some(()));
+        agent.reason("no-document-yet");
+        assert!(!hosts.path(&format!("{host}/base/broker-a")).exists(), "it made folders");
+        assert!(!hosts.path(&format!("{host}/state/applied.json")).exists(), "it noted something as applied");
+    }
+    let status = hosts.run("vm1", &["config", "status"]);
+    assert!(status.out.contains("the cluster files of vm1 and vm2 differ"), "{status:#?}");
+    hosts.write("vm1/cluster.toml", &hosts.file_with(72), 0o644);
+    for agent in [&one, &two] {
+        works_from(agent, 1);
+    }
+    until("both render it", || (hosts.renders("vm1", 72) && hosts.renders("vm2", 72)).then_some(()));
+}
+
+#[test]
+fn an_edit_that_was_not_applied_is_shown_and_kept_and_not_taken() {
+    let hosts = Hosts::new(2);
+    let (one, two) = (hosts.agent("vm1"), hosts.agent("vm2"));
+    works_from(&one, 1);
+    works_from(&two, 1);
+    hosts.write("vm1/cluster.toml", &hosts.file_with(11), 0o644);
+    until("the edit is shown", || remarks(&one).contains("was edited and is not applied").then_some(()));
+    assert!(!one.ids().contains(&"cluster-file-not-taken".to_owned()), "the brokers are as ready as before");
+    let status = hosts.run("vm2", &["status"]).out;
+    assert!(status.contains("vm1 config:") && status.contains("is not applied"), "{status}");
+    // Somebody else's change does not overwrite it.
+    assert_eq!(hosts.apply("vm2", &hosts.file_with(72), "another").status, Some(0));
+    works_from(&one, 2);
+    until("vm1 renders what was committed", || hosts.renders("vm1", 72).then_some(()));
+    assert_eq!(hosts.read("vm1/cluster.toml"), hosts.file_with(11));
+    let held = hosts.run("vm1", &["config", "show"]).out;
+    hosts.write("vm1/cluster.toml", &held, 0o644);
+    until("all is well", || remarks(&one).is_empty().then_some(()));
+}

@@ -1,0 +1,132 @@
+//! Hosts to try config sync on: a folder each, with the program and what it said.
+
+use super::{
+    agent::Agent,
+    world::{Said, ended},
+};
+use std::{
+    fs::{self, File},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+};
+use tempfile::TempDir;
+
+pub struct Hosts {
+    folder: TempDir,
+    count: usize,
+    net: u32,
+}
+
+static NUMBER: AtomicU32 = AtomicU32::new(0);
+
+impl Hosts {
+    /// That many, with one secret and equal cluster files.
+    pub fn new(count: usize) -> Self {
+        let net = std::process::id() % 250 * 16 + NUMBER.fetch_add(1, Ordering::Relaxed) % 16;
+        let hosts = Self { folder: tempfile::tempdir().unwrap(), count, net };
+        hosts.write("jdk/release", "JAVA_VERSION=\"17.0.15\"\n", 0o644);
+        hosts.write("jdk/bin/java", "#!/bin/sh\nexit 1\n", 0o755);
+        for n in 1..=count {
+            hosts.write(&format!("vm{n}/cluster.toml"), &hosts.file(), 0o644);
+            hosts.write(&format!("vm{n}/cluster.secret"), &"5e".repeat(32), 0o600);
+            let (dir, address) = (hosts.path(&format!("vm{n}")), hosts.address(n));
+            let dir = dir.display();
+            let settings = format!(
+                "host = \"vm{n}\"\ncluster_file = \"{dir}/cluster.toml\"\nstate_dir = \"{dir}/state\"\n\
+                 listen = \"{address}:9877\"\nsync_listen = \"{address}:9878\"\nsecret_file = \"{dir}/cluster.secret\"\n\
+                 control_socket = \"{dir}/control.sock\"\n[embedded]\nrun_as = \"self\"\n"
+            );
+            hosts.write(&format!("vm{n}/agent.toml"), &settings, 0o644);
+        }
+        hosts
+    }
+
+    fn address(&self, n: usize) -> String {
+        format!("127.{}.{}.{n}", 128 + self.net / 250 % 64, 1 + self.net % 250)
+    }
+
+    /// The cluster file.
+    pub fn file(&self) -> String {
+        let dir = self.folder.path().display();
+        let mode = if self.count == 1 { "single" } else { "2m-2s-sync" };
+        let mut file = format!(
+            "[cluster]\nmode = \"{mode}\"\n[rocketmq]\nversion = \"5.5.0\"\nsource = \"{dir}/no-release.zip\"\n\
+             java_home = \"{dir}/jdk\"\n[broker]\nheap = \"256M\"\n"
+        );
+        for n in 1..=self.count {
+            let address = self.address(n);
+            file += &format!("[[host]]\nname = \"vm{n}\"\naddress = \"{address}\"\nbase_dir = \"{dir}/vm{n}/base\"\n");
+        }
+        file
+    }
+
+    /// The same with another value for one key.
+    pub fn file_with(&self, hours: u32) -> String {
+        format!("{}[broker.config]\nfileReservedTime = {hours}\n", self.file())
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, text: &str, mode: u32) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        // As an editor does it: never half a file.
+        let aside = path.with_extension("aside");
+        fs::write(&aside, text).unwrap();
+        fs::set_permissions(&aside, fs::Permissions::from_mode(mode)).unwrap();
+        fs::rename(aside, path).unwrap();
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap_or_default()
+    }
+
+    /// Whether the host has rendered that value.
+    pub fn renders(&self, host: &str, hours: u32) -> bool {
+        let conf = self.read(&format!("{host}/base/broker-a/conf/broker.conf"));
+        conf.contains(&format!("fileReservedTime={hours}"))
+    }
+
+    fn command(&self, host: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(Path::new(env!("CARGO_BIN_EXE_rocketmq-agent")));
+        for variable in ["ROCKETMQ_AGENT_LOG", "ROCKETMQ_AGENT_SECRET", "JOURNAL_STREAM", "COLUMNS"] {
+            command.env_remove(variable);
+        }
+        command.env("ROCKETMQ_AGENT_CONFIG", self.path(&format!("{host}/agent.toml"))).args(arguments);
+        command.stdin(Stdio::null());
+        command
+    }
+
+    fn log(&self) -> PathBuf {
+        self.path(&format!("log-{}", NUMBER.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    /// Runs the agent of a host until it serves HTTP.
+    #[track_caller]
+    pub fn agent(&self, host: &str) -> Agent {
+        let log = self.log();
+        let mut command = self.command(host, &["run"]);
+        command.stdout(File::create(&log).unwrap()).stderr(File::options().append(true).open(&log).unwrap());
+        Agent::begins(command.spawn().unwrap(), log)
+    }
+
+    /// Runs a command to its end.
+    pub fn run(&self, host: &str, arguments: &[&str]) -> Said {
+        let (out, err) = (self.log(), self.log());
+        let mut command = self.command(host, arguments);
+        command.stdout(File::create(&out).unwrap()).stderr(File::create(&err).unwrap());
+        let status = ended(&mut command.spawn().unwrap(), &err);
+        Said { status, out: fs::read_to_string(out).unwrap(), err: fs::read_to_string(err).unwrap() }
+    }
+
+    /// Applies a file on a host.
+    pub fn apply(&self, host: &str, text: &str, message: &str) -> Said {
+        let name = format!("{host}/wanted.toml");
+        self.write(&name, text, 0o644);
+        self.run(host, &["apply", self.path(&name).to_str().unwrap(), "-m", message, "--yes"])
+    }
+}

@@ -1,0 +1,65 @@
+//! What is refused, in which words, and that the secret is never shown.
+
+use super::{hosts::Hosts, world::until};
+use std::net::TcpStream;
+
+#[test]
+fn without_a_secret_a_host_works_from_its_own_file_and_says_so() {
+    let hosts = Hosts::new(1);
+    std::fs::remove_file(hosts.path("vm1/cluster.secret")).unwrap();
+    let agent = hosts.agent("vm1");
+    let report = until("a report", || agent.report());
+    assert_eq!(report["config"]["synced"], false);
+    let status = hosts.run("vm1", &["status"]).out;
+    assert!(status.contains("no secret: this host works from its own cluster.toml"), "{status}");
+    assert!(TcpStream::connect((agent.http.ip(), 9878)).is_err(), "it listens for config sync");
+    let said = hosts.apply("vm1", &hosts.file_with(72), "no");
+    assert!(said.status == Some(1) && said.err.contains("no agent with a secret answers"), "{said:#?}");
+    // As ever.
+    hosts.write("vm1/cluster.toml", &hosts.file_with(72), 0o644);
+    until("the edit is taken", || hosts.renders("vm1", 72).then_some(()));
+}
+
+#[test]
+fn a_secret_that_others_may_read_or_that_is_none_keeps_the_agent_from_running() {
+    let hosts = Hosts::new(1);
+    hosts.write("vm1/cluster.secret", &"5e".repeat(32), 0o644);
+    hosts.run("vm1", &["run"]).refuses(78, &["cluster.secret may be read by others", "chmod 600"]);
+    hosts.write("vm1/cluster.secret", "5ecret", 0o600);
+    let said = hosts.run("vm1", &["run"]);
+    said.refuses(78, &["cluster.secret holds no secret"]);
+    assert!(!said.err.contains("5ecret"), "{said:#?}");
+}
+
+#[test]
+fn a_host_with_another_secret_is_refused_counted_and_told() {
+    let hosts = Hosts::new(2);
+    hosts.write("vm2/cluster.secret", &"bad0".repeat(16), 0o600);
+    let (one, two) = (hosts.agent("vm1"), hosts.agent("vm2"));
+    until("it is counted", || one.report()?["config"]["refused"]["tls"].as_u64().filter(|count| *count > 0));
+    let metrics = one.get("/metrics").1;
+    assert!(metrics.contains("rocketmq_agent_config_refused{") && metrics.contains("reason=\"tls\""), "{metrics}");
+    let status = hosts.run("vm2", &["config", "status"]).out;
+    assert!(status.contains("no trust: invalid peer certificate"), "{status}");
+    let mut shown = one.end() + &two.get("/v1/host").1 + &two.get("/v1/config").1 + &two.get("/v1/cluster").1;
+    shown += &two.end();
+    assert!(!shown.contains("5e5e5e") && !shown.contains("bad0bad0"), "a secret was shown");
+}
+
+#[test]
+fn a_file_with_mistakes_or_of_another_cluster_is_not_committed() {
+    let hosts = Hosts::new(1);
+    let agent = hosts.agent("vm1");
+    until("the first document", || agent.report()?["config"]["generation"].as_u64());
+    let said = hosts.apply("vm1", &hosts.file().replace("\"single\"", "\"2m2s\""), "typo");
+    said.refuses(78, &["there is no mode \"2m2s\""]);
+    let renamed = hosts.file().replace("[cluster]\n", "[cluster]\nname = \"Other\"\n");
+    hosts.apply("vm1", &renamed, "rename").refuses(1, &["cluster.name is DefaultCluster and cannot become Other"]);
+    hosts.write("vm1/wanted.toml", &hosts.file_with(72), 0o644);
+    let wanted = hosts.path("vm1/wanted.toml");
+    let said = hosts.run("vm1", &["apply", wanted.to_str().unwrap(), "-m", "nobody to ask"]);
+    assert!(said.status == Some(2) && said.err.contains("--yes"), "{said:#?}");
+    let said = hosts.run("vm1", &["apply", wanted.to_str().unwrap(), "--yes"]);
+    assert!(said.status == Some(2) && said.err.contains("-m MESSAGE"), "{said:#?}");
+    assert_eq!(agent.report().unwrap()["config"]["generation"], 1);
+}
