@@ -156,6 +156,7 @@ fn an_edit_that_was_not_applied_is_shown_and_kept_and_not_taken() {
     hosts.write("vm1/cluster.toml", &hosts.file_with(11), 0o644);
     until("the edit is shown", || remarks(&one).contains("was edited and is not applied").then_some(()));
     assert!(!one.ids().contains(&"cluster-file-not-taken".to_owned()), "the brokers are as ready as before");
+    assert!(one.get("/readyz?verbose").1.contains("[!] config: "), "{}", one.get("/readyz?verbose").1);
     let status = hosts.run("vm2", &["status"]).out;
     assert!(status.contains("vm1 config:") && status.contains("is not applied"), "{status}");
     // Somebody else's change does not overwrite it.

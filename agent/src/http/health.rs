@@ -48,6 +48,9 @@ pub(super) fn verbose(report: &HostReport) -> Answer {
     for instance in &report.not_in_file {
         let _ = writeln!(text, "[!] {instance}: runs and is not in the cluster file");
     }
+    for remark in &report.config.remarks {
+        let _ = writeln!(text, "[!] config: {}", one_line(remark));
+    }
     for step in &report.steps {
         let _ = writeln!(text, "doing: {}", one_line(step));
     }
