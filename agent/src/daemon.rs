@@ -155,7 +155,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
                     if let (Some(synced), Some(entry)) = (&mut synced, &entry) {
                         synced.take(entry, &settings);
                     }
-                    goal = next;
+                    goal = Goal { config: goal.config, ..next };
                     peers.set(agents(&goal.cluster.topology));
                     nsaddr.send_replace(public_namesrvs(&goal.cluster));
                     desired_sender.send_replace(Arc::new(goal.desired.clone()));

@@ -18,6 +18,21 @@ fn without_a_secret_a_host_works_from_its_own_file_and_says_so() {
     // As ever.
     hosts.write("vm1/cluster.toml", &hosts.file_with(72), 0o644);
     until("the edit is taken", || hosts.renders("vm1", 72).then_some(()));
+    let status = hosts.run("vm1", &["status"]).out;
+    assert!(status.contains("no secret: this host works from its own cluster.toml"), "{status}");
+}
+
+#[test]
+fn a_secret_that_is_gone_is_missed_and_a_second_agent_does_not_touch_the_ledger() {
+    let hosts = Hosts::new(1);
+    let agent = hosts.agent("vm1");
+    until("the first document", || agent.report()?["config"]["generation"].as_u64());
+    hosts.run("vm1", &["run"]).refuses(1, &["another rocketmq-agent", "state/ledger"]);
+    agent.end();
+    std::fs::remove_file(hosts.path("vm1/cluster.secret")).unwrap();
+    let agent = hosts.agent("vm1");
+    let report = until("a report", || agent.report());
+    assert!(report["config"]["remarks"][0].as_str().unwrap().contains("put the secret back"), "{report}");
 }
 
 #[test]
@@ -62,4 +77,28 @@ fn a_file_with_mistakes_or_of_another_cluster_is_not_committed() {
     let said = hosts.run("vm1", &["apply", wanted.to_str().unwrap(), "--yes"]);
     assert!(said.status == Some(2) && said.err.contains("-m MESSAGE"), "{said:#?}");
     assert_eq!(agent.report().unwrap()["config"]["generation"], 1);
+}
+
+#[test]
+fn a_secret_is_replaced_step_by_step_while_the_agents_run() {
+    let hosts = Hosts::new(2);
+    let agents = [hosts.agent("vm1"), hosts.agent("vm2")];
+    let (old, new) = ("5e".repeat(32), "c0".repeat(32));
+    let steps = [format!("{old}\n{new}\n"), format!("# soon alone\n{new}\n{old}\n"), format!("{new}\n")];
+    for (done, step) in steps.iter().enumerate() {
+        for (n, agent) in agents.iter().enumerate() {
+            hosts.write(&format!("vm{}/cluster.secret", n + 1), step, 0o600);
+            until("it is taken", || (agent.log().matches("the secret was replaced").count() > done).then_some(()));
+            // Each asks the other over a new connection, also where only one of them has taken the step.
+            for host in ["vm1", "vm2"] {
+                let status = hosts.run(host, &["config", "status"]).out;
+                assert!(!status.contains('?'), "after step {done} on {n}, {host}: {status}");
+            }
+        }
+    }
+    hosts.write("vm1/cluster.secret", &old, 0o644);
+    until("one that cannot be used changes nothing", || {
+        agents[0].log().contains("the secret is kept as it was").then_some(())
+    });
+    assert!(!hosts.run("vm1", &["config", "status"]).out.contains('?'));
 }

@@ -3,6 +3,7 @@
 
 use super::goal;
 use crate::{
+    claim::{self, Claim},
     cluster::{Applied, Cluster},
     files,
     ledger::{GENERATIONS, Ledger},
@@ -17,7 +18,7 @@ use rocketmq_agent_domain::{
     launch::Cause,
     register::Entry,
 };
-use std::{fs, sync::Arc};
+use std::{fs, path::PathBuf, sync::Arc};
 use tokio::sync::watch;
 use tracing::warn;
 
@@ -29,6 +30,7 @@ pub(super) struct Synced {
     taken: Option<DocumentHash>,
     /// What there is to say about the file that lies there.
     file: Option<String>,
+    _claim: Claim,
 }
 
 /// Begins config sync where there is a secret, and finds the first goal: the committed document's; before there is one,
@@ -36,8 +38,10 @@ pub(super) struct Synced {
 pub(super) fn start(settings: &Settings) -> anyhow::Result<(Option<Synced>, Goal)> {
     let Some(secrets) = Secrets::find(&settings.secret_file)? else {
         let goal = goal::first(settings)?;
-        return Ok((None, Goal { config: without_secret(), ..goal }));
+        return Ok((None, Goal { config: without_secret(settings), ..goal }));
     };
+    // Two agents on one ledger would break each other's promises.
+    let claim = claim::claim(&ledger_of(settings))?;
     // Only to know who this host is: what may be run is for the register to say.
     let known = Ledger::open(&settings.state_dir, GENERATIONS)?.1.held;
     let own = match &known {
@@ -54,7 +58,7 @@ pub(super) fn start(settings: &Settings) -> anyhow::Result<(Option<Synced>, Goal
     let usable = held.as_ref().filter(|_| own.file_problem.is_none());
     let taken = usable.map(|entry| entry.mark().hash);
     handle.runs(usable);
-    let mut synced = Synced { handle, view, taken, file: None };
+    let mut synced = Synced { handle, view, taken, file: None, _claim: claim };
     let goal = match held {
         Some(_) => own,
         None => goal::of_last(settings)?.unwrap_or_else(|| Goal { waits: Some(waits()), ..own }),
@@ -64,9 +68,19 @@ pub(super) fn start(settings: &Settings) -> anyhow::Result<(Option<Synced>, Goal
     Ok((Some(synced), Goal { config, ..goal }))
 }
 
-fn without_secret() -> ConfigReport {
+fn without_secret(settings: &Settings) -> ConfigReport {
     let standing = "no secret: this host works from its own cluster.toml, and takes no change over the network";
-    ConfigReport { standing: standing.to_owned(), ..ConfigReport::default() }
+    let ledger = ledger_of(settings);
+    let remark = format!(
+        "there is no secret, and {} holds what was committed with one: put the secret back, or move that folder away",
+        ledger.display()
+    );
+    let remarks = if ledger.join("vote").exists() { vec![remark] } else { Vec::new() };
+    ConfigReport { standing: standing.to_owned(), remarks, ..ConfigReport::default() }
+}
+
+fn ledger_of(settings: &Settings) -> PathBuf {
+    settings.state_dir.join("ledger")
 }
 
 fn waits() -> Cause {
