@@ -19,12 +19,14 @@ pub struct Hosts {
     net: u32,
 }
 
-static NUMBER: AtomicU32 = AtomicU32::new(0);
+/// Two worlds at once must not share addresses, so nothing else counts here.
+static WORLDS: AtomicU32 = AtomicU32::new(0);
+static LOGS: AtomicU32 = AtomicU32::new(0);
 
 impl Hosts {
     /// That many, with one secret and equal cluster files.
     pub fn new(count: usize) -> Self {
-        let net = std::process::id() % 250 * 16 + NUMBER.fetch_add(1, Ordering::Relaxed) % 16;
+        let net = std::process::id() % 250 * 16 + WORLDS.fetch_add(1, Ordering::Relaxed) % 16;
         let hosts = Self { folder: tempfile::tempdir().unwrap(), count, net };
         hosts.write("jdk/release", "JAVA_VERSION=\"17.0.15\"\n", 0o644);
         hosts.write("jdk/bin/java", "#!/bin/sh\nexit 1\n", 0o755);
@@ -102,7 +104,7 @@ impl Hosts {
     }
 
     fn log(&self) -> PathBuf {
-        self.path(&format!("log-{}", NUMBER.fetch_add(1, Ordering::Relaxed)))
+        self.path(&format!("log-{}", LOGS.fetch_add(1, Ordering::Relaxed)))
     }
 
     /// Runs the agent of a host until it serves HTTP.
