@@ -139,14 +139,7 @@ pub fn a_partner_that_dies_in_the_drain_stops_it_and_an_agent_that_dies_in_the_d
     let master = lab.pid("vm1", "broker-a");
     with_file(lab, &text.replace("\"264M\"", "\"272M\""));
     let drains = |host: &str, name: &str, broker: &Broker| {
-        for _ in 0..4 {
-            let drained = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                until(LONG, "it drains", || phase(lab, host, name) == Some(Phase::Draining));
-            }));
-            if drained.is_ok() {
-                break;
-            }
-        }
+        until(ROLL_OUT, "it drains", || phase(lab, host, name) == Some(Phase::Draining));
         until(LONG, "its permission is taken", || permission(lab, broker) == "4");
     };
     drains("vm1", "broker-a", &a);
