@@ -241,6 +241,36 @@ fn namesrvs_go_first_then_slaves_then_masters_and_each_once() {
     assert_eq!(world.moved, expected);
 }
 
+/// Each decides on a look from before the other's announcement.
+#[test]
+fn of_two_that_announce_at_the_same_moment_only_one_moves() {
+    let mut world = World::new(2);
+    for agent in &mut world.agents {
+        agent.truth.instances.iter_mut().for_each(|it| it.restart_pending = false);
+    }
+    let last = world.agents[1].truth.instances.iter_mut().find(|it| it.role == Role::Master).unwrap();
+    last.restart_pending = true;
+    (0..2).for_each(|at| world.publish(at));
+    world.fetch(0, 1);
+    world.look(1);
+    world.step(1);
+    world.look(1);
+    world.agents[0].truth.instances[0].restart_pending = true;
+    world.publish(0);
+    world.fetch(0, 0);
+    world.step(0);
+    let announced = |world: &World| world.agents.iter().flat_map(|it| &it.record).count();
+    assert_eq!(announced(&world), 2);
+    world.look(0);
+    world.step(0);
+    world.step(1);
+    assert_eq!(world.in_flight(), [(Role::Master, "broker-b".to_owned())]);
+    world.publish(1);
+    world.look(0);
+    world.step(0);
+    assert_eq!(announced(&world), 1, "the other one withdraws");
+}
+
 #[test]
 fn hosts_with_different_files_never_roll() {
     let mut world = World::new(2);
