@@ -59,11 +59,14 @@ pub enum AccountError {
     },
 }
 
-/// The account to drop to: `None` where the agent is not root or is told to keep its own.
+/// The account to drop to, whether it can be used or not: `None` where the agent is not root or is told to keep its own.
+pub fn intended(wanted: RunAs) -> Option<Account> {
+    (wanted != RunAs::Agent && is_root()).then_some(Account { uid: ID, gid: ID })
+}
+
+/// The account to drop to, which can be used: `None` as above.
 pub fn run_as(wanted: RunAs) -> Result<Option<Account>, AccountError> {
-    if wanted == RunAs::Agent || !geteuid().is_root() {
-        return Ok(None);
-    }
+    let Some(account) = intended(wanted) else { return Ok(None) };
     let failed = |what: String| move |source| AccountError::LookUp { what, source };
     let user = User::from_name(NAME).map_err(failed(format!("user {NAME}")))?;
     let group = Group::from_name(NAME).map_err(failed(format!("group {NAME}")))?;
@@ -71,7 +74,7 @@ pub fn run_as(wanted: RunAs) -> Result<Option<Account>, AccountError> {
     let owning_group = Group::from_gid(Gid::from_raw(ID)).map_err(failed(format!("group id {ID}")))?;
     agrees("user", user.map(|u| u.uid.as_raw()), owner.map(|u| u.name))?;
     agrees("group", group.map(|g| g.gid.as_raw()), owning_group.map(|g| g.name))?;
-    Ok(Some(Account { uid: ID, gid: ID }))
+    Ok(Some(account))
 }
 
 /// Whether this process is root.

@@ -18,19 +18,19 @@ use crate::{
     reconcile::{Channels, Goal, Hangs, Installer, Reconciler},
     rollout::{self, Aim},
     settings::{OnExit, Settings, SupervisorKind},
-    supervise::{Backend, Embedded, Systemd, Timing, systemd},
+    supervise::{Backend, Embedded, Supervisor, Systemd, Timing, systemd},
     sync,
 };
 use rocketmq_agent_domain::{
     desired::{Desired, namesrv_addresses},
     health::summary,
-    launch::Role,
+    launch::{Cause, Role},
     names::{HostName, InstanceName},
     rollout::{order, told},
     topology::Topology,
 };
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     pin::pin,
     sync::Arc,
@@ -50,13 +50,15 @@ const ENDING: &str = "stopping every instance cleanly; this can take minutes";
 
 /// Runs until SIGTERM or SIGINT.
 pub async fn run(settings: Settings) -> anyhow::Result<()> {
-    let account = accounts::run_as(settings.embedded.run_as)?;
+    let account = accounts::intended(settings.embedded.run_as);
     // Before the file is read, so that no edit goes unseen.
     let mut watched = FileWatch::new(&settings.cluster_file);
     let mut secret_watched = FileWatch::new(&settings.secret_file);
     let (mut synced, mut goal) = synced::start(&settings)?;
     let mut claimed = claim_base(&goal)?;
     let supervisor = supervisor(&settings, account)?;
+    // Unlike a wrong file this may be put right by others at any time, so it is said and looked at again.
+    goal.account_problem = account_problem(&settings, &supervisor);
     let topology = Arc::clone(&goal.cluster.topology);
     let name = goal.desired.host.clone();
     let listener = listen(&settings, &topology, &name).await?;
@@ -110,7 +112,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         account,
         channels,
         logged: BTreeMap::new(),
-        logged_blocked: BTreeSet::new(),
+        logged_blocked: BTreeMap::new(),
         hangs: Hangs::default(),
     };
 
@@ -155,7 +157,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
                     if let (Some(synced), Some(entry)) = (&mut synced, &entry) {
                         synced.take(entry, &settings);
                     }
-                    goal = Goal { config: goal.config, ..next };
+                    goal = Goal { config: goal.config, account_problem: goal.account_problem, ..next };
                     peers.set(agents(&goal.cluster.topology));
                     nsaddr.send_replace(public_namesrvs(&goal.cluster));
                     desired_sender.send_replace(Arc::new(goal.desired.clone()));
@@ -173,6 +175,13 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         }
         if let Some(synced) = &synced {
             goal.config = synced.report();
+        }
+        if goal.account_problem.is_some() {
+            goal.account_problem = account_problem(&settings, &reconciler.supervisor);
+            if goal.account_problem.is_none() {
+                // What systemd tried meanwhile failed for that, and need not wait for its next try.
+                goal.desired.instances.iter().for_each(|it| reconciler.supervisor.settled(&it.launch.instance));
+            }
         }
         let stepped = reconciler.pass(&goal).await;
         if let Some(report) = &*last_report.borrow() {
@@ -223,10 +232,18 @@ fn supervisor(settings: &Settings, account: Option<Account>) -> anyhow::Result<B
             "supervisor = \"systemd\" needs systemd as the first process of this host, and an agent that is root"
         );
     }
-    if account.is_some() {
-        accounts::is_named()?;
-    }
     Ok(Backend::Systemd(Systemd::open(&settings.state_dir, account)?))
+}
+
+/// Why the account that RocketMQ runs as cannot be used.
+fn account_problem(settings: &Settings, supervisor: &Backend) -> Option<Cause> {
+    let account = accounts::run_as(settings.embedded.run_as);
+    let checked = account.and_then(|account| match (account, supervisor) {
+        (Some(_), Backend::Systemd(_)) => accounts::is_named(),
+        _ => Ok(()),
+    });
+    let what = format!("{:#}", anyhow::Error::from(checked.err()?));
+    Some(Cause { id: "account-unusable".to_owned(), what, fix: String::new() })
 }
 
 /// Never over where there is no config sync.

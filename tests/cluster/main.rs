@@ -34,11 +34,22 @@ fn everywhere() -> Vec<Claim<Lab>> {
         traps::a_key_changed_online_is_named,
         traps::two_claimants_of_one_name_and_id_are_named,
         traps::a_store_that_a_stranger_uses_is_left_alone_and_the_stranger_named,
-        hangs::a_hang_is_named_and_clears_and_nothing_is_restarted_unasked,
-        hangs::a_hang_is_ended_where_that_is_asked_for_and_the_other_member_answers,
         traps::a_new_empty_slave_says_that_it_has_no_history,
         claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
     ]
+}
+
+/// And what does not depend on the release.
+fn newest() -> Vec<Claim<Lab>> {
+    let mut claims = everywhere();
+    let hangs = claims![Lab:
+        hangs::a_hang_is_named_and_clears_and_nothing_is_restarted_unasked,
+        hangs::a_hang_is_ended_where_that_is_asked_for_and_the_other_member_answers,
+    ];
+    // Before the slave that loses its history.
+    let before = claims.len() - 2;
+    claims.splice(before..before, hangs);
+    claims
 }
 
 /// Small commit log files, so that a few megabytes fill several.
@@ -46,7 +57,7 @@ const SMALL_FILES: &str = "[broker.config]\nmappedFileSizeCommitLog = 1048576\n"
 
 fn suites() -> Vec<Suite<Lab>> {
     vec![
-        Suite { name: "5.5.0", lab: || Lab::new(0, "5.5.0", "2m-2s-sync", 2, SMALL_FILES), claims: everywhere() },
+        Suite { name: "5.5.0", lab: || Lab::new(0, "5.5.0", "2m-2s-sync", 2, SMALL_FILES), claims: newest() },
         Suite { name: "4.9.4", lab: || Lab::new(1, "4.9.4", "2m-2s-sync", 2, SMALL_FILES), claims: everywhere() },
         Suite {
             name: "4.7.0",

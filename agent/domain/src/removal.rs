@@ -166,6 +166,7 @@ mod tests {
             blocked: Vec::new(),
             steps: Vec::new(),
             not_in_file: Vec::new(),
+            config: Default::default(),
             instances: instances.collect(),
         };
         [(vm2.host, Fact::Known(report))].into()

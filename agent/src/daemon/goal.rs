@@ -140,7 +140,14 @@ fn of_host(cluster: Cluster, name: &HostName) -> anyhow::Result<Goal> {
         return Err(HostError::unknown(topology, name).into());
     }
     let desired = desired(topology, &cluster.placement, name, &facts(topology, name)?)?;
-    Ok(Goal { cluster, desired, file_problem: None, waits: None, config: ConfigReport::default() })
+    Ok(Goal {
+        cluster,
+        desired,
+        file_problem: None,
+        waits: None,
+        account_problem: None,
+        config: ConfigReport::default(),
+    })
 }
 
 /// What is measured on this host.

@@ -29,7 +29,7 @@ use rocketmq_agent_domain::{
     rollout::{self, Turns},
 };
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -57,6 +57,8 @@ pub struct Goal {
     pub file_problem: Option<Cause>,
     /// Why nothing is to be done on this host yet; what runs is looked at and left alone.
     pub waits: Option<Cause>,
+    /// Why the account that RocketMQ runs as cannot be used: nothing is done until it can.
+    pub account_problem: Option<Cause>,
     /// Where the cluster file comes from.
     pub config: ConfigReport,
 }
@@ -88,8 +90,8 @@ pub struct Reconciler<S> {
     pub channels: Channels,
     /// States already logged, so that each change is one line.
     pub logged: BTreeMap<InstanceName, health::report::State>,
-    /// What was said to be in the way.
-    pub logged_blocked: BTreeSet<String>,
+    /// What was said to be in the way, in which words.
+    pub logged_blocked: BTreeMap<(Option<InstanceName>, String), String>,
     /// What hangs, and hung.
     pub hangs: Hangs,
 }
@@ -110,10 +112,11 @@ impl<S: Supervisor> Reconciler<S> {
         };
         let observed = observe(&goal.desired, processes, &self.installer, self.account);
         let mut plan = plan(&goal.desired, &observed);
-        if let Some(cause) = &goal.waits {
+        for cause in goal.waits.iter().chain(&goal.account_problem) {
             plan.steps.clear();
             plan.blocked.push(Blocked { instance: None, cause: cause.clone() });
         }
+        self.log_blocked(goal, &plan);
         self.publish_pids(&observed);
         let (mut report, hung) = self.report(goal, &observed, &plan);
         for (name, cause) in hung {
@@ -254,14 +257,6 @@ impl<S: Supervisor> Reconciler<S> {
     }
 
     fn log_changes(&mut self, report: &HostReport) {
-        let blocked: BTreeSet<String> = report.blocked_in_words().collect();
-        for line in blocked.difference(&self.logged_blocked) {
-            warn!("{line}");
-        }
-        for line in self.logged_blocked.difference(&blocked) {
-            info!("no longer: {line}");
-        }
-        self.logged_blocked = blocked;
         for instance in &report.instances {
             let before = self.logged.insert(instance.instance.clone(), instance.state);
             // That nothing runs yet when the agent begins is not worth a line.
@@ -273,6 +268,22 @@ impl<S: Supervisor> Reconciler<S> {
                 info!(instance = %name, %role, "{name} is {state}{colon}{why}");
             }
         }
+    }
+
+    /// Says what is in the way, once however its words go on changing, and when it is no more. What failed in a pass is
+    /// said where it fails.
+    fn log_blocked(&mut self, goal: &Goal, plan: &Plan) {
+        let host = &goal.desired.host;
+        let key = |it: &Blocked| (it.instance.clone(), it.cause.id.clone());
+        let blocked: BTreeMap<_, _> =
+            plan.blocked.iter().map(|it| (key(it), health::report::blocked_in_words(host, it))).collect();
+        for (_, words) in blocked.iter().filter(|(key, _)| !self.logged_blocked.contains_key(*key)) {
+            warn!("{words}");
+        }
+        for (_, words) in self.logged_blocked.iter().filter(|(key, _)| !blocked.contains_key(*key)) {
+            info!("no longer: {words}");
+        }
+        self.logged_blocked = blocked;
     }
 
     /// Waits for a reason to look again.

@@ -196,16 +196,14 @@ impl HostReport {
         let instances = self.instances.iter().flat_map(|instance| {
             instance.reasons.iter().map(move |c| format!("{}: {}", instance.instance, in_words(c)))
         });
-        self.blocked_in_words().chain(instances).collect()
+        self.blocked.iter().map(|blocked| blocked_in_words(&self.host, blocked)).chain(instances).collect()
     }
+}
 
-    /// What keeps the agent from what it would do, a line each.
-    pub fn blocked_in_words(&self) -> impl Iterator<Item = String> {
-        self.blocked.iter().map(|blocked| {
-            let scope = blocked.instance.as_ref().map_or(self.host.to_string(), ToString::to_string);
-            format!("{scope}: {}", in_words(&blocked.cause))
-        })
-    }
+/// What keeps the agent from something, in one line, beginning with what it is about.
+pub fn blocked_in_words(host: &HostName, blocked: &Blocked) -> String {
+    let about = blocked.instance.as_ref().map_or(host.to_string(), ToString::to_string);
+    format!("{about}: {}", in_words(&blocked.cause))
 }
 
 /// A cause in one line.

@@ -138,7 +138,8 @@ fn plan_directories(desired: &Desired, observed: &Observed, plan: &mut Plan) -> 
                 if !read_only.is_some_and(|above| directory.path.starts_with(above)) {
                     read_only = Some(&directory.path);
                     let what = format!("{path} is on a disk that is mounted read-only");
-                    let fix = "`dmesg` says why where the disk failed; mount it for writing again";
+                    let fix = "`dmesg` says why where the disk failed; mount it for writing again, and restart \
+                               rocketmq-agent where it goes on saying this";
                     plan.block(None, "disk-read-only", what, fix);
                 }
             }

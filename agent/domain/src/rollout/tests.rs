@@ -67,6 +67,7 @@ impl World {
                 blocked: Vec::new(),
                 steps: Vec::new(),
                 not_in_file: Vec::new(),
+                config: Default::default(),
                 instances: instances.collect(),
             };
             Agent {
