@@ -14,13 +14,13 @@ DIST := target/rocketmq
 ZIPS := $(VERSIONS:%=$(DIST)/rocketmq-all-%-bin-release.zip)
 CLIENTS := $(VERSIONS:%=$(DIST)/client-%/Client.class)
 
-# Test programs that need no JVM: all but `cluster`.
-QUICK := $(filter-out cluster,$(sort \
+# Test programs that need no JVM: all but these.
+QUICK := $(filter-out cluster hosts,$(sort \
 	$(basename $(notdir $(wildcard tests/*.rs agent/*/tests/*.rs))) \
 	$(notdir $(patsubst %/main.rs,%,$(wildcard tests/*/main.rs agent/*/tests/*/main.rs)))))
 
-.PHONY: help setup build release distribution client lint quick sim cluster test demo clean-demo bench \
-	packaging-tools deb rpm packages-check
+.PHONY: help setup build release distribution client lint quick sim cluster hosts-tools hosts soak test demo \
+	clean-demo bench packaging-tools deb rpm packages-check
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -65,11 +65,25 @@ $(ZIPS): $(DIST)/rocketmq-all-%-bin-release.zip:
 cluster: client ## The tests on real RocketMQ clusters of all tested versions
 	cargo test --test cluster -- --test-threads=1
 
+# Both packages differ in nothing but the version: one is upgraded to the other.
+hosts-tools: client ## What the test hosts are made of: their roots, two packages
+	@tests/setup.sh deb hosts
+	tests/hosts/roots.sh
+	packaging/build.sh deb
+	DEB_VERSION=$$(cargo pkgid | sed 's/.*[#@]//')+next-1 packaging/build.sh deb
+
+hosts: hosts-tools ## The tests on hosts that boot a systemd of their own
+	tests/hosts/run.sh
+
+soak: hosts-tools ## Power-offs under load, SOAK=100 of them, alternating between two hosts
+	SOAK=$(or $(SOAK),100) tests/hosts/run.sh power
+
 test: ## Everything, quick things first; what CI runs
 	@$(MAKE) --no-print-directory setup
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory quick
 	@$(MAKE) --no-print-directory cluster
+	@$(MAKE) --no-print-directory hosts
 
 demo: setup build ## A whole cluster on this machine, to look at: tests/demo.sh
 	@tests/rocketmq/make-distribution.sh 5.5.0

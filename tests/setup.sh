@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what building and testing need on Debian and Ubuntu, where it is missing; asks nothing, and does nothing
 # where all is there. As root, or through sudo. Rust goes to the account that runs this (~/.cargo/bin; make finds it).
-# `setup.sh packaging` installs what building and checking packages needs on top (target/tools; some minutes).
+# On top, `setup.sh deb` installs what the Debian package is built with, `setup.sh packaging` what building and checking
+# both packages needs (target/tools; some minutes), `setup.sh hosts` what hosts with a systemd of their own are made with.
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -97,21 +98,42 @@ crate_tool() { # NAME VERSION OPTION...
     cargo install --quiet --locked --root "$root/target/tools" "$1@$2" "${@:3}"
 }
 
-packaging() {
-    local missing=() pair target=x86_64-unknown-linux-musl
-    for pair in musl-gcc:musl-tools dpkg-deb:dpkg lintian:lintian rpm:rpm; do
-        have "${pair%%:*}" || missing+=("${pair#*:}")
-    done
-    [[ ${#missing[@]} -eq 0 ]] || install "${missing[@]}"
+# What the Debian package is built with.
+deb() {
+    local target=x86_64-unknown-linux-musl
+    have musl-gcc || install musl-tools
     if ! [[ -d $(cd "$root" && rustc --print sysroot)/lib/rustlib/$target ]]; then
         have rustup || { say "the Rust target $target is missing, and without rustup it cannot be added"; exit 1; }
         say "adding the Rust target $target"
         (cd "$root" && rustup target add "$target") >&2
     fi
     crate_tool cargo-deb 3.8.0 --no-default-features
+}
+
+packaging() {
+    local missing=() pair
+    deb
+    for pair in dpkg-deb:dpkg lintian:lintian rpm:rpm; do
+        have "${pair%%:*}" || missing+=("${pair#*:}")
+    done
+    [[ ${#missing[@]} -eq 0 ]] || install "${missing[@]}"
     crate_tool cargo-generate-rpm 0.21.1
+}
+
+hosts() {
+    local missing=() pair
+    for pair in systemd-nspawn:systemd-container debootstrap:debootstrap ip:iproute2 mkfs.ext4:e2fsprogs \
+        nsenter:util-linux; do
+        PATH=$PATH:/usr/sbin:/sbin have "${pair%%:*}" || missing+=("${pair#*:}")
+    done
+    [[ ${#missing[@]} -eq 0 ]] || install "${missing[@]}"
 }
 
 system_packages
 rust
-[[ ${1:-} != packaging ]] || packaging
+for more in "$@"; do
+    case $more in
+    deb | packaging | hosts) "$more" ;;
+    *) say "no such part: $more"; exit 2 ;;
+    esac
+done

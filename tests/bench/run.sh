@@ -2,20 +2,20 @@
 # Measures the release build of the agent and prints one table: what, how much, what it is held against, the ratio, the
 # target. It judges nothing: it fails only where it could not measure. `make bench` builds the agent first.
 #
-#   run.sh                  everything, about 10 minutes
-#   run.sh idle http …      only these: idle http restart startup plan
+#   run.sh                  everything, about half an hour
+#   run.sh idle http …      only these: idle http restart startup plan hosts
 #
 # AGENT       the agent to measure (default target/release/rocketmq-agent)
 # BENCH_PORT  the first of 700 ports on loopback (default 25000)
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
-all=(idle http restart startup plan)
+all=(idle http restart startup plan hosts)
 fail() { echo "bench: $*" >&2; exit 1; }
 
 agent=${AGENT:-$root/target/release/rocketmq-agent}
 [ -x "$agent" ] || fail "$agent is missing: run 'make bench'"
-declare -A needs=([idle]="python3 java nginx" [http]="python3 java nginx wrk" [restart]="python3" [startup]="python3 java" [plan]="python3")
+declare -A needs=([idle]="python3 java nginx" [http]="python3 java nginx wrk" [restart]="python3" [startup]="python3 java" [plan]="python3" [hosts]="systemd-nspawn debootstrap")
 [ $# -gt 0 ] || set -- "${all[@]}"
 for section; do
   [ -n "${needs[$section]+known}" ] || fail "there is no section $section; there are ${all[*]}"
@@ -25,6 +25,7 @@ for section; do
   case $section in
     idle | http | startup) "$root/tests/rocketmq/make-distribution.sh" 5.5.0 >&2 ;;
     restart) (cd "$root" && cargo build --release --locked --quiet --example standin) ;;
+    hosts) make -C "$root" --no-print-directory hosts-tools >&2 ;;
     plan) (cd "$root" && cargo build --release --locked --quiet --example plan) ;;
   esac
 done
@@ -37,6 +38,7 @@ for section; do
   case $section in
     plan) "$root/target/release/examples/plan" ;;
     http) python3 "$here/load.py" ;;
+    hosts) "$root/tests/hosts/run.sh" bench | tee /dev/stderr | sed -n 's/^ROW\t//p' ;;
     *) python3 "$here/$section.py" ;;
   esac | sed "s/^/$section\t/" >>"$BENCH_WORK/rows" || status=1 # The others can still be measured.
 done

@@ -1,0 +1,108 @@
+//! Promises kept on hosts that boot a systemd of their own, with real RocketMQ under it, installed from the package.
+//!
+//! Needs root. Everything is made in namespaces of this run's own: network, mounts and processes end with it. An argument
+//! picks the claims whose name holds it; `KEEP=1` keeps the hosts' disks; `SOAK=n` sets how often power is lost.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+mod bench;
+mod bring_up;
+mod crashes;
+mod faults;
+mod lab;
+mod power;
+#[path = "../real/mod.rs"]
+mod real;
+mod vm;
+
+use lab::Lab;
+use real::runner::{self, Suite, claims};
+use std::process::{Command, ExitCode};
+
+/// Set in the process that has the namespaces.
+const INSIDE: &str = "HOSTS_RUN";
+
+fn suites() -> Vec<Suite<Lab>> {
+    vec![
+        Suite {
+            name: "two-hosts",
+            lab: || Lab::new("bookworm", "5.5.0", "2m-2s-sync", &["vm1", "vm2"]),
+            claims: claims![Lab:
+                bring_up::the_package_and_one_file_bring_up_four_brokers_in_sync,
+                bring_up::systemd_finds_nothing_wrong_with_the_units_and_their_sandbox,
+                bring_up::a_client_sends_and_receives,
+                crashes::every_instance_that_is_killed_comes_back,
+                crashes::a_broker_that_hangs_is_named_and_started_anew,
+                crashes::an_agent_killed_or_frozen_disturbs_no_jvm_and_no_send,
+                crashes::an_upgrade_of_the_package_disturbs_no_jvm_and_no_send,
+                power::what_was_acknowledged_survives_hosts_that_lose_their_power,
+                power::both_hosts_that_lose_their_power_at_once_come_back_with_every_message,
+                power::hosts_that_reboot_one_by_one_and_at_once_come_back_by_themselves,
+                crashes::without_the_agents_program_a_booted_host_starts_its_brokers,
+                faults::hosts_that_cannot_reach_each_other_say_so_and_come_together_again,
+                faults::a_full_disk_is_named_and_clears,
+                faults::a_read_only_disk_is_named_and_clears,
+                faults::a_port_that_another_program_took_is_named_with_that_program_and_clears,
+                faults::a_store_that_belongs_to_another_user_is_named_and_clears,
+                faults::a_user_with_other_ids_is_named_and_clears,
+                crashes::a_host_that_is_given_up_and_taken_back_has_its_messages,
+                crashes::a_removed_package_leaves_the_brokers_and_a_purged_one_the_messages,
+                bring_up::stopping_the_hosts_leaves_no_abort_file,
+            ],
+        },
+        Suite {
+            name: "debian-11",
+            lab: || Lab::new("bullseye", "5.5.0", "single", &["vm1"]),
+            claims: claims![Lab:
+                bring_up::the_package_and_one_file_bring_up_a_single_broker,
+                bring_up::systemd_finds_nothing_wrong_with_the_units_and_their_sandbox,
+                bring_up::stopping_the_hosts_leaves_no_abort_file,
+            ],
+        },
+        Suite {
+            name: "debian-13",
+            lab: || Lab::new("trixie", "5.5.0", "single", &["vm1"]),
+            claims: claims![Lab:
+                bring_up::the_package_and_one_file_bring_up_a_single_broker,
+                bring_up::systemd_finds_nothing_wrong_with_the_units_and_their_sandbox,
+                bring_up::stopping_the_hosts_leaves_no_abort_file,
+            ],
+        },
+    ]
+}
+
+/// Measures where the tests judge; `make bench` asks for it.
+fn bench() -> Vec<Suite<Lab>> {
+    vec![Suite {
+        name: "bench",
+        lab: || Lab::new("bookworm", "5.5.0", "2m-2s-sync", &["vm1", "vm2"]),
+        claims: claims![Lab:
+            bring_up::the_package_and_one_file_bring_up_four_brokers_in_sync,
+            bench::start_up_beside_units_written_by_hand,
+            bench::restart_beside_units_written_by_hand,
+            bench::an_idle_agent,
+            bring_up::stopping_the_hosts_leaves_no_abort_file,
+        ],
+    }]
+}
+
+fn main() -> ExitCode {
+    if std::env::var_os(INSIDE).is_none() {
+        // The first process of a namespace ignores Ctrl-C. This one does not, and takes that one along.
+        let status = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "unshare"])
+            .args(["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"])
+            .args(std::env::args_os())
+            .env(INSIDE, std::process::id().to_string())
+            .status();
+        return match status {
+            Ok(status) if status.success() => ExitCode::SUCCESS,
+            Ok(_) => ExitCode::FAILURE,
+            Err(error) => {
+                eprintln!("hosts: cannot run setpriv: {error}");
+                ExitCode::FAILURE
+            }
+        };
+    }
+    lab::plug_in_switch();
+    runner::run(if std::env::args().any(|argument| argument == "bench") { bench() } else { suites() })
+}
