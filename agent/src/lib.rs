@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod claim;
 pub mod cli;
+pub mod clock;
 pub mod cluster;
 pub mod control;
 pub mod daemon;

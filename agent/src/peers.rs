@@ -2,7 +2,7 @@
 //! since when it has been silent. In: the hosts of the cluster file. Out: the view of the whole cluster. It asks when
 //! it is asked itself, at most once a second however many ask; it decides nothing.
 
-use crate::web;
+use crate::{clock, web};
 use futures_util::future::join_all;
 use rocketmq_agent_domain::{
     health::report::{ClusterReport, HostReport, HostView},
@@ -14,7 +14,7 @@ use std::{
     error::Error,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 use tokio::sync::watch;
 
@@ -214,7 +214,7 @@ impl State {
         match answer {
             Ok(report) => *known = Known { report: Some(report), ..Known::default() },
             Err(error) => {
-                known.unknown_since.get_or_insert_with(now);
+                known.unknown_since.get_or_insert_with(clock::now);
                 known.error = Some(error.in_words());
             }
         }
@@ -224,10 +224,6 @@ impl State {
 /// Nothing under the lock can leave half a change behind, so one that a panic left is as good as any.
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
 async fn report_of(

@@ -3,6 +3,7 @@
 //! publishes them, and stops what they name. What is decided is in `rocketmq_agent_domain::rollout`.
 
 use crate::{
+    clock,
     files::{self, FileError},
     peers::{Patience, Peers},
     remoting::{Broker, Client, OnlineConfig, OnlineKey},
@@ -20,7 +21,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 use tokio::{sync::watch, time};
 use tracing::{info, warn};
@@ -124,7 +125,7 @@ impl Task {
         };
         let permission = self.permission().await;
         let facts = Facts {
-            now: now(),
+            now: clock::now(),
             restart: aim.restart,
             order: &aim.order,
             own,
@@ -257,10 +258,6 @@ fn read(path: &Path) -> Option<Record> {
             None
         }
     }
-}
-
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use crate::{
     lab::{Lab, next_package},
     real::{LONG, Sender, until},
-    vm::{self, DATA},
+    vm::DATA,
 };
 
 pub fn every_instance_that_is_killed_comes_back(lab: &mut Lab) {
@@ -78,7 +78,7 @@ pub fn an_upgrade_of_the_package_disturbs_no_jvm_and_no_send(lab: &mut Lab) {
 pub fn a_removed_package_leaves_the_brokers_and_a_purged_one_the_messages(lab: &mut Lab) {
     let before = lab.pids();
     let sender = Sender::start(lab, "Kept", "removed", 50);
-    let release = lab.cluster_file();
+    let file = lab.cluster_file();
     for vm in &lab.vms {
         vm.ok(&["dpkg", "--remove", "rocketmq-agent"]);
     }
@@ -90,7 +90,7 @@ pub fn a_removed_package_leaves_the_brokers_and_a_purged_one_the_messages(lab: &
     sender.until_acknowledged(20);
     for vm in &lab.vms {
         vm.ok(&["dpkg", "-i", "/root/rocketmq-agent.deb"]);
-        vm.copy_in(&release, "etc/rocketmq-agent/cluster.toml");
+        vm.copy_in(&file, "etc/rocketmq-agent/cluster.toml");
         vm.ok(&["systemctl", "enable", "--now", "rocketmq-agent"]);
     }
     lab.until_ready();
@@ -132,5 +132,4 @@ pub fn without_the_agents_program_a_booted_host_starts_its_brokers(lab: &mut Lab
     lab.vm("vm1").set_program("usr/bin/rocketmq-agent", true);
     lab.vm("vm1").ok(&["systemctl", "restart", "rocketmq-agent"]);
     lab.until_ready();
-    println!("{}", vm::text(&lab.vm("vm1").exec(&["systemctl", "--no-pager", "status", "rocketmq-agent"])));
 }

@@ -1,6 +1,6 @@
 //! Hosts on one machine, and the switch between them.
 
-use crate::real::{RunningCluster, Sender, runner::Logs, zip};
+use crate::real::{RunningCluster, runner::Logs, zip};
 use crate::vm::{self, Vm, run};
 use std::{fs, net::Ipv4Addr, ops::Deref, path::PathBuf};
 
@@ -16,8 +16,6 @@ pub fn run_id() -> String {
 pub struct Lab {
     pub vms: Vec<Vm>,
     cluster: RunningCluster,
-    /// Load that goes on across claims.
-    pub sender: Option<Sender>,
 }
 
 impl Deref for Lab {
@@ -51,7 +49,7 @@ impl Lab {
         let hosts = vms.iter().map(at(9877)).collect();
         let namesrvs = vms.iter().map(at(9876)).map(|(_, address)| address).collect();
         let cluster = RunningCluster::new(version, dir, hosts, namesrvs);
-        Self { vms, cluster, sender: None }
+        Self { vms, cluster }
     }
 
     pub fn vm(&mut self, name: &str) -> &mut Vm {
@@ -125,7 +123,6 @@ impl Logs for Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
-        self.sender.take().map(Sender::stop);
         self.vms.clear();
         if std::env::var_os("KEEP").is_none() {
             let _ = fs::remove_dir_all(&self.dir);

@@ -186,7 +186,7 @@ fn what_is_quarantined_is_tried_at_once_with_a_file_that_was_edited_while_no_age
     let path = world.path("state/run/namesrv.json");
     let mut record: serde_json::Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
     record["backoff"]["failures"] = 9.into();
-    record["backoff"]["next_start_at"] = (rocketmq_agent::reconcile::now() + 290_000).into();
+    record["backoff"]["next_start_at"] = (rocketmq_agent::clock::now() + 290_000).into();
     fs::write(&path, record.to_string()).unwrap();
 
     let failures = |agent: &Agent| agent.report()?["instances"][0]["failures"].as_u64();

@@ -1,12 +1,13 @@
 //! The cluster as a table that fits 100 columns, with what is wrong below it in whole sentences.
 
+use crate::clock;
 use comfy_table::{Table, presets};
 use rocketmq_agent_domain::{
     health::report::{ClusterReport, HostView, InstanceReport, State, in_words},
     rollout::{Phase, Turn},
     size::Size,
 };
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 const GREEN: &str = "\x1b[32m";
 const YELLOW: &str = "\x1b[33m";
@@ -157,8 +158,7 @@ fn config(report: &ClusterReport) -> Option<String> {
 }
 
 fn since(at: u64) -> Duration {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    now.saturating_sub(Duration::from_millis(at))
+    Duration::from_millis(clock::now().saturating_sub(at))
 }
 
 /// `3d4h`, `2h5m`, `1m20s`, `9s`.

@@ -2,6 +2,7 @@
 
 use super::{Applied, Apply, ClusterConfig, Held, HostConfig};
 use crate::{
+    clock,
     files::{self, FileError},
     sync::{Ended, Handle, proposal},
 };
@@ -24,7 +25,7 @@ use std::{
     io,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 use tokio::net::{UnixListener, UnixStream};
 use tracing::warn;
@@ -139,7 +140,7 @@ fn document(handle: &Handle, apply: Apply) -> Result<Document, String> {
         return Err(overtaken(&held));
     }
     let cluster = proposal::cluster(&held, Path::new("cluster.toml"), apply.text).map_err(words)?;
-    let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+    let time = clock::now();
     let change = Change { author: apply.author, host: handle.book.me().clone(), time, message: apply.message };
     proposal::document(&held, cluster, &apply.voters, change).map_err(words)
 }

@@ -12,6 +12,7 @@ pub use observe::{Processes, observe, processes};
 
 use crate::{
     accounts::Account,
+    clock,
     cluster::Cluster,
     probe::{Pids, Services},
     supervise::Supervisor,
@@ -28,11 +29,7 @@ use rocketmq_agent_domain::{
     plan::{Blocked, Plan, Step, plan},
     rollout::{self, Turns},
 };
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{sync::watch, time};
 use tracing::{info, warn};
 
@@ -40,11 +37,6 @@ use tracing::{info, warn};
 const TICK: Duration = Duration::from_secs(5);
 /// After steps were taken, their effect is looked at this soon.
 const AFTER_STEPS: Duration = Duration::from_millis(100);
-
-/// Milliseconds since 1970.
-pub fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
-}
 
 /// What the loop works towards; replaced as a whole when the cluster file changes.
 #[derive(Debug)]
@@ -243,7 +235,7 @@ impl<S: Supervisor> Reconciler<S> {
             mode: cluster.topology.mode,
             rocketmq: goal.desired.version,
             agent: env!("CARGO_PKG_VERSION").to_owned(),
-            at: now(),
+            at: clock::now(),
             cluster_file: cluster.file_digest(),
             placement: cluster.placement_digest(),
             ready: blocked.is_empty() && instances.iter().all(|instance| instance.is_ready()),

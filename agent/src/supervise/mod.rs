@@ -20,7 +20,7 @@ pub use embedded::{Embedded, Timing};
 pub use occupied::{occupant_of, recorded, was_started};
 pub use systemd::Systemd;
 
-use crate::files::FileError;
+use crate::{clock::now, files::FileError};
 use rocketmq_agent_domain::{
     launch::{Cause, Launch, ProcessState},
     limits::Limits,
@@ -200,12 +200,6 @@ pub trait Supervisor {
         instance: &InstanceName,
         count: usize,
     ) -> impl Future<Output = Result<Vec<String>, SupervisorError>> + Send;
-}
-
-/// Milliseconds since 1970.
-fn now() -> u64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// From 0 to 1; good enough to spread restarts.
