@@ -43,7 +43,7 @@ fn write_by_hand(vm: &Vm) {
         let restart = "Restart=always\nSuccessExitStatus=143\nKillMode=mixed\nTimeoutStopSec=300\n";
         vm.write(
             &format!("etc/systemd/system/hand-{instance}.service"),
-            &format!("[Service]\nExecStart={java}{service}{restart}"),
+            &format!("[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart={java}{service}{restart}"),
         );
     }
     vm.ok(&["systemctl", "daemon-reload"]);
@@ -86,7 +86,8 @@ pub fn start_up_beside_units_written_by_hand(lab: &mut Lab) {
         everywhere(lab, &["start", "--no-block"], &by_hand);
         hands.push(until_registered(lab));
         everywhere(lab, &["stop"], &by_hand);
-        everywhere(lab, &["start", "--no-block"], &agent);
+        // What a person stopped, the agent alone would leave so.
+        everywhere(lab, &["start", "--no-block"], &[&agent[..], &own].concat());
         agents.push(until_registered(lab));
         lab.until_ready();
     }
@@ -139,12 +140,7 @@ pub fn restart_beside_units_written_by_hand(lab: &mut Lab) {
     let vm = &lab.vms[0];
     for (setting, name) in [("", "Restart=always, 100 ms"), ("RestartSec=0\n", "Restart=always, 0 s")] {
         let path = "etc/systemd/system/hand-namesrv.service";
-        let unit = vm.read(path).replace("RestartSec=0\n", "");
-        vm.write(
-            path,
-            &(unit + setting + "[Unit]\nStartLimitIntervalSec=0\n")
-                .replace("[Unit]\nStartLimitIntervalSec=0\n[Unit]", "[Unit]"),
-        );
+        vm.write(path, &(vm.read(path) + setting));
         vm.ok(&["systemctl", "daemon-reload"]);
         vm.ok(&["systemctl", "restart", "hand-namesrv"]);
         let hand = restart(lab, "hand-namesrv");
@@ -152,7 +148,7 @@ pub fn restart_beside_units_written_by_hand(lab: &mut Lab) {
         row("killed to running again, median", &format!("{agent:.1} ms"), &format!("{name}: {hand:.1} ms"), &ratio, "");
     }
     vm.ok(&["systemctl", "stop", "hand-namesrv"]);
-    everywhere(lab, &["start"], &["rocketmq-agent".to_owned()]);
+    everywhere(lab, &["start"], &["rocketmq-agent", "rocketmq-namesrv"].map(str::to_owned));
     lab.until_ready();
 }
 
