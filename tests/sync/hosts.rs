@@ -95,7 +95,9 @@ impl Hosts {
 
     fn command(&self, host: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(Path::new(env!("CARGO_BIN_EXE_rocketmq-agent")));
-        for variable in ["ROCKETMQ_AGENT_LOG", "ROCKETMQ_AGENT_SECRET", "JOURNAL_STREAM", "COLUMNS"] {
+        let others =
+            ["ROCKETMQ_AGENT_LOG", "ROCKETMQ_AGENT_SECRET", "CREDENTIALS_DIRECTORY", "JOURNAL_STREAM", "COLUMNS"];
+        for variable in others {
             command.env_remove(variable);
         }
         command.env("ROCKETMQ_AGENT_CONFIG", self.path(&format!("{host}/agent.toml"))).args(arguments);
@@ -110,16 +112,29 @@ impl Hosts {
     /// Runs the agent of a host until it serves HTTP.
     #[track_caller]
     pub fn agent(&self, host: &str) -> Agent {
+        self.agent_with(host, &[])
+    }
+
+    /// The same with these variables.
+    #[track_caller]
+    pub fn agent_with(&self, host: &str, environment: &[(&str, &str)]) -> Agent {
         let log = self.log();
         let mut command = self.command(host, &["run"]);
+        command.envs(environment.iter().copied());
         command.stdout(File::create(&log).unwrap()).stderr(File::options().append(true).open(&log).unwrap());
         Agent::begins(command.spawn().unwrap(), log)
     }
 
     /// Runs a command to its end.
     pub fn run(&self, host: &str, arguments: &[&str]) -> Said {
+        self.run_with(host, arguments, &[])
+    }
+
+    /// The same with these variables.
+    pub fn run_with(&self, host: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Said {
         let (out, err) = (self.log(), self.log());
         let mut command = self.command(host, arguments);
+        command.envs(environment.iter().copied());
         command.stdout(File::create(&out).unwrap()).stderr(File::create(&err).unwrap());
         let status = ended(&mut command.spawn().unwrap(), &err);
         Said { status, out: fs::read_to_string(out).unwrap(), err: fs::read_to_string(err).unwrap() }

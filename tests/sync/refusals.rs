@@ -47,6 +47,38 @@ fn a_secret_that_others_may_read_or_that_is_none_keeps_the_agent_from_running() 
 }
 
 #[test]
+fn a_credential_wins_over_the_environment_and_that_over_the_file() {
+    let hosts = Hosts::new(2);
+    let (secret, wrong) = ("5e".repeat(32), "bad0".repeat(16));
+    let one = hosts.agent("vm1");
+    hosts.write("vm2/cluster.secret", &wrong, 0o600);
+    let two = hosts.agent_with("vm2", &[("ROCKETMQ_AGENT_SECRET", &secret)]);
+    until("they agree", || two.report()?["config"]["generation"].as_u64());
+    let mut shown = two.end();
+    hosts.write("credentials/cluster.secret", &secret, 0o400);
+    let folder = hosts.path("credentials");
+    let both = [("CREDENTIALS_DIRECTORY", folder.to_str().unwrap()), ("ROCKETMQ_AGENT_SECRET", wrong.as_str())];
+    let two = hosts.agent_with("vm2", &both);
+    // What was committed is held from its disk; that it is known to the other host is what the secret is for.
+    until("it asks vm1", || {
+        let status = hosts.run("vm2", &["config", "status"]).out;
+        (status.matches("votes").count() == 2).then_some(())
+    });
+    shown += &two.end();
+    shown += &one.end();
+    // One that cannot be used is said, and is no reason to take the next one.
+    hosts.write("credentials/cluster.secret", &secret, 0o444);
+    let said = hosts.run_with("vm2", &["run"], &both[..1]);
+    said.refuses(78, &["credentials/cluster.secret may be read by others"]);
+    let said = hosts.run_with("vm2", &["run"], &[("ROCKETMQ_AGENT_SECRET", "5ecret")]);
+    said.refuses(78, &["ROCKETMQ_AGENT_SECRET holds no secret"]);
+    shown += &said.err;
+    for secret in ["5e5e5e", "bad0bad0", "5ecret"] {
+        assert!(!shown.contains(secret), "a secret was shown: {shown}");
+    }
+}
+
+#[test]
 fn a_host_with_another_secret_is_refused_counted_and_told() {
     let hosts = Hosts::new(2);
     hosts.write("vm2/cluster.secret", &"bad0".repeat(16), 0o600);
