@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::{client::Link, driver::start_with, *};
-use crate::trust::Secrets;
+use crate::trust::{self, Secrets};
 use bytes::Bytes;
 use hyper::Method;
 use rocketmq_agent_domain::{
@@ -12,6 +12,7 @@ use rocketmq_agent_domain::{
     topology,
 };
 use std::{
+    collections::BTreeMap,
     fs,
     os::unix::fs::PermissionsExt,
     path::Path,
@@ -123,6 +124,19 @@ impl Cluster {
 impl Host {
     fn run<T>(&self, future: impl Future<Output = T>) -> T {
         self.runtime.block_on(future)
+    }
+
+    /// A client may hear of its refusal before it is counted.
+    fn counts_tls(&self, count: u64) -> BTreeMap<&'static str, u64> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let refused = self.handle.book.refused();
+            if refused.get("tls") == Some(&count) {
+                return refused;
+            }
+            assert!(Instant::now() < deadline, "{count} by TLS are not counted: {refused:?}");
+            self.run(async { tokio::time::sleep(Duration::from_millis(10)).await });
+        }
     }
 
     fn until<T>(&self, what: &str, ask: impl Fn(&View) -> Option<T>) -> T {
@@ -261,14 +275,35 @@ fn whoever_has_another_secret_or_is_not_in_the_file_is_refused_and_counted() {
     let other = file.replace("\"c1\"", "\"c2\"");
     let error = one.run(cluster.link('a', "vm1", &other, "vm1").poll(None)).unwrap_err();
     assert!(matches!(error, LinkError::Tls(_)), "{error:?}");
-    // A client may hear of its refusal before it is counted.
-    let mut refused = one.handle.book.refused();
-    let deadline = Instant::now() + PATIENCE;
-    while refused.get("tls") != Some(&2) && Instant::now() < deadline {
-        one.run(async { tokio::time::sleep(Duration::from_millis(10)).await });
-        refused = one.handle.book.refused();
-    }
-    assert_eq!((refused.get("tls"), refused.get("stranger")), (Some(&2), Some(&1)), "{refused:?}");
+    let refused = one.counts_tls(2);
+    assert_eq!(refused.get("stranger"), Some(&1), "{refused:?}");
+}
+
+#[test]
+fn a_certificate_that_has_run_out_and_an_older_tls_are_refused_and_counted() {
+    let cluster = Cluster::new();
+    let file = cluster.file(2);
+    let one = cluster.host("vm1", &file);
+    let (address, vm1) = (one.handle.book.address(&name("vm1")).unwrap(), one.handle.book.identity(&name("vm1")));
+    let vm2 = one.handle.book.identity(&name("vm2"));
+    let knock = |client: Arc<rustls::ClientConfig>| {
+        let (connector, server) = (tokio_rustls::TlsConnector::from(client), vm1.server_name().unwrap());
+        one.run(async {
+            let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+            // A client of TLS 1.3 has its handshake before it hears what the server thinks of it.
+            let _ = connector.connect(server, stream).await;
+        });
+    };
+    // The same secret all along: each is refused for its age alone.
+    let now = std::time::SystemTime::now();
+    let stale = trust::ends(&cluster.secret('a'), &vm2, now - Duration::from_secs(10 * 24 * 3600)).unwrap();
+    knock(stale.client);
+    one.counts_tls(1);
+    let builder = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
+    let builder = builder.with_protocol_versions(&[&rustls::version::TLS12]).unwrap();
+    knock(Arc::new(builder.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth()));
+    one.counts_tls(2);
+    assert!(one.run(cluster.link('a', "vm2", &file, "vm1").state()).is_ok(), "who is well is taken");
 }
 
 #[test]
