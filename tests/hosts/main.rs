@@ -104,5 +104,7 @@ fn main() -> ExitCode {
         };
     }
     lab::plug_in_switch();
-    runner::run(if std::env::args().any(|argument| argument == "bench") { bench() } else { suites() })
+    // By its name, or by that of one of its claims, which no test's name holds.
+    let measured = ["bench", "start_up_beside", "restart_beside", "idle_agent"];
+    runner::run(if std::env::args().any(|argument| measured.contains(&&*argument)) { bench() } else { suites() })
 }

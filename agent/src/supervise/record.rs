@@ -42,6 +42,9 @@ pub(super) struct Record {
     /// When its unit was last looked at, a job was stopping it.
     #[serde(skip)]
     pub is_being_stopped: bool,
+    /// It is to run, with this very launch.
+    #[serde(skip)]
+    pub is_wanted: bool,
     /// When it was last observed, its process was not its unit's.
     #[serde(skip)]
     pub is_outside: bool,
@@ -85,6 +88,7 @@ impl Record {
             backoff: Backoff::default(),
             stopped_by_another: None,
             is_being_stopped: false,
+            is_wanted: false,
             is_outside: false,
         }
     }

@@ -54,8 +54,8 @@ impl Supervisor for Systemd {
         match state {
             ProcessState::Running { pid, .. } => return Ok(Start::Running { pid }),
             ProcessState::Stopping { .. } => return Ok(Start::HeldBack { until: None }),
-            // It waits for the network or a mount.
-            ProcessState::Stopped { .. } if snapshot.has_job && !snapshot.waits_for_restart() => {
+            // It waits for the network or a mount, or is being restarted.
+            ProcessState::Stopped { .. } if snapshot.has_job => {
                 return Ok(Start::HeldBack { until: None });
             }
             ProcessState::Stopped { .. } if self.shared.lock().get(name).is_some_and(Record::is_stopped_by_another) => {
@@ -147,6 +147,7 @@ impl Supervisor for Systemd {
         let _ = self.shared.know(&launch.instance);
         if let Some(record) = self.shared.lock().get_mut(&launch.instance) {
             record.backoff.launching(&launch.fingerprint);
+            record.is_wanted = record.launch == *launch;
         }
     }
 

@@ -17,7 +17,9 @@ pub use clock::clock_is_synchronised;
 
 use self::bus::{ManagerProxy, Snapshot};
 use super::{
-    SupervisorError, now, random,
+    SupervisorError, now,
+    preflight::{self, Verdict},
+    random,
     record::{self, Record},
 };
 use crate::accounts::Account;
@@ -258,11 +260,38 @@ impl Shared {
         let unit = unit::name(name).map_err(SupervisorError::unit)?;
         let asked = |source| SupervisorError::bus(format!("ask systemd about {unit}"), source);
         let snapshot = Snapshot::take(connection, &unit).await.map_err(asked)?;
+        // Its end is put down after that: what tells why it ended lies there for a while.
+        self.restart_at_once(connection, name, &snapshot).await?;
         if self.note(connection, name, &snapshot).await? {
             // It is to wait, or may not start at all: systemd must not start it either.
             manager(connection).await?.stop_unit(&unit, "replace").await.map_err(asked)?;
         }
         Ok(snapshot)
+    }
+
+    /// Does now what systemd would do in a moment by itself, where nothing is held against the instance and nothing stands
+    /// in the way of a start. Whatever does is for the loop to say.
+    async fn restart_at_once(
+        self: &Arc<Self>,
+        connection: &Connection,
+        name: &InstanceName,
+        snapshot: &Snapshot,
+    ) -> Result<(), SupervisorError> {
+        let crashed = |record: &Record| {
+            let ended = record.run.as_ref().is_some_and(|run| {
+                !run.stopping && run.process.as_ref().is_some_and(|process| process.pid == snapshot.exec_pid)
+            });
+            ended && record.is_wanted && record.backoff.failures() == 0
+        };
+        let launch = self.lock().get(name).filter(|record| crashed(record)).map(|record| record.launch.clone());
+        let Some(launch) = launch.filter(|_| snapshot.waits_for_restart() && !snapshot.has_job) else { return Ok(()) };
+        let Verdict::Clear(lock) = preflight::check(&launch)? else { return Ok(()) };
+        drop(lock);
+        let unit = unit::name(name).map_err(SupervisorError::unit)?;
+        if let Err(error) = manager(connection).await?.restart_unit(&unit, "replace").await {
+            tracing::debug!(instance = %name, %error, "{name}: not restarted at once");
+        }
+        Ok(())
     }
 
     /// Notes that a start came to nothing before there was a process.

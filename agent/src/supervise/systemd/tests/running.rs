@@ -36,6 +36,26 @@ async fn a_killed_process_is_seen_with_its_cause_and_restarted_without_waiting_f
 }
 
 #[tokio::test]
+async fn a_first_crash_is_answered_before_the_loop_looks_and_a_second_one_is_the_loops_to_hold_back() {
+    let host = Host::new().await;
+    let agent = host.agent().await;
+    let launch = host.sleeper("broker-a");
+    let pid = start(&agent, &launch).await;
+    agent.wants(&launch);
+    signal(pid, Signal::KILL);
+    let another = |state: &ProcessState| matches!(state, ProcessState::Running { pid: now, .. } if *now != pid);
+    let state = until(&agent, &launch, another).await;
+    let ProcessState::Running { pid, .. } = state else { unreachable!() };
+    let restarts = || host.fake.calls().iter().filter(|call| call.starts_with("restart")).count();
+    assert_eq!(restarts(), 1);
+    assert_eq!(agent.shared.lock()[&launch.instance].backoff.failures(), 1);
+    signal(pid, Signal::KILL);
+    let held = until(&agent, &launch, |state| matches!(state, ProcessState::Stopped { failures: 2, .. })).await;
+    assert!(matches!(held, ProcessState::Stopped { backing_off: true, .. }), "{held:?}");
+    assert_eq!(restarts(), 1);
+}
+
+#[tokio::test]
 async fn an_instance_that_keeps_failing_is_held_back_from_systemd_too() {
     let host = Host::new().await;
     let agent = host.agent().await;
