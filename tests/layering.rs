@@ -88,6 +88,7 @@ fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("settings", &[]),
         ("stores", &["accounts", "files", "owners"]),
         ("supervise", &["accounts", "clock", "files"]),
+        ("support", &["clock", "cluster", "inventory", "java", "settings"]),
         ("sync", &["cluster", "ledger", "trust"]),
         ("trust", &[]),
         ("web", &[]),

@@ -81,9 +81,13 @@ pub fn identify(topology: &Topology, set: Option<&HostName>) -> Result<HostName,
         let known = topology.host(name).map(|host| host.name.clone());
         return known.ok_or_else(|| HostError::Set { name: name.clone(), known: names(topology) });
     }
-    let own_name = nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let addresses = addresses()?;
-    choose(topology, &own_name, &addresses)
+    choose(topology, &machine_name(), &addresses)
+}
+
+/// The machine's own host name; empty where it has none.
+pub fn machine_name() -> String {
+    nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 fn choose(topology: &Topology, own_name: &str, addresses: &[IpAddr]) -> Result<HostName, HostError> {

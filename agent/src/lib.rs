@@ -28,6 +28,7 @@ pub mod rollout;
 pub mod settings;
 pub mod stores;
 pub mod supervise;
+pub mod support;
 pub mod sync;
 pub mod trust;
 pub mod web;

@@ -58,6 +58,18 @@ pub fn a_client_sends_and_receives(lab: &mut Lab) {
     assert!(ok, "{said}");
 }
 
+pub fn one_archive_tells_how_a_host_is(lab: &mut Lab) {
+    let vm = &lab.vms[0];
+    vm.ok(&["rocketmq-agent", "support", "--output", "/root/support.tar.gz"]);
+    let show = |file: &str| vm.ok(&["tar", "xzf", "/root/support.tar.gz", "--to-stdout", "--wildcards", file]);
+    assert!(show("*/journal.txt").contains("broker-a is ready"), "{}", show("*/journal.txt"));
+    assert!(show("*/agent/readyz.txt").starts_with("ready"));
+    assert!(show("*/instances/broker-a/conf/broker.conf").contains("brokerName=broker-a"));
+    assert!(show("*/instances/broker-a/logs/broker.log").contains("boot success"));
+    assert!(show("*/units/rocketmq-broker-a.service").contains("[Service]"));
+    assert!(!vm.ok(&["tar", "tzf", "/root/support.tar.gz"]).contains("missing.txt"), "{}", show("*/missing.txt"));
+}
+
 /// `poweroff` gives every broker the time to close its store.
 pub fn stopping_the_hosts_leaves_no_abort_file(lab: &mut Lab) {
     let data = |lab: &Lab| lab.vms.iter().flat_map(|vm| aborts(&vm.path(DATA))).collect::<Vec<_>>();

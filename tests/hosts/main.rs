@@ -30,6 +30,7 @@ fn suites() -> Vec<Suite<Lab>> {
                 bring_up::the_package_and_one_file_bring_up_four_brokers_in_sync,
                 bring_up::systemd_finds_nothing_wrong_with_the_units_and_their_sandbox,
                 bring_up::a_client_sends_and_receives,
+                bring_up::one_archive_tells_how_a_host_is,
                 crashes::every_instance_that_is_killed_comes_back,
                 crashes::a_broker_that_hangs_is_named_and_started_anew,
                 crashes::an_agent_killed_or_frozen_disturbs_no_jvm_and_no_send,

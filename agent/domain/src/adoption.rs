@@ -2,7 +2,7 @@
 //! and whether the broker that it describes is another one than the cluster file's. It is kept beside the new one; this
 //! only says what is worth knowing.
 
-use crate::desired::properties;
+use crate::{desired::properties, secret::is_secret};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -55,12 +55,6 @@ pub fn compare(by_hand: &[u8], rendered: &str) -> ByHand {
     };
     let foreign = foreign.or_else(stranding);
     ByHand { lost: lost.collect(), foreign }
-}
-
-/// Values that belong into no log.
-fn is_secret(key: &str) -> bool {
-    let key = key.to_ascii_lowercase();
-    ["secret", "password", "token", "accesskey"].iter().any(|it| key.contains(it))
 }
 
 #[cfg(test)]

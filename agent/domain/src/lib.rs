@@ -27,6 +27,7 @@ pub mod problem;
 pub mod register;
 pub mod removal;
 pub mod rollout;
+pub mod secret;
 pub mod size;
 pub mod store;
 pub mod topology;

@@ -12,6 +12,7 @@ mod render;
 mod secret;
 mod smoke;
 mod status;
+mod support;
 mod table;
 
 use crate::{
@@ -74,6 +75,8 @@ enum Command {
     Config(history::Config),
     /// Make the secret that lets the hosts of a cluster share its file
     Secret(secret::Secret),
+    /// Write one archive of everything that tells how this host is; secrets are blanked
+    Support(support::Support),
 }
 
 /// Runs the command that was typed.
@@ -117,6 +120,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Config(config) => runtime.block_on(config.run(settings)),
         Command::Secret(secret) => secret.run(settings),
         Command::Smoke(smoke) => runtime.block_on(smoke.run(settings)),
+        Command::Support(support) => runtime.block_on(support.run(settings, &arguments.config)),
         Command::Ready(ready) => runtime.block_on(ready.run()),
         Command::Doctor(doctor) => runtime.block_on(doctor.run(settings)),
         Command::Remove(remove) => runtime.block_on(remove.run(settings)),

@@ -73,7 +73,7 @@ async fn ask(client: &reqwest::Client, address: SocketAddr) -> anyhow::Result<St
 
 /// Where this host's agent serves. A cluster file that somebody is editing must not hide the cluster: where it has a
 /// mistake or lacks this host, the one that was applied last says it, and else it is the usual port.
-fn own_agent(settings: &Settings) -> SocketAddr {
+pub(super) fn own_agent(settings: &Settings) -> SocketAddr {
     let address = settings.listen.unwrap_or_else(|| {
         let port_of = |cluster: Cluster| port_of(&cluster, settings);
         let lying_there = Cluster::read(&settings.cluster_file, None).ok().and_then(port_of);

@@ -1,6 +1,7 @@
 //! Who may read files with secrets in them.
 
 use super::{Check, Finding, Host};
+use rocketmq_agent_domain::secret;
 use std::{
     fs,
     os::unix::fs::MetadataExt,
@@ -40,9 +41,8 @@ fn is_open(path: &Path) -> bool {
 
 /// A key whose name says that its value is one.
 fn holds_secret(text: &str) -> bool {
-    let keys = text.lines().filter_map(|line| Some(line.trim_start().split_once('=')?.0.to_ascii_lowercase()));
-    keys.filter(|key| !key.starts_with('#'))
-        .any(|key| ["secret", "password", "token"].iter().any(|it| key.contains(it)))
+    let keys = text.lines().filter_map(|line| Some(line.trim_start().split_once('=')?.0));
+    keys.filter(|key| !key.starts_with('#')).any(secret::is_secret)
 }
 
 #[cfg(test)]

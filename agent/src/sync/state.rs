@@ -7,6 +7,7 @@ use rocketmq_agent_domain::{
     },
     names::HostName,
     register::{Entry, Fork, Register, Standing},
+    secret,
 };
 use serde::{Deserialize, Serialize};
 
@@ -120,34 +121,11 @@ fn differing(me: &HostName, own: Option<&Document>, host: &HostName, file: Optio
     }
     let mut lines = vec![format!("the cluster files of {me} and {host} differ; make them the same")];
     lines.extend(found.iter().take(SHOWN).map(|difference| match difference {
-        Difference::Left { line, text } => format!("  {me}:{line}: {}", without_password(text)),
-        Difference::Right { line, text } => format!("  {host}:{line}: {}", without_password(text)),
+        Difference::Left { line, text } => format!("  {me}:{line}: {}", secret::blanked(text)),
+        Difference::Right { line, text } => format!("  {host}:{line}: {}", secret::blanked(text)),
     }));
     if found.len() > SHOWN {
         lines.push(format!("  … and {} lines more", found.len() - SHOWN));
     }
     lines
-}
-
-/// What is shown to everybody must not hold what stands before the `@` of a URL, such as rocketmq.source's.
-fn without_password(line: &str) -> String {
-    let cut = line.split_once("://").and_then(|(before, rest)| {
-        let authority = rest.split(['/', '"', '\'']).next()?;
-        let (_, host) = authority.rsplit_once('@')?;
-        Some(format!("{before}://…@{host}{}", &rest[authority.len()..]))
-    });
-    cut.unwrap_or_else(|| line.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::without_password;
-
-    #[test]
-    fn a_password_in_a_url_is_not_shown() {
-        let line = "source = \"https://ann:pa@ss@dist.example/r.zip\" # a@b";
-        assert_eq!(without_password(line), "source = \"https://…@dist.example/r.zip\" # a@b");
-        let plain = "source = \"https://dist.example/a@b.zip\"";
-        assert_eq!(without_password(plain), plain);
-    }
 }
