@@ -106,7 +106,9 @@ impl Cluster {
         let placed =
             self.placement.brokers.iter().map(|s| format!("{}:{}@{}:{}", s.group, s.broker_id, s.host, s.port));
         let namesrvs = self.placement.namesrvs.iter().map(|s| format!("namesrv@{}:{}", s.host, s.port));
-        digest(placed.chain(namesrvs).collect::<Vec<_>>().join("\n").as_bytes())
+        let controllers =
+            self.placement.controllers.iter().map(|s| format!("controller:{}@{}:{}", s.id, s.host, s.port));
+        digest(placed.chain(namesrvs).chain(controllers).collect::<Vec<_>>().join("\n").as_bytes())
     }
 }
 

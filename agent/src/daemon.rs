@@ -311,6 +311,8 @@ fn aim(goal: &Goal) -> Aim {
         order: order(&cluster.placement),
         told: told(desired),
         agents: agents(&cluster.topology),
+        cluster: cluster.topology.name.to_string(),
+        controllers: desired.controllers.clone(),
         cluster_file: cluster.file_digest(),
         placement: cluster.placement_digest(),
     }
@@ -332,11 +334,11 @@ fn config_view(settings: &Settings, goal: &Goal) -> ConfigView {
     }
 }
 
-/// Brokers first, all at once; the NameServer when they have unregistered.
+/// Brokers first, all at once; the controller then, and the NameServer when they have unregistered.
 fn stop_order(desired: &Desired) -> Vec<Vec<InstanceName>> {
-    let names = |namesrv: bool| {
-        let some = desired.instances.iter().filter(|i| (i.launch.role == Role::Namesrv) == namesrv);
+    let names = |wanted: fn(Role) -> bool| {
+        let some = desired.instances.iter().filter(|i| wanted(i.launch.role));
         some.map(|instance| instance.launch.instance.clone()).collect::<Vec<_>>()
     };
-    vec![names(false), names(true)]
+    vec![names(Role::is_broker), names(|role| role == Role::Controller), names(|role| role == Role::Namesrv)]
 }

@@ -6,7 +6,7 @@ use crate::{
     clock,
     files::{self, FileError},
     peers::{Patience, Peers},
-    remoting::{Broker, Client, OnlineConfig, OnlineKey},
+    remoting::{Broker, Client, Controller, OnlineConfig, OnlineKey, Replica},
 };
 use rocketmq_agent_domain::{
     health::report::{HostReport, HostView},
@@ -44,6 +44,10 @@ pub struct Aim {
     pub order: Vec<Seat>,
     /// Where this host's instances are told, and brokerPermission by their files.
     pub told: BTreeMap<InstanceName, (SocketAddr, String)>,
+    /// brokerClusterName.
+    pub cluster: String,
+    /// The controllers, which can be asked for another master; none in other modes.
+    pub controllers: Vec<SocketAddr>,
     /// Every host's agent.
     pub agents: Vec<(HostName, SocketAddr)>,
     /// The digest of the file that this is from.
@@ -131,6 +135,7 @@ impl Task {
             own,
             hosts: &hosts,
             told: &aim.told,
+            by_controllers: !aim.controllers.is_empty(),
             permission,
         };
         let outcome = step(self.record.clone(), &facts, &self.turns.borrow().turns);
@@ -148,6 +153,7 @@ impl Task {
         if let Some(record) = &self.record {
             let value = match outcome.act {
                 Act::Nothing => return,
+                Act::HandOver => return self.hand_over(aim, record, own).await,
                 Act::Take => "4",
                 Act::Give => &record.permission,
             };
@@ -183,6 +189,34 @@ impl Task {
             },
             Err(error) => Fact::from(Err(error)),
         }
+    }
+
+    /// Has another member elected that is in sync; the next step sees whether it came to that.
+    async fn hand_over(&self, aim: &Aim, record: &Record, own: &HostReport) {
+        let name = &record.instance;
+        let Some(report) = own.instances.iter().find(|it| it.instance == *name) else { return };
+        match self.elect_another(aim, name, &report.address).await {
+            Ok(Some(next)) => info!(instance = %name, "{name}: {} is to be its master", next.broker_address),
+            Ok(None) => warn!(instance = %name, "{name}: no other member is in sync to be its master"),
+            Err(error) => warn!(instance = %name, "{name}: no other master is elected: {error:#}"),
+        }
+    }
+
+    async fn elect_another(&self, aim: &Aim, name: &InstanceName, own: &str) -> anyhow::Result<Option<Replica>> {
+        for address in &aim.controllers {
+            let controller = Controller::new(&self.client, address.to_string(), TIMEOUT);
+            if !controller.metadata().await.is_ok_and(|said| said.is_leader) {
+                continue;
+            }
+            let mut states = controller.sync_states(&[name.as_str()]).await?;
+            let state = states.remove(name.as_str()).unwrap_or_default();
+            let next = state.in_sync_replicas.into_iter().find(|it| it.alive && it.broker_address != own);
+            if let Some(next) = &next {
+                controller.elect(&aim.cluster, name.as_str(), next.broker_id).await?;
+            }
+            return Ok(next);
+        }
+        anyhow::bail!("no controller leads")
     }
 
     async fn permit(&self, record: &Record, value: &str) {

@@ -72,6 +72,10 @@ pub fn observe(launch: &Launch, identity: &StoreIdentity, account: Option<Accoun
         topics: topics.map(|topics| topics.topic_config_table.into_keys().collect()),
         has_commit_log: has_log_files(&identity.commit_log)?,
         has_marked_commit_log,
+        logs: logs(&identity.root)?,
+        identity: read(&identity.root.join("brokerIdentity"))?
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .filter(|text| !text.trim().is_empty()),
         has_consume_queues: !entries(&identity.root.join("consumequeue"))?.is_empty(),
         strangers: match account.map(|account| owners::strangers(&identity.root, account)) {
             Some(Ok(found)) => found.map(|found| found.to_string()),
@@ -104,11 +108,17 @@ struct Topics {
 }
 
 fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, StoreError> {
-    match fs::read(path) {
-        Ok(bytes) if bytes.is_empty() => Ok(None),
-        Ok(bytes) => serde_json::from_slice(&bytes)
+    match read(path)? {
+        Some(bytes) if !bytes.is_empty() => serde_json::from_slice(&bytes)
             .map(Some)
             .map_err(|source| StoreError::Damaged { path: path.to_owned(), source }),
+        _ => Ok(None),
+    }
+}
+
+fn read(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
         Err(error) if is_absent(&error) => Ok(None),
         Err(source) => Err(StoreError::Read { path: path.to_owned(), source }),
     }
@@ -117,6 +127,22 @@ fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, S
 /// Nothing lies below a file either.
 fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// The folders of a store that hold a log, of whichever mode.
+fn logs(root: &Path) -> Result<Vec<String>, StoreError> {
+    let mut found = Vec::new();
+    for name in entries(root)? {
+        let folder = match name.as_str() {
+            "commitlog" => root.join(&name),
+            other if other.starts_with("dledger-") => root.join(other).join("data"),
+            _ => continue,
+        };
+        if has_log_files(&folder)? {
+            found.push(name);
+        }
+    }
+    Ok(found)
 }
 
 /// Commit log files are named by the offset they start at, 20 digits (`UtilAll.offset2FileName`).

@@ -1,4 +1,4 @@
-//! Two hosts on this machine, each with an agent, its own loopback address, ports and folders, and real RocketMQ under
+//! Up to three hosts on this machine, each with an agent, its own loopback address, ports and folders, and real RocketMQ under
 //! them. Everything waits by polling a condition with a bound.
 
 pub use crate::real::*;
@@ -58,7 +58,7 @@ impl Agent {
     }
 }
 
-/// Both hosts.
+/// All hosts.
 pub struct Lab {
     pub agents: Vec<Agent>,
     cluster: RunningCluster,
@@ -75,7 +75,13 @@ impl Deref for Lab {
 /// Ports of a lab: far from the demo's, and 200 apart from each other's.
 fn ports(number: u16, host: u16) -> BTreeMap<&'static str, u16> {
     let first = 21000 + 200 * number + 60 * host;
-    BTreeMap::from([("agent", first), ("namesrv", first + 5), ("master", first + 20), ("slave", first + 40)])
+    BTreeMap::from([
+        ("agent", first),
+        ("namesrv", first + 5),
+        ("controller", first + 8),
+        ("master", first + 20),
+        ("slave", first + 40),
+    ])
 }
 
 impl Lab {
@@ -90,14 +96,19 @@ impl Lab {
             zip(version).display()
         );
         let (mut agents, mut namesrvs) = (Vec::new(), Vec::new());
-        for (index, host) in ["vm1", "vm2"].into_iter().take(usize::from(hosts)).enumerate() {
+        for (index, host) in ["vm1", "vm2", "vm3"].into_iter().take(usize::from(hosts)).enumerate() {
             let ip = format!("127.0.0.{}", index + 1);
             let ports = ports(number, index as u16);
             let folder = dir.join(host);
             files::make_directory(&folder, 0o755, None).unwrap();
+            // DLedger listens on all addresses of a machine.
+            let controller = match mode {
+                "controller" => format!("controller = {{ port = {} }}\n", ports["controller"]),
+                _ => String::new(),
+            };
             text += &format!(
                 "[[host]]\nname = \"{host}\"\naddress = \"{ip}\"\nbase_dir = \"{}\"\nagent_port = {}\n\
-                 namesrv = {{ port = {} }}\nbroker = {{ port = {}, slave_port = {} }}\n",
+                 namesrv = {{ port = {} }}\nbroker = {{ port = {}, slave_port = {} }}\n{controller}",
                 folder.join("rocketmq").display(),
                 ports["agent"],
                 ports["namesrv"],
@@ -141,7 +152,7 @@ impl Lab {
         self.base(host).join(name)
     }
 
-    /// Stops both agents, and checks that nothing is left behind.
+    /// Stops all agents, and checks that nothing is left behind.
     pub fn stop(&mut self) {
         let pids: Vec<u32> = self
             .agents
@@ -150,7 +161,7 @@ impl Lab {
             .flat_map(|r| r.instances)
             .filter_map(|i| i.pid)
             .collect();
-        // Both at once, as a person stops a demo.
+        // All at once, as a person stops a demo.
         for agent in self.agents.iter().filter(|agent| agent.process.is_some()) {
             signal(agent.pid(), rustix::process::Signal::TERM);
         }

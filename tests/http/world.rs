@@ -35,7 +35,7 @@ pub fn cause(id: &str, what: &str, fix: &str) -> Cause {
 
 pub fn instance(instance: &str, role: Role, address: &str) -> InstanceReport {
     let broker_id = match role {
-        Role::Namesrv => None,
+        Role::Namesrv | Role::Controller | Role::Member => None,
         Role::Master => Some(0),
         Role::Slave => Some(1),
     };
@@ -43,6 +43,7 @@ pub fn instance(instance: &str, role: Role, address: &str) -> InstanceReport {
         instance: instance.parse().unwrap(),
         role,
         broker_id,
+        leader: None,
         address: address.to_owned(),
         state: State::Ready,
         answers: true,

@@ -11,20 +11,49 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration}
 pub enum Role {
     /// The NameServer.
     Namesrv,
+    /// One of the controllers that elect the masters (5.x).
+    Controller,
     /// A broker with brokerId 0.
     Master,
     /// A broker with brokerId 1 or more.
     Slave,
+    /// A broker whose group elects its master. In a report: which of the two it is now is not known.
+    Member,
+}
+
+impl Role {
+    /// Whether it is a broker.
+    pub fn is_broker(self) -> bool {
+        matches!(self, Role::Master | Role::Slave | Role::Member)
+    }
 }
 
 impl std::fmt::Display for Role {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(match self {
             Role::Namesrv => "namesrv",
+            Role::Controller => "controller",
+            Role::Member => "member",
             Role::Master => "master",
             Role::Slave => "slave",
         })
     }
+}
+
+/// How the messages of a store are written. RocketMQ cannot read one in the way of another.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StoreFormat {
+    /// A commit log of a master or a slave.
+    #[default]
+    Plain,
+    /// A commit log with the epochs of its masters beside it, of a broker that the controllers know by an id of its own.
+    Epochs,
+    /// A raft log; the id chooses its folder (`DLedgerConfig.getDefaultPath`, 4.5-5.5).
+    Dledger {
+        /// dLegerSelfId.
+        self_id: String,
+    },
 }
 
 /// The store that an instance works on, and whose it must be.
@@ -32,8 +61,11 @@ impl std::fmt::Display for Role {
 pub struct StoreIdentity {
     /// `storePathRootDir`: holds `lock`, `abort`, `config/`.
     pub root: PathBuf,
-    /// `storePathCommitLog`.
+    /// `storePathCommitLog`, or where DLedger keeps its log.
     pub commit_log: PathBuf,
+    /// How it is written.
+    #[serde(default)]
+    pub format: StoreFormat,
     /// The cluster whose data it is.
     pub cluster: String,
     /// The brokerName whose data it is.
@@ -56,8 +88,8 @@ pub struct Service {
 pub struct Registered {
     /// brokerName.
     pub broker: BrokerName,
-    /// brokerId.
-    pub id: u64,
+    /// brokerId; none where the group decides it.
+    pub id: Option<u64>,
     /// brokerIP1 and listenPort.
     pub address: SocketAddr,
 }

@@ -75,7 +75,7 @@ name!(
     "1 to 64 letters, digits, '-' or '_'"
 );
 name!(
-    /// One supervised JVM of one host: `namesrv`, or the brokerName of the broker it runs. A host never runs two
+    /// One supervised JVM of one host: `namesrv`, `controller`, or the brokerName of the broker it runs. A host never runs two
     /// members of one group, so the brokerName is enough.
     InstanceName, 64, |c| c.is_ascii_alphanumeric() || c == '-' || c == '_',
     "1 to 64 letters, digits, '-' or '_'"
@@ -90,6 +90,11 @@ impl InstanceName {
     /// The NameServer of a host.
     pub fn namesrv() -> Self {
         Self("namesrv".to_owned())
+    }
+
+    /// The controller of a host.
+    pub fn controller() -> Self {
+        Self("controller".to_owned())
     }
 }
 

@@ -104,6 +104,10 @@ pub struct StoreState {
     pub has_commit_log: bool,
     /// There are commit log files where the mark says they were.
     pub has_marked_commit_log: bool,
+    /// The folders of its root that hold a log: `commitlog`, or `dledger-n0` and such.
+    pub logs: Vec<String>,
+    /// The text of `brokerIdentity`: as whom the controllers know it.
+    pub identity: Option<String>,
     /// There are consume queues, which point into a commit log.
     pub has_consume_queues: bool,
     /// Files in it that belong to another account than the broker's: how many, which and whose, in words.

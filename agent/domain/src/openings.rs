@@ -31,7 +31,7 @@ pub struct Opening {
     pub why: &'static str,
 }
 
-/// The openings of one host, in the order agent, NameServer, brokers.
+/// The openings of one host, in the order agent, NameServer, controller, brokers.
 pub fn openings(topology: &Topology, placement: &Placement, host: &Host) -> Vec<Opening> {
     let others = |wanted: &dyn Fn(&Host) -> bool| {
         let all = topology.hosts.iter().filter(|other| other.name != host.name && wanted(other));
@@ -51,6 +51,14 @@ pub fn openings(topology: &Topology, placement: &Placement, host: &Host) -> Vec<
             why: "clients ask it for routes, and every broker registers with it",
         });
     }
+    if let Some(seat) = placement.controllers.iter().find(|seat| seat.host == host.name) {
+        found.push(Opening {
+            port: seat.port,
+            what: "controller".to_owned(),
+            from: others(&|_| true),
+            why: "the controllers elect their leader there, and brokers and agents ask it",
+        });
+    }
     for seat in placement.brokers_on(&host.name) {
         let what = |part: &str| format!("{} {}{part}", seat.group, seat.role());
         found.push(Opening {
@@ -65,7 +73,15 @@ pub fn openings(topology: &Topology, placement: &Placement, host: &Host) -> Vec<
             from: Source::Everybody,
             why: "clients with vipChannelEnabled, and consumers' offsets",
         });
-        if seat.role() == Role::Master && topology.mode.has_slaves() {
+        if seat.elected {
+            let members: Vec<&HostName> = placement.members(&seat.group).map(|it| &it.host).collect();
+            found.push(Opening {
+                port: seat.ha_port(),
+                what: what(" (replication)"),
+                from: others(&|other| members.contains(&&other.name)),
+                why: "the other members of its group replicate there",
+            });
+        } else if seat.role() == Role::Master && topology.mode.has_slaves() {
             let slaves: Vec<&HostName> =
                 placement.members(&seat.group).filter(|it| it.role() == Role::Slave).map(|it| &it.host).collect();
             found.push(Opening {

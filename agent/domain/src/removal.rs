@@ -14,11 +14,16 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What the other hosts of the cluster say, each by its agent.
 pub type Others = BTreeMap<HostName, Fact<HostReport>>;
 
-/// The order to stop in: slaves, then masters, then the NameServer, when the brokers have unregistered from it.
+/// The order to stop in: slaves, then masters, then the controller, then the NameServer, when the brokers have
+/// unregistered from it.
 pub fn waves<'i>(instances: impl Iterator<Item = (&'i InstanceName, Role)>) -> Vec<Vec<InstanceName>> {
     let all: Vec<(&InstanceName, Role)> = instances.collect();
-    let of = |role: Role| all.iter().filter(|(_, its)| *its == role).map(|(name, _)| (*name).clone()).collect();
-    [Role::Slave, Role::Master, Role::Namesrv].map(of).into()
+    let of = |role: Role| -> Vec<InstanceName> {
+        all.iter().filter(|(_, its)| *its == role).map(|(name, _)| (*name).clone()).collect()
+    };
+    let brokers = [of(Role::Slave), of(Role::Master).into_iter().chain(of(Role::Member)).collect()];
+    let all = brokers.into_iter().chain([of(Role::Controller), of(Role::Namesrv)]);
+    all.filter(|wave| !wave.is_empty()).collect()
 }
 
 /// Why this host should not go now, a sentence each; empty where nobody misses it. What does not run is missed by
@@ -41,6 +46,8 @@ pub fn objections(
                     "this host has the only NameServer: without it no client of the cluster finds a broker".to_owned(),
                 );
             }
+        } else if instance.launch.role == Role::Member {
+            objections.extend(other_members(instance, others));
         } else {
             objections.extend(other_member(instance, others, deletes_data));
         }
@@ -79,6 +86,25 @@ fn other_member(instance: &Instance, others: &Others, deletes_data: bool) -> Opt
         (None, _) => "how far it is behind cannot be told".to_owned(),
     };
     Some(format!("{without}{behind}"))
+}
+
+/// What is wrong with the others of a group that elects its master: enough of them must be in sync to go on without
+/// this one, and then they have what was acknowledged.
+fn other_members(instance: &Instance, others: &Others) -> Option<String> {
+    let broker = instance.broker.as_ref()?;
+    let elections = broker.elections.as_ref()?;
+    let is_ready = |host: &HostName| {
+        let report = others.get(host).and_then(Fact::known);
+        let its = report.and_then(|report| report.instances.iter().find(|it| it.instance == instance.launch.instance));
+        its.is_some_and(|it| it.state == State::Ready)
+    };
+    let ready = elections.others.iter().filter(|other| is_ready(&other.host)).count();
+    let (group, least, all) = (&broker.group, elections.least, elections.others.len());
+    (ready < least).then(|| {
+        format!(
+            "without the member of {group} here {ready} of its other {all} are known to be ready, and it needs {least}"
+        )
+    })
 }
 
 /// Whose an entry of an instance's folder is.

@@ -3,7 +3,7 @@
 //! delete the consume queues.
 
 use crate::{
-    launch::{Cause, StoreIdentity},
+    launch::{Cause, StoreFormat, StoreIdentity},
     observed::StoreState,
 };
 
@@ -21,6 +21,9 @@ pub enum Verdict {
 /// Judges a store against the broker that is to start on it.
 pub fn judge(identity: &StoreIdentity, state: &StoreState) -> Verdict {
     let root = identity.root.display();
+    if let Some(cause) = other_format(identity, state) {
+        return Verdict::Refused(cause);
+    }
     if let Some(mark) = &state.mark {
         if mark.broker != identity.broker.as_str() || mark.cluster != identity.cluster {
             let what = format!(
@@ -80,6 +83,45 @@ fn refused(id: &str, what: String, fix: &str) -> Verdict {
     Verdict::Refused(Cause { id: id.to_owned(), what, fix: fix.to_owned() })
 }
 
+/// Whether the store was made in a mode, or by a member, whose log this broker would not read: it would begin anew
+/// beside it, and under the name of a member that has promised and stored something.
+fn other_format(identity: &StoreIdentity, state: &StoreState) -> Option<Cause> {
+    let root = identity.root.display();
+    let cause = |id: &str, what: String, fix: &str| Some(Cause { id: id.to_owned(), what, fix: fix.to_owned() });
+    let back = "set cluster.mode back: RocketMQ cannot take a store from one mode to another; to change it, set up new \
+                groups, let consumers finish the old ones, and take those away";
+    let own = match &identity.format {
+        StoreFormat::Plain | StoreFormat::Epochs => "commitlog".to_owned(),
+        StoreFormat::Dledger { self_id } => format!("dledger-{self_id}"),
+    };
+    if let Some(other) = state.logs.iter().find(|log| **log != own) {
+        let is_member = other.starts_with("dledger-") && own.starts_with("dledger-");
+        let what = format!("the messages of {root} are in {other}, and the broker would look in {own}");
+        return match is_member {
+            true => cause("other-member", what, "put each store back on the host whose member wrote it"),
+            false => cause("other-mode", what, back),
+        };
+    }
+    // Written at the first start in controller mode, before anything is stored (5.1.1-5.5.0 `BrokerMetadata`).
+    match (&identity.format, &state.identity) {
+        (StoreFormat::Epochs, None) if state.has_commit_log => {
+            cause("other-mode", format!("the store {root} was not made in controller mode"), back)
+        }
+        (StoreFormat::Epochs, Some(text)) => {
+            let mut parts = text.trim().split('#');
+            let (cluster, broker) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+            let is_own = cluster == identity.cluster && broker == identity.broker.as_str();
+            let what = format!("the store {root} is known to the controllers as {broker} of cluster {cluster}");
+            let fix = "move it away, or give the group its old name with [[group]] in cluster.toml";
+            if is_own { None } else { cause("foreign-store", what, fix) }
+        }
+        (StoreFormat::Plain, Some(_)) => {
+            cause("other-mode", format!("the store {root} was made in controller mode"), back)
+        }
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
@@ -90,6 +132,7 @@ mod tests {
         StoreIdentity {
             root: "/s".into(),
             commit_log: "/s/commitlog".into(),
+            format: StoreFormat::Plain,
             cluster: "C".to_owned(),
             broker: "broker-a".parse().unwrap(),
         }
@@ -139,6 +182,30 @@ mod tests {
         // Whose it is comes first: nobody should be told to give another broker's files away.
         let foreign = StoreState { strangers, mark: mark("broker-b", "/s/commitlog"), ..StoreState::default() };
         assert_eq!(refusal(&foreign), "foreign-store");
+    }
+
+    #[test]
+    fn a_store_of_another_mode_or_member_is_refused() {
+        let dledger = StoreIdentity { format: StoreFormat::Dledger { self_id: "n1".to_owned() }, ..identity() };
+        let epochs = StoreIdentity { format: StoreFormat::Epochs, ..identity() };
+        let logs = |log: &str| StoreState { logs: vec![log.to_owned()], has_commit_log: true, ..StoreState::default() };
+        let known = |text: &str| StoreState { identity: Some(text.to_owned()), ..logs("commitlog") };
+        let id = |identity: &StoreIdentity, state: &StoreState| match judge(identity, state) {
+            Verdict::Refused(cause) => cause.id,
+            other => format!("{other:?}"),
+        };
+        assert_eq!(id(&identity(), &logs("dledger-n1")), "other-mode");
+        assert_eq!(id(&identity(), &known("C#broker-a#1")), "other-mode");
+        assert_eq!(id(&dledger, &logs("commitlog")), "other-mode");
+        assert_eq!(id(&dledger, &logs("dledger-n0")), "other-member");
+        assert_eq!(id(&epochs, &logs("commitlog")), "other-mode");
+        assert_eq!(id(&epochs, &logs("dledger-n1")), "other-mode");
+        assert_eq!(id(&epochs, &known("C#broker-b#1")), "foreign-store");
+        for (identity, state) in
+            [(&identity(), logs("commitlog")), (&dledger, logs("dledger-n1")), (&epochs, known("C#broker-a#3"))]
+        {
+            assert_eq!(judge(identity, &state), Verdict::Claim);
+        }
     }
 
     #[test]

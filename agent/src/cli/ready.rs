@@ -1,6 +1,6 @@
 //! `ready`: what an instance's unit runs after its start (ExecStartPost), so that "active" means that it serves. In:
-//! addresses, as arguments: it needs no file. Out: it ends when a NameServer answers, or when a broker answers and a
-//! NameServer knows it; until then systemd is told what it waits for.
+//! addresses, as arguments: it needs no file. Out: it ends when a NameServer answers, when a controller knows a leader, or
+//! when a broker answers and a NameServer knows it; until then systemd is told what it waits for.
 //!
 //! It ends at once where the instance's process has ended, and it has no time limit of its own while the instance does
 //! not answer: checking a large store takes as long as it takes. A broker that answers and that no NameServer knows is
@@ -8,7 +8,7 @@
 
 use crate::{
     exit_code,
-    remoting::{Broker, Client, NameServer},
+    remoting::{Broker, Client, ClusterInfo, Controller, NameServer},
     supervise::process::Identity,
 };
 use futures_util::future::join_all;
@@ -28,9 +28,12 @@ pub(super) struct Ready {
     /// Its brokerName; without it, it is a NameServer
     #[arg(long, requires = "registered")]
     broker: Option<BrokerName>,
-    /// Its brokerId
-    #[arg(long, default_value_t = 0)]
-    id: u64,
+    /// It is a controller
+    #[arg(long, conflicts_with = "broker")]
+    controller: bool,
+    /// Its brokerId; without it, its group decides that
+    #[arg(long)]
+    id: Option<u64>,
     /// Where the NameServers must say that it is
     #[arg(long)]
     registered: Option<SocketAddr>,
@@ -65,20 +68,21 @@ impl Ready {
         while !self.answers(&client).await {
             told.tell(match self.broker {
                 Some(_) => format!("{} does not answer yet; a large store is checked first", self.address),
+                None if self.controller => format!("{} does not answer yet, or knows no leader", self.address),
                 None => format!("{} does not answer yet", self.address),
             });
             sleep(PAUSE).await;
         }
+        let id = self.id.map(|id| format!(", id {id}")).unwrap_or_default();
         let (Some(broker), Some(own)) = (&self.broker, self.registered) else { return told.tell("ready".to_owned()) };
         let until = Instant::now() + REGISTRATION;
         loop {
             match self.registered_at(&client, broker, own).await {
                 Ok(namesrv) => {
-                    return told.tell(format!("ready: NameServer {namesrv} has it as {broker}, id {}", self.id));
+                    return told.tell(format!("ready: NameServer {namesrv} has it as {broker}{id}"));
                 }
                 Err(why) if Instant::now() > until => {
-                    return told
-                        .tell(format!("it answers, but no NameServer knows it as {broker}, id {}: {why}", self.id));
+                    return told.tell(format!("it answers, but no NameServer knows it as {broker}{id}: {why}"));
                 }
                 Err(why) => told.tell(format!("it answers, and waits until a NameServer knows it: {why}")),
             }
@@ -89,6 +93,10 @@ impl Ready {
     async fn answers(&self, client: &Client) -> bool {
         match self.broker {
             Some(_) => Broker::new(client, self.address.to_string(), TIMEOUT).runtime_info().await.is_ok(),
+            None if self.controller => {
+                let said = Controller::new(client, self.address.to_string(), TIMEOUT).metadata().await;
+                said.is_ok_and(|said| said.leader.is_some())
+            }
             None => NameServer::new(client, self.address.to_string(), TIMEOUT).cluster_info().await.is_ok(),
         }
     }
@@ -101,7 +109,11 @@ impl Ready {
         }));
         let mut why = Vec::new();
         for (address, answer) in asked.await {
-            match answer.as_ref().map(|info| info.address(broker.as_str(), self.id)) {
+            let found = |info: &ClusterInfo| match self.id {
+                Some(id) => info.address(broker.as_str(), id).map(str::to_owned),
+                None => info.groups.get(broker.as_str())?.addresses.values().find(|it| **it == own).cloned(),
+            };
+            match answer.as_ref().map(found) {
                 Ok(Some(found)) if found == own => return Ok(*address),
                 Ok(Some(other)) => why.push(format!("{address} has it at {other}")),
                 Ok(None) => why.push(format!("{address} does not have it")),

@@ -4,11 +4,11 @@
 use crate::{
     cluster::{Applied, Cluster},
     exit_code,
-    remoting::{Broker, Client, OutgoingMessage, PullStatus, SendStatus, TOOLS_CONSUMER_GROUP},
+    remoting::{Broker, Client, NameServer, OutgoingMessage, PullStatus, SendStatus, TOOLS_CONSUMER_GROUP},
     settings::Settings,
 };
 use anyhow::{Context, bail};
-use rocketmq_agent_domain::{placement::BrokerSeat, topology::Topology};
+use rocketmq_agent_domain::{desired::namesrv_addresses, placement::BrokerSeat, topology::Topology};
 use std::{
     collections::BTreeSet,
     io::{self, Write},
@@ -41,8 +41,17 @@ impl Smoke {
         let client = Client::new(TIMEOUT);
         let mut failed = false;
         let mut out = io::stdout();
-        for seat in cluster.placement.brokers.iter().filter(|seat| seat.broker_id == 0) {
-            let Some(address) = address(&cluster.topology, seat) else { continue };
+        let mut groups = BTreeSet::new();
+        for seat in cluster.placement.brokers.iter().filter(|seat| groups.insert(&seat.group)) {
+            let address = match seat.elected {
+                true => elected(&client, &cluster, seat).await,
+                false => address(&cluster.topology, seat),
+            };
+            let Some(address) = address else {
+                failed = true;
+                writeln!(out, "{}: no NameServer knows a master of it", seat.group)?;
+                continue;
+            };
             let broker = Broker::new(&client, address.to_string(), TIMEOUT);
             match self.through(&broker, seat).await {
                 Ok(()) => writeln!(out, "{} ({address}): {} sent, all SEND_OK, all read back", seat.group, self.count)?,
@@ -88,6 +97,22 @@ impl Smoke {
         }
         Ok(())
     }
+}
+
+/// The master of a group that elects it, as the first NameServer says that has one.
+async fn elected(client: &Client, cluster: &Cluster, seat: &BrokerSeat) -> Option<SocketAddr> {
+    for namesrv in namesrv_addresses(&cluster.topology, &cluster.placement, |host| host.address) {
+        let said = NameServer::new(client, namesrv.to_string(), TIMEOUT).cluster_info().await;
+        let Ok(info) = said else { continue };
+        let master = info.address(seat.group.as_str(), 0).and_then(|address| address.parse::<SocketAddr>().ok());
+        let members = || cluster.placement.members(&seat.group);
+        let public = |it: &BrokerSeat| Some(SocketAddr::new(cluster.topology.host(&it.host)?.public_address, it.port));
+        let found = members().find(|it| public(it) == master);
+        if let Some(found) = found {
+            return address(&cluster.topology, found);
+        }
+    }
+    None
 }
 
 fn address(topology: &Topology, seat: &BrokerSeat) -> Option<SocketAddr> {

@@ -93,7 +93,7 @@ fn row(view: &HostView, instance: &InstanceReport, stale: bool) -> Row {
     let cells = [
         view.host.to_string(),
         instance.instance.to_string(),
-        instance.role.to_string(),
+        instance.role_in_words(),
         instance.address.clone(),
         state,
         lag,

@@ -29,7 +29,7 @@ pub(super) fn verbose(report: &HostReport) -> Answer {
     // Writing to a String cannot fail.
     for instance in &report.instances {
         let mark = if instance.is_ready() { '+' } else { '-' };
-        let _ = write!(text, "[{mark}] {} {} {}: ", instance.instance, instance.role, instance.address);
+        let _ = write!(text, "[{mark}] {} {} {}: ", instance.instance, instance.role_in_words(), instance.address);
         let _ = match (instance.role, instance.lag) {
             (Role::Slave, Some(lag)) => writeln!(text, "{}, {} behind its master", instance.state, Size(lag)),
             (Role::Master, Some(lag)) => writeln!(text, "{}, its slave is {} behind", instance.state, Size(lag)),
@@ -98,7 +98,10 @@ fn any_role(instance: &InstanceReport) -> Answer {
 fn other_role(instance: &InstanceReport, asked: Role) -> Answer {
     let name = &instance.instance;
     match instance.role {
-        Role::Namesrv => Answer::text(StatusCode::NOT_FOUND, format!("{name} is a NameServer, never a {asked}\n")),
+        Role::Namesrv | Role::Controller => {
+            let what = if instance.role == Role::Namesrv { "NameServer" } else { "controller" };
+            Answer::text(StatusCode::NOT_FOUND, format!("{name} is a {what}, never a {asked}\n"))
+        }
         role => Answer::text(StatusCode::SERVICE_UNAVAILABLE, format!("{name} is a {role} here\n")),
     }
 }
@@ -129,7 +132,7 @@ pub(super) fn not_here(report: &HostReport) -> Answer {
         .instances
         .iter()
         .map(|instance| match instance.role {
-            Role::Namesrv => instance.instance.to_string(),
+            Role::Namesrv | Role::Controller => instance.instance.to_string(),
             role => format!("{} ({role})", instance.instance),
         })
         .collect();

@@ -164,6 +164,7 @@ impl Families<'_> {
         some("rocketmq_agent_instance_missing_history_bytes", "Older messages that only the master has.", |i| {
             i.missing_history
         })?;
+        some("rocketmq_agent_controller_leader", "It leads the controllers.", |i| i.leader.map(u64::from))?;
         self.gauge(
             "rocketmq_agent_instance_reason",
             "Why it is not ready, or what to know, counted by id.",
@@ -197,6 +198,8 @@ impl Families<'_> {
 fn instance_labels<'a>(report: &'a HostReport, instance: &'a InstanceReport) -> Labels<'a> {
     let role = match instance.role {
         Role::Namesrv => "namesrv",
+        Role::Controller => "controller",
+        Role::Member => "member",
         Role::Master => "master",
         Role::Slave => "slave",
     };

@@ -23,7 +23,7 @@ pub(super) fn with(report: &HostReport) -> Answer {
             part,
             "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
             instance.instance,
-            instance.role,
+            instance.role_in_words(),
             escaped(&instance.address),
             instance.state,
             why.join("<br>")

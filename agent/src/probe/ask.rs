@@ -2,14 +2,19 @@
 
 use super::{Pids, Service, Services, figures, replication::Replication, silence::Track};
 use crate::{
-    remoting::{Broker, Client, ClusterInfo, NameServer, RemotingError, RuntimeInfo},
+    remoting::{
+        Broker, Client, ClusterInfo, Controller, ControllerMetadata, NameServer, RemotingError, RuntimeInfo, SyncState,
+    },
     supervise::sockets::Sockets,
 };
 use futures_util::future::{join, join_all};
 use rocketmq_agent_domain::{
-    desired::{Desired, ExpectedBroker, Instance, Partner},
+    desired::{Desired, Elections, ExpectedBroker, Instance, Partner},
     hang::Others,
-    health::facts::{BrokerFacts, HaConnection, PartnerFacts, Runtime, ServiceFacts},
+    health::facts::{
+        BrokerFacts, ControllerFacts, HaConnection, MemberFacts, PartnerFacts, Runtime, ServiceFacts,
+        SyncState as InSync,
+    },
     launch::Role,
     names::InstanceName,
     observed::Fact,
@@ -62,14 +67,24 @@ struct Asked {
 
 type Views = BTreeMap<SocketAddr, Fact<ClusterInfo>>;
 
+/// What the controllers say.
+#[derive(Default)]
+struct Controllers {
+    /// Each of them of itself, and whether it answered at all.
+    said: BTreeMap<SocketAddr, (Fact<ControllerMetadata>, bool)>,
+    /// Their leader of each group of this host.
+    states: BTreeMap<String, Fact<SyncState>>,
+}
+
 impl Asker {
     /// Asks about everything that runs.
     pub(super) async fn round(&mut self, desired: &Desired, pids: &Pids) -> Services {
-        let views = self.namesrv_views(desired).await;
+        let (views, controllers) = join(self.namesrv_views(desired), self.controllers(desired)).await;
         let running = desired.instances.iter().filter_map(|i| Some((i, *pids.get(&i.launch.instance)?)));
         let running: Vec<(&Instance, u32)> = running.collect();
         let ha = self.replication(&running);
-        let asked = join_all(running.iter().map(|(instance, pid)| self.one(instance, *pid, &views, &ha))).await;
+        let asked =
+            join_all(running.iter().map(|(instance, pid)| self.one(instance, *pid, &views, &controllers, &ha))).await;
         let mut services = Services::new();
         for ((instance, pid), Asked { facts, config, answered }) in running.into_iter().zip(asked) {
             let name = instance.launch.instance.clone();
@@ -117,9 +132,13 @@ impl Asker {
         instance: &Instance,
         pid: u32,
         views: &Views,
+        controllers: &Controllers,
         ha: &BTreeMap<InstanceName, Fact<HaConnection>>,
     ) -> Asked {
         let Some(expected) = &instance.broker else {
+            if instance.launch.role == Role::Controller {
+                return controller(instance, controllers);
+            }
             let (answer, answered) = self.namesrv(instance).await;
             return Asked { facts: ServiceFacts::Namesrv(answer), config: None, answered };
         };
@@ -140,12 +159,75 @@ impl Asker {
                 },
             }
         };
-        let (((runtime, answered), partner), (config, read)) =
-            join(self.offsets(instance.launch.role, &broker, expected), ask_config).await;
+        let offsets = async {
+            let (own, partner) = self.offsets(instance.launch.role, &broker, expected).await;
+            let members = match &expected.elections {
+                Some(elections) => Some(self.members(expected, elections, controllers).await),
+                None => None,
+            };
+            (own, partner, members)
+        };
+        let (((runtime, answered), partner, members), (config, read)) = join(offsets, ask_config).await;
         let registered = views.iter().map(|(address, view)| (*address, addresses_of(view, expected))).collect();
         let ha_connection = ha.get(&instance.launch.instance).cloned().unwrap_or(Fact::Known(HaConnection::Missing));
-        let facts = BrokerFacts { runtime, config, registered, partner, ha_connection };
+        let facts = BrokerFacts { runtime, config, registered, partner, members, ha_connection };
         Asked { facts: ServiceFacts::Broker(Box::new(facts)), config: read, answered }
+    }
+
+    /// Asks every controller who leads, and the leader about the groups of this host.
+    async fn controllers(&self, desired: &Desired) -> Controllers {
+        let asked = join_all(desired.controllers.iter().map(|address| async {
+            let answer = Controller::new(&self.client, address.to_string(), TIMEOUT).metadata().await;
+            let answered = is_answer(&answer);
+            (*address, (Fact::from(answer), answered))
+        }));
+        let said: BTreeMap<_, _> = asked.await.into_iter().collect();
+        let groups: Vec<&str> =
+            desired.instances.iter().filter_map(|it| Some(it.broker.as_ref()?.group.as_str())).collect();
+        if said.is_empty() || groups.is_empty() {
+            return Controllers { said, ..Controllers::default() };
+        }
+        // One that leads says so itself: what another has heard of it may be out of date.
+        let leader =
+            said.iter().find(|(_, (it, _))| it.known().is_some_and(|it| it.is_leader)).map(|(address, _)| address);
+        let states = match leader {
+            Some(leader) => {
+                let leader = Controller::new(&self.client, leader.to_string(), TIMEOUT);
+                Fact::from(leader.sync_states(&groups).await)
+            }
+            None => Fact::Unknown("no controller that answers leads".to_owned()),
+        };
+        let of = |group: &&str| match &states {
+            Fact::Known(states) => match states.get(*group) {
+                Some(state) => Fact::Known(state.clone()),
+                None => Fact::Unknown("the controllers do not know the group yet".to_owned()),
+            },
+            Fact::Unknown(why) => Fact::Unknown(why.clone()),
+        };
+        let states = groups.iter().map(|group| ((*group).to_owned(), of(group))).collect();
+        Controllers { said, states }
+    }
+
+    /// The others of a group that elects its master; after the member itself, so that a lag is never negative by timing.
+    async fn members(
+        &self,
+        expected: &ExpectedBroker,
+        elections: &Elections,
+        controllers: &Controllers,
+    ) -> MemberFacts {
+        let asked = join_all(elections.others.iter().map(|other| async {
+            let broker = Broker::new(&self.client, other.address.to_string(), TIMEOUT);
+            (other.client_address, others(broker.runtime_info().await))
+        }));
+        let in_sync = |state: &SyncState| InSync {
+            in_sync: state.in_sync_replicas.iter().map(|it| it.broker_address.clone()).collect(),
+        };
+        let sync = elections.by_controllers.then(|| match controllers.states.get(expected.group.as_str()) {
+            Some(Fact::Known(state)) => Fact::Known(in_sync(state)),
+            Some(Fact::Unknown(why)) => Fact::Unknown(why.clone()),
+            None => Fact::Unknown("the controllers were not asked".to_owned()),
+        });
+        MemberFacts { others: asked.await.into_iter().collect(), sync }
     }
 
     async fn namesrv(&self, instance: &Instance) -> (Fact<()>, bool) {
@@ -177,6 +259,24 @@ impl Asker {
     }
 }
 
+/// What a controller of this host says, beside what the others do.
+fn controller(instance: &Instance, controllers: &Controllers) -> Asked {
+    let own = controllers.said.iter().find(|(address, _)| **address == instance.address);
+    let leader = |said: &Fact<ControllerMetadata>| match said {
+        Fact::Known(said) => Fact::Known(said.leader.clone()),
+        Fact::Unknown(why) => Fact::Unknown(why.clone()),
+    };
+    let (facts, answered) = match own {
+        Some((_, (Fact::Unknown(why), answered))) => (Fact::Unknown(why.clone()), *answered),
+        Some((address, (Fact::Known(said), _))) => {
+            let leaders = controllers.said.iter().map(|(address, (said, _))| (*address, leader(said))).collect();
+            (Fact::Known(ControllerFacts { is_leader: said.is_leader, leaders, own: Some(*address) }), true)
+        }
+        None => (Fact::Unknown("it was not asked".to_owned()), false),
+    };
+    Asked { facts: ServiceFacts::Controller(facts), config: None, answered }
+}
+
 fn is_answer<T>(answer: &Result<T, RemotingError>) -> bool {
     answer.as_ref().err().is_none_or(RemotingError::is_answer)
 }
@@ -184,7 +284,9 @@ fn is_answer<T>(answer: &Result<T, RemotingError>) -> bool {
 /// The other member of a broker's group, or the other NameServers.
 fn others_of(instance: &Instance, facts: &ServiceFacts, views: &Views) -> Others {
     match facts {
+        ServiceFacts::Controller(_) => Others::Unknown("controllers are left to elect another leader".to_owned()),
         ServiceFacts::Broker(broker) => match &broker.partner {
+            None if broker.members.is_some() => others_of_member(instance, broker),
             None => Others::Nobody,
             Some(Fact::Known(_)) => Others::Answer,
             Some(Fact::Unknown(why)) => Others::Unknown(format!("the other member of its group: {why}")),
@@ -196,6 +298,19 @@ fn others_of(instance: &Instance, facts: &ServiceFacts, views: &Views) -> Others
                 (_, true) => Others::Answer,
                 _ => Others::Unknown("no other NameServer answers".to_owned()),
             }
+        }
+    }
+}
+
+/// A member may go when enough others answer to elect another master.
+fn others_of_member(instance: &Instance, facts: &BrokerFacts) -> Others {
+    let elections = instance.broker.as_ref().and_then(|broker| broker.elections.as_ref());
+    let (Some(elections), Some(members)) = (elections, &facts.members) else { return Others::Nobody };
+    let answering = members.others.values().filter(|other| other.known().is_some()).count();
+    match answering >= elections.least {
+        true => Others::Answer,
+        false => {
+            Others::Unknown(format!("{answering} other members of its group answer, and it needs {}", elections.least))
         }
     }
 }

@@ -73,10 +73,19 @@ async fn probe(
 fn is_settled(facts: &ServiceFacts) -> bool {
     match facts {
         ServiceFacts::Namesrv(answer) => answer.known().is_some(),
+        ServiceFacts::Controller(facts) => facts
+            .known()
+            .is_some_and(|facts| facts.leaders.values().all(|leader| leader.known().is_some_and(Option::is_some))),
         ServiceFacts::Broker(broker) => {
             broker.runtime.known().is_some()
                 && broker.registered.values().all(|known| known.known().is_some_and(|addresses| !addresses.is_empty()))
                 && broker.partner.as_ref().is_none_or(|partner| partner.known().is_some())
+                && broker.members.as_ref().is_none_or(|members| {
+                    members.others.values().all(|other| other.known().is_some())
+                        && members.sync.as_ref().is_none_or(|sync| {
+                            sync.known().is_some_and(|sync| sync.in_sync.len() > members.others.len())
+                        })
+                })
                 && (broker.partner.is_none() || broker.ha_connection.known() == Some(&HaConnection::Standing))
         }
     }

@@ -34,6 +34,12 @@ pub enum RequestCode {
     SendMessageV2 = 310,
     /// Replication as a broker sees it, from 5.0.0 on.
     GetBrokerHaStatus = 907,
+    /// Has a master elected (controllers' leader).
+    ControllerElectMaster = 1002,
+    /// Who leads the controllers (any controller).
+    ControllerGetMetadataInfo = 1005,
+    /// Which members of groups are in sync (controllers' leader).
+    ControllerGetSyncStateData = 1006,
 }
 
 impl RequestCode {
@@ -58,6 +64,9 @@ impl RequestCode {
             Self::GetBrokerClusterInfo => "GET_BROKER_CLUSTER_INFO",
             Self::SendMessageV2 => "SEND_MESSAGE_V2",
             Self::GetBrokerHaStatus => "GET_BROKER_HA_STATUS",
+            Self::ControllerElectMaster => "CONTROLLER_ELECT_MASTER",
+            Self::ControllerGetMetadataInfo => "CONTROLLER_GET_METADATA_INFO",
+            Self::ControllerGetSyncStateData => "CONTROLLER_GET_SYNC_STATE_DATA",
         }
     }
 }

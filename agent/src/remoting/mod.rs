@@ -15,6 +15,9 @@
 //! | 30, 31 | GET_MAX_OFFSET, GET_MIN_OFFSET | broker | [`Broker::max_offset`], [`Broker::min_offset`] |
 //! | 310 | SEND_MESSAGE_V2 | broker | [`Broker::send`] |
 //! | 11 | PULL_MESSAGE | broker | [`Broker::pull`] |
+//! | 1005 | CONTROLLER_GET_METADATA_INFO (5.x) | controller | [`Controller::metadata`] |
+//! | 1006 | CONTROLLER_GET_SYNC_STATE_DATA (5.x) | their leader | [`Controller::sync_states`] |
+//! | 1002 | CONTROLLER_ELECT_MASTER (5.x) | their leader | [`Controller::elect`] |
 //!
 //! Layers, each knowing those above it in this list only: [`FrameCodec`] (bytes and commands), `connection` (calls over
 //! one socket), [`Client`] (a connection an address, deadlines), [`NameServer`] and [`Broker`] (what is asked and what
@@ -26,6 +29,7 @@ mod broker;
 mod client;
 mod code;
 mod connection;
+mod controller;
 mod endpoint;
 mod error;
 mod frame;
@@ -45,6 +49,7 @@ mod topic;
 pub use broker::Broker;
 pub use client::{Client, Request};
 pub use code::{RequestCode, ResponseCode};
+pub use controller::{Controller, ControllerMetadata, Replica, SyncState};
 pub use error::{Malformation, RemotingError};
 pub use frame::{DEFAULT_FRAME_LIMIT, FrameCodec, FrameError, LARGEST_FRAME_LIMIT, RemotingCommand};
 pub use ha_status::{ConnectedSlave, HaStatus};

@@ -23,6 +23,7 @@ fn launch() -> Launch {
         store: Some(StoreIdentity {
             root: "/a/store".into(),
             commit_log: "/a/store/commitlog".into(),
+            format: Default::default(),
             cluster: "DefaultCluster".to_owned(),
             broker: "broker-a".parse().unwrap(),
         }),

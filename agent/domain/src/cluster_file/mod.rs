@@ -39,6 +39,8 @@ pub struct ClusterFile {
     pub mode: Option<At<String>>,
     /// `cluster.groups`.
     pub groups: Option<At<usize>>,
+    /// `cluster.members`.
+    pub members: Option<At<usize>>,
     /// `cluster.base_dir`.
     pub base_dir: Option<At<String>>,
     /// `cluster.layout`.
@@ -65,6 +67,10 @@ pub struct ClusterFile {
     pub namesrv: NamesrvFile,
     /// `namesrv.hosts`.
     pub namesrv_hosts: Option<At<Vec<At<HostName>>>>,
+    /// `[controller]`, which has the same keys.
+    pub controller: NamesrvFile,
+    /// `controller.hosts`.
+    pub controller_hosts: Option<At<Vec<At<HostName>>>>,
     /// `[broker]`.
     pub broker: BrokerFile,
     /// `broker.hosts`.
@@ -107,10 +113,10 @@ pub struct LimitsFile {
     pub cpu: Option<At<CpuQuota>>,
 }
 
-/// `[namesrv]` or `[host.namesrv]`.
+/// `[namesrv]`, `[controller]`, `[host.namesrv]` or `[host.controller]`.
 #[derive(Debug, Default)]
 pub struct NamesrvFile {
-    /// listenPort.
+    /// The port.
     pub port: Option<At<u16>>,
     /// Its JVM and properties.
     pub jvm: JvmFile,
@@ -160,6 +166,8 @@ pub struct HostFile {
     pub sync_port: Option<At<u16>>,
     /// Overrides for its NameServer.
     pub namesrv: NamesrvFile,
+    /// Overrides for its controller.
+    pub controller: NamesrvFile,
     /// Overrides for its brokers.
     pub broker: BrokerFile,
 }
@@ -169,7 +177,7 @@ pub struct HostFile {
 pub struct GroupFile {
     /// brokerName.
     pub name: Option<At<BrokerName>>,
-    /// The master's host, then the slave's.
+    /// The master's host, then the slave's; or those of all members.
     pub hosts: Option<At<Vec<At<HostName>>>>,
     /// Overrides for its brokers.
     pub broker: BrokerFile,
@@ -187,6 +195,7 @@ pub fn parse<'a>(text: &'a str, problems: &RefCell<Problems<'a>>) -> ClusterFile
     let cluster = root.section("cluster");
     let rocketmq = root.section("rocketmq");
     let namesrv = root.section("namesrv");
+    let controller = root.section("controller");
     let broker = root.section("broker");
     let supervision = root.section("supervision");
     let cluster = cluster.as_ref();
@@ -204,6 +213,7 @@ pub fn parse<'a>(text: &'a str, problems: &RefCell<Problems<'a>>) -> ClusterFile
         name: cluster.and_then(|s| s.parsed("name", "bad-name")),
         mode: cluster.and_then(|s| s.text("mode")),
         groups: cluster.and_then(|s| s.integer("groups", 1, 1000)).map(|n| n.map(|n| n as usize)),
+        members: cluster.and_then(|s| s.integer("members", 2, 5)).map(|n| n.map(|n| n as usize)),
         base_dir: cluster.and_then(|s| s.text("base_dir")),
         layout: cluster.and_then(|s| s.text("layout")),
         version: rocketmq.and_then(|s| s.parsed("version", "bad-version")),
@@ -217,6 +227,8 @@ pub fn parse<'a>(text: &'a str, problems: &RefCell<Problems<'a>>) -> ClusterFile
         sync_port: root.section("agent").and_then(|s| s.port("sync_port")),
         namesrv_hosts: namesrv.as_ref().and_then(|s| s.list("hosts", "bad-name")),
         namesrv: namesrv.as_ref().map(read_namesrv).unwrap_or_default(),
+        controller_hosts: controller.as_ref().and_then(|s| s.list("hosts", "bad-name")),
+        controller: controller.as_ref().map(read_namesrv).unwrap_or_default(),
         broker_hosts: broker.as_ref().and_then(|s| s.list("hosts", "bad-name")),
         max_lag: broker.as_ref().and_then(|s| s.parsed("max_lag", "bad-size")),
         broker: broker
@@ -272,6 +284,7 @@ fn read_host(section: &Section<'_, '_>) -> HostFile {
         limits: section.section("limits").map(|s| read_limits(&s)).unwrap_or_default(),
         sync_port: section.port("sync_port"),
         namesrv: section.section("namesrv").map(|s| read_namesrv(&s)).unwrap_or_default(),
+        controller: section.section("controller").map(|s| read_namesrv(&s)).unwrap_or_default(),
         broker: section
             .section("broker")
             .map(|s| BrokerFile { port: s.port("port"), slave_port: s.port("slave_port"), ..read_broker(&s) })

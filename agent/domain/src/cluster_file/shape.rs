@@ -46,6 +46,12 @@ pub const ROOT: &[Key] = &[
     key("supervision", Kind::Section(SUPERVISION), "", "What is done about an instance that runs and does not serve."),
     key("namesrv", Kind::Section(NAMESRV), "", "The NameServers."),
     key(
+        "controller",
+        Kind::Section(CONTROLLER),
+        "",
+        "The controllers of mode `controller`. Brokers and other controllers reach each on its port; they elect a leader among themselves, so most of them must run.",
+    ),
+    key(
         "broker",
         Kind::Section(BROKER),
         "",
@@ -73,12 +79,23 @@ pub const ROOT: &[Key] = &[
 
 const CLUSTER: &[Key] = &[
     key("name", Kind::Text, "`DefaultCluster`", "brokerClusterName."),
-    key("mode", Kind::Text, "required", "`single`, `multi-master`, `2m-2s-async` or `2m-2s-sync`."),
+    key(
+        "mode",
+        Kind::Text,
+        "required",
+        "`single`, `multi-master`, `2m-2s-async`, `2m-2s-sync`, `controller` (5.1.1 or newer) or `dledger`. In the last two a group elects its master, and another one when it is lost.",
+    ),
     key(
         "groups",
         Kind::Integer,
-        "one master a host",
+        "one master a host; in the modes `controller` and `dledger` one broker a host",
         "How many broker groups (brokerNames) there are. More groups than hosts is fine.",
+    ),
+    key(
+        "members",
+        Kind::Integer,
+        "3; 2 where `controller` has two hosts for brokers",
+        "How many brokers a group has in the modes `controller` (2 to 5) and `dledger` (3 or 5). A send is answered when most of them have the message, and of two both while both are in sync.",
     ),
     key(
         "base_dir",
@@ -146,6 +163,16 @@ const NAMESRV: &[Key] = &[
     key("direct_memory", Kind::Text, "by memory", "MaxDirectMemorySize."),
     key("java_options", Kind::Texts, "none", "More JVM options, one a string; they come last and win."),
     key("config", Kind::Properties, "none", "Any namesrv.conf key that the agent does not derive itself."),
+];
+
+const CONTROLLER: &[Key] = &[
+    key("hosts", Kind::Texts, "the first three hosts", "The hosts that run a controller: three or five."),
+    key("port", Kind::Integer, "`9879`", "The port of the controllers, for each other and for the brokers."),
+    key("heap", Kind::Text, "by memory", "Xms and Xmx."),
+    key("young", Kind::Text, "left to G1", "Xmn."),
+    key("direct_memory", Kind::Text, "by memory", "MaxDirectMemorySize."),
+    key("java_options", Kind::Texts, "none", "More JVM options, one a string; they come last and win."),
+    key("config", Kind::Properties, "none", "Any controller.conf key that the agent does not derive itself."),
 ];
 
 const LIMITS: &[Key] = &[
@@ -223,6 +250,7 @@ const HOST: &[Key] = &[
     key("limits", Kind::Section(HOST_LIMITS), "", "Overrides for what this host's instances may take."),
     key("sync_port", Kind::Integer, "`agent.sync_port`", "The port of this host's config sync."),
     key("namesrv", Kind::Section(HOST_NAMESRV), "", "Overrides for this host's NameServer."),
+    key("controller", Kind::Section(HOST_CONTROLLER), "", "Overrides for this host's controller."),
     key("broker", Kind::Section(HOST_BROKER), "", "Overrides for this host's brokers."),
 ];
 
@@ -233,6 +261,15 @@ const HOST_NAMESRV: &[Key] = &[
     key("direct_memory", Kind::Text, "as above", "MaxDirectMemorySize."),
     key("java_options", Kind::Texts, "none", "Added after those above."),
     key("config", Kind::Properties, "none", "namesrv.conf keys; they win over those above."),
+];
+
+const HOST_CONTROLLER: &[Key] = &[
+    key("port", Kind::Integer, "as above", "Its port."),
+    key("heap", Kind::Text, "as above", "Xms and Xmx."),
+    key("young", Kind::Text, "as above", "Xmn."),
+    key("direct_memory", Kind::Text, "as above", "MaxDirectMemorySize."),
+    key("java_options", Kind::Texts, "none", "Added after those above."),
+    key("config", Kind::Properties, "none", "controller.conf keys; they win over those above."),
 ];
 
 const HOST_BROKER: &[Key] = &[
@@ -253,7 +290,7 @@ const GROUP: &[Key] = &[
         "hosts",
         Kind::Texts,
         "placed by the agent",
-        "Where the group lives: the master's host first, then the slave's.",
+        "Where the group lives: the master's host first, then the slave's; in the modes `controller` and `dledger` its members' hosts.",
     ),
     key("heap", Kind::Text, "as above", "Xms and Xmx."),
     key("young", Kind::Text, "as above", "Xmn."),

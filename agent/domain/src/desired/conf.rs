@@ -1,4 +1,4 @@
-//! What goes into broker.conf and namesrv.conf. The keys that follow from the cluster file come first and in a fixed
+//! What goes into broker.conf, namesrv.conf and controller.conf. The keys that follow from the cluster file come first and in a fixed
 //! order, then those set by hand, sorted. Both IPs and both store paths are always written: RocketMQ guesses the
 //! former, and up to 4.9.3 the latter do not follow each other.
 
@@ -6,7 +6,7 @@ use super::{folders::Folders, properties};
 use crate::{
     launch::Role,
     names::Version,
-    placement::BrokerSeat,
+    placement::{BrokerSeat, ControllerSeat},
     topology::{Host, JvmSettings, Mode, Topology},
 };
 use std::{collections::BTreeMap, net::SocketAddr};
@@ -31,38 +31,112 @@ pub fn address_list(addresses: &[SocketAddr]) -> String {
     addresses.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(";")
 }
 
+/// How many members of a group must have a message before it is acknowledged, and go on to take messages: most of them,
+/// so that of those that a failover can elect at least one has it. Of two, one that is left goes on alone.
+pub fn least_in_sync(members: usize) -> usize {
+    if members < 3 { 1 } else { members / 2 + 1 }
+}
+
+/// Whom a broker has to do with.
+#[derive(Debug)]
+pub struct Others<'o> {
+    /// Every NameServer.
+    pub namesrvs: &'o [SocketAddr],
+    /// Every controller.
+    pub controllers: &'o [SocketAddr],
+    /// All members of its group where that elects its master, with their numbers and where they meet each other.
+    pub members: &'o [(u64, SocketAddr)],
+}
+
 /// broker.conf of one broker.
 pub fn broker(
     topology: &Topology,
     seat: &BrokerSeat,
     host: &Host,
     folders: &Folders,
-    namesrvs: &[SocketAddr],
+    others: &Others<'_>,
     settings: &JvmSettings,
 ) -> Lines {
     let mut lines = vec![
         ("brokerClusterName", topology.name.to_string()),
         ("brokerName", seat.group.to_string()),
-        ("brokerId", seat.broker_id.to_string()),
-        ("brokerRole", broker_role(topology.mode, seat.role()).to_owned()),
         ("brokerIP1", host.public_address.to_string()),
         ("brokerIP2", host.address.to_string()),
         ("listenPort", seat.port.to_string()),
-        ("namesrvAddr", address_list(namesrvs)),
+        ("namesrvAddr", address_list(others.namesrvs)),
         ("storePathRootDir", folders.store().display().to_string()),
         ("storePathCommitLog", folders.commit_log().display().to_string()),
     ];
-    if topology.version >= Version::new(5, 1, 1) {
+    if !seat.elected {
+        let role = broker_role(topology.mode, seat.role());
+        lines.splice(2..2, [("brokerId", seat.broker_id.to_string()), ("brokerRole", role.to_owned())]);
+    }
+    if topology.version >= Version::new(5, 1, 1) && topology.mode != Mode::Dledger {
         lines.push(("haListenPort", seat.ha_port().to_string()));
     }
     if topology.mode == Mode::SyncSlaves && topology.version.is_5() {
         // CommitLog.handleHA of 5.x answers a send at once while inSyncReplicas is 1, whatever brokerRole says.
         lines.extend([("totalReplicas", "2".to_owned()), ("inSyncReplicas", "2".to_owned())]);
     }
-    if topology.mode.has_slaves() {
+    match topology.mode {
+        Mode::Controller => lines.extend(in_controller_mode(others)),
+        Mode::Dledger => lines.extend(in_dledger_mode(seat, others)),
+        _ => {}
+    }
+    if topology.mode.has_slaves() || topology.mode.is_elected() {
         // Without it nothing can be read while the master is down (PullMessageProcessor).
         lines.push(("slaveReadEnable", "true".to_owned()));
     }
+    with_overrides(lines, &settings.config)
+}
+
+/// A send is acknowledged when all members that are in sync have it (`allAckInSyncStateSet`), refused where those are
+/// too few (`minInSyncReplicas`), and only one of them is elected: nothing acknowledged is lost by a failover (5.5.0
+/// `CommitLog.asyncPutMessage`, `ReplicasInfoManager.electMaster`).
+fn in_controller_mode(others: &Others<'_>) -> Vec<(&'static str, String)> {
+    let (all, least) = (others.members.len(), least_in_sync(others.members.len()));
+    vec![
+        ("enableControllerMode", "true".to_owned()),
+        ("controllerAddr", address_list(others.controllers)),
+        ("allAckInSyncStateSet", "true".to_owned()),
+        ("totalReplicas", all.to_string()),
+        ("inSyncReplicas", least.to_string()),
+        ("minInSyncReplicas", least.to_string()),
+    ]
+}
+
+fn in_dledger_mode(seat: &BrokerSeat, others: &Others<'_>) -> Vec<(&'static str, String)> {
+    let peers: Vec<String> = others.members.iter().map(|(id, address)| format!("n{id}-{address}")).collect();
+    vec![
+        ("enableDLegerCommitLog", "true".to_owned()),
+        ("dLegerGroup", seat.group.to_string()),
+        ("dLegerPeers", peers.join(";")),
+        ("dLegerSelfId", dledger_id(seat)),
+        // One thread is the default up to 4.7, and each send waits for the followers.
+        ("sendMessageThreadPoolNums", "16".to_owned()),
+    ]
+}
+
+/// dLegerSelfId: a letter and the member's number (4.5-5.5 `DLedgerCommitLog` reads the number after the first letter).
+pub fn dledger_id(seat: &BrokerSeat) -> String {
+    format!("n{}", seat.broker_id)
+}
+
+/// controller.conf of one controller.
+pub fn controller(
+    topology: &Topology,
+    seat: &ControllerSeat,
+    peers: &[(String, SocketAddr)],
+    folders: &Folders,
+    settings: &JvmSettings,
+) -> Lines {
+    let peers: Vec<String> = peers.iter().map(|(id, address)| format!("{id}-{address}")).collect();
+    let lines = vec![
+        ("controllerDLegerGroup", format!("{}-controller", topology.name)),
+        ("controllerDLegerPeers", peers.join(";")),
+        ("controllerDLegerSelfId", seat.self_id()),
+        ("controllerStorePath", folders.store().display().to_string()),
+    ];
     with_overrides(lines, &settings.config)
 }
 

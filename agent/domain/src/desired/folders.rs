@@ -19,7 +19,7 @@ impl Folders {
     /// The folders of that instance.
     pub fn of(base: &Path, layout: Layout, instance: &InstanceName, role: Role) -> Self {
         let name = match (layout, role) {
-            (Layout::Instance, _) => instance.as_str(),
+            (Layout::Instance, _) | (_, Role::Controller | Role::Member) => instance.as_str(),
             (Layout::Role, Role::Namesrv) => "server",
             (Layout::Role, Role::Master) => "broker-master",
             (Layout::Role, Role::Slave) => "broker-slave",

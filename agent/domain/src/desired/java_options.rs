@@ -63,7 +63,7 @@ pub fn arguments(
     args.extend(
         ["-XX:SoftRefLRUPolicyMSPerMB=0", "-XX:-OmitStackTraceInFastThrow", "-XX:-UseLargePages"].map(str::to_owned),
     );
-    if role != Role::Namesrv {
+    if role.is_broker() {
         // A heap that does not fit fails at the start rather than in the middle of the night.
         args.push("-XX:+AlwaysPreTouch".to_owned());
     }
@@ -89,6 +89,7 @@ pub fn arguments(
 pub fn main_class(role: Role) -> &'static str {
     match role {
         Role::Namesrv => "org.apache.rocketmq.namesrv.NamesrvStartup",
-        Role::Master | Role::Slave => "org.apache.rocketmq.broker.BrokerStartup",
+        Role::Controller => "org.apache.rocketmq.controller.ControllerStartup",
+        Role::Master | Role::Slave | Role::Member => "org.apache.rocketmq.broker.BrokerStartup",
     }
 }

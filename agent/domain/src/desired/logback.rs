@@ -27,8 +27,10 @@ pub fn logback(version: Version, role: Role) -> Option<(&'static str, String)> {
         return None;
     }
     Some(match role {
+        // Controllers are run from 5.1.1 on.
+        Role::Controller => return None,
         Role::Namesrv => ("logback_namesrv.xml", configuration("namesrv", &[])),
-        Role::Master | Role::Slave => ("logback_broker.xml", configuration("broker", &BROKER_LOGGERS)),
+        Role::Master | Role::Slave | Role::Member => ("logback_broker.xml", configuration("broker", &BROKER_LOGGERS)),
     })
 }
 

@@ -65,8 +65,10 @@ pub(super) fn jvms(topology: &Topology, placement: &Placement, host: &Host) -> V
     seats.sort_by_key(|seat| seat.broker_id);
     let namesrv = placement.namesrvs.iter().filter(|seat| seat.host == host.name);
     let namesrv = namesrv.map(|_| (Role::Namesrv, topology.layers.namesrv(&host.name)));
+    let controller = placement.controllers.iter().filter(|seat| seat.host == host.name);
+    let controller = controller.map(|_| (Role::Controller, topology.layers.controller(&host.name)));
     let brokers = seats.iter().map(|seat| (seat.role(), topology.layers.broker(&host.name, &seat.group, seat.role())));
-    namesrv.chain(brokers).collect()
+    namesrv.chain(controller).chain(brokers).collect()
 }
 
 const FOR_JVMS_PERCENT: u64 = 60;
@@ -76,13 +78,13 @@ const LIMIT_PERCENT: u64 = 90;
 /// Lowest and highest computed values.
 fn bounds(role: Role) -> (Size, Size, Size, Size) {
     match role {
-        Role::Namesrv => (Size::mib(128), Size::mib(2048), Size::mib(64), Size::mib(512)),
-        Role::Master | Role::Slave => (Size::mib(256), Size::mib(8192), Size::mib(128), Size::mib(4096)),
+        Role::Namesrv | Role::Controller => (Size::mib(128), Size::mib(2048), Size::mib(64), Size::mib(512)),
+        Role::Master | Role::Slave | Role::Member => (Size::mib(256), Size::mib(8192), Size::mib(128), Size::mib(4096)),
     }
 }
 
 fn weight(role: Role) -> u64 {
-    if role == Role::Namesrv { 1 } else { 4 }
+    if role.is_broker() { 4 } else { 1 }
 }
 
 /// A share for each JVM, in the order given. What is set by hand is taken as it is, and leaves the others the rest.

@@ -12,12 +12,12 @@ pub mod properties;
 pub use java_options::Java;
 
 use crate::{
-    launch::{Launch, Registered, Role, Service, StoreIdentity},
+    launch::{Launch, Registered, Role, Service, StoreFormat, StoreIdentity},
     limits::Limits,
     names::{BrokerName, HostName, InstanceName, Version},
-    placement::{BrokerSeat, Placement},
+    placement::{BrokerSeat, ControllerSeat, Placement},
     size::Size,
-    topology::{Host, Source, Topology},
+    topology::{Host, Mode, Source, Topology},
 };
 use folders::Folders;
 use sha2::{Digest, Sha256};
@@ -68,7 +68,7 @@ pub struct RenderedFile {
     pub mode: u32,
 }
 
-/// The other member of a broker's group.
+/// Another member of a broker's group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Partner {
     /// Where it runs.
@@ -77,6 +77,19 @@ pub struct Partner {
     pub address: SocketAddr,
     /// Its HA port, as the hosts reach it.
     pub ha_address: SocketAddr,
+    /// What it is registered as in every NameServer.
+    pub client_address: SocketAddr,
+}
+
+/// Of a group that elects its master.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Elections {
+    /// The other members.
+    pub others: Vec<Partner>,
+    /// So many members must be in sync, or there is no majority, for the group to take messages.
+    pub least: usize,
+    /// Controllers elect the master; else the group itself does.
+    pub by_controllers: bool,
 }
 
 /// What a broker must look like from outside.
@@ -86,12 +99,14 @@ pub struct ExpectedBroker {
     pub cluster: String,
     /// brokerName.
     pub group: BrokerName,
-    /// 0 for the master.
+    /// 0 for the master; a member's number where the group elects its master.
     pub broker_id: u64,
     /// What it must be registered as in every NameServer.
     pub client_address: SocketAddr,
     /// The other member, in modes with slaves.
     pub partner: Option<Partner>,
+    /// How the group comes by its master, where that is not placed.
+    pub elections: Option<Elections>,
     /// A slave this far behind still counts as in sync.
     pub max_lag: Size,
     /// Sends wait for the slave.
@@ -124,6 +139,8 @@ pub struct Desired {
     pub source: Option<Source>,
     /// The folder that releases are unpacked into.
     pub distributions: PathBuf,
+    /// Every controller of the cluster, as this host reaches them.
+    pub controllers: Vec<SocketAddr>,
     /// Every NameServer of the cluster, as the hosts reach them.
     pub namesrvs: Vec<SocketAddr>,
     /// What its instances may take together.
@@ -132,7 +149,7 @@ pub struct Desired {
     pub directories: Vec<Directory>,
     /// Files.
     pub files: Vec<RenderedFile>,
-    /// Instances, in the order they start: the NameServer, masters, slaves.
+    /// Instances, in the order they start: the NameServer, the controller, masters, slaves.
     pub instances: Vec<Instance>,
 }
 
@@ -176,6 +193,7 @@ pub fn desired(
     let mut jvms = memory::share(memory, &jvms)?.into_iter().zip(jvms.iter().map(|(_, settings)| settings));
 
     let namesrvs = namesrv_addresses(topology, placement, |host| host.address);
+    let mut controllers = controller_addresses(topology, placement);
     let mut builder =
         Builder { topology, host, facts, namesrvs, directories: Vec::new(), files: Vec::new(), instances: Vec::new() };
     builder.directory(host.base_dir.clone(), Owner::Agent);
@@ -185,12 +203,31 @@ pub fn desired(
         let lines = conf::namesrv(port, settings);
         builder.instance(InstanceName::namesrv(), Role::Namesrv, port, vec![port], &lines, share, settings, None);
     }
+    if let Some(seat) = placement.controllers.iter().find(|seat| seat.host == host.name)
+        && let Some((share, settings)) = jvms.next()
+    {
+        let ids = placement.controllers.iter().map(ControllerSeat::self_id);
+        let peers: Vec<(String, SocketAddr)> = ids.zip(controllers.iter().copied()).collect();
+        let name = InstanceName::controller();
+        let folders = Folders::of(&host.base_dir, topology.layout, &name, Role::Controller);
+        let lines = conf::controller(topology, seat, &peers, &folders, settings);
+        builder.instance(name, Role::Controller, seat.port, vec![seat.port], &lines, share, settings, None);
+    }
     for (seat, (share, settings)) in seats.iter().zip(jvms) {
         let folders = Folders::of(&host.base_dir, topology.layout, &seat.instance(), seat.role());
-        let lines = conf::broker(topology, seat, host, &folders, &builder.namesrvs, settings);
+        let members: Vec<(u64, SocketAddr)> = match seat.elected {
+            true => members(topology, placement, seat).map(|(id, it)| (id, it.ha_address)).collect(),
+            false => Vec::new(),
+        };
+        let others = conf::Others { namesrvs: &builder.namesrvs, controllers: &controllers, members: &members };
+        let lines = conf::broker(topology, seat, host, &folders, &others, settings);
         let expected = expected_broker(topology, placement, seat, host, &lines);
         let ports = vec![seat.port, seat.fast_port(), seat.ha_port()];
         builder.instance(seat.instance(), seat.role(), seat.port, ports, &lines, share, settings, Some(expected));
+    }
+    let own = |seat: &ControllerSeat| seat.host == host.name;
+    for (address, _) in controllers.iter_mut().zip(&placement.controllers).filter(|(_, seat)| own(seat)) {
+        address.set_ip(near(host));
     }
     Ok(Desired {
         host: host.name.clone(),
@@ -198,6 +235,7 @@ pub fn desired(
         version: topology.version,
         source: topology.source.clone(),
         distributions: folders::distributions(&host.base_dir),
+        controllers,
         namesrvs: builder.namesrvs,
         limits: host.limits,
         directories: builder.directories,
@@ -216,6 +254,30 @@ pub fn namesrv_addresses(
     seats.filter_map(|seat| Some(SocketAddr::new(address(topology.host(&seat.host)?), seat.port))).collect()
 }
 
+/// The controllers, in the order of the placement.
+pub fn controller_addresses(topology: &Topology, placement: &Placement) -> Vec<SocketAddr> {
+    let seats = placement.controllers.iter();
+    seats.filter_map(|seat| Some(SocketAddr::new(topology.host(&seat.host)?.address, seat.port))).collect()
+}
+
+/// All members of a broker's group, itself too, with their brokerIds in the placement.
+fn members<'p>(
+    topology: &'p Topology,
+    placement: &'p Placement,
+    seat: &'p BrokerSeat,
+) -> impl Iterator<Item = (u64, Partner)> + 'p {
+    placement.members(&seat.group).filter_map(|other| {
+        let host = topology.host(&other.host)?;
+        let partner = Partner {
+            host: other.host.clone(),
+            address: SocketAddr::new(host.address, other.port),
+            ha_address: SocketAddr::new(host.address, other.ha_port()),
+            client_address: SocketAddr::new(host.public_address, other.port),
+        };
+        Some((other.broker_id, partner))
+    })
+}
+
 fn expected_broker(
     topology: &Topology,
     placement: &Placement,
@@ -223,22 +285,28 @@ fn expected_broker(
     host: &Host,
     lines: &conf::Lines,
 ) -> ExpectedBroker {
-    let partner = placement.members(&seat.group).find(|other| other.broker_id != seat.broker_id).and_then(|other| {
-        let address = topology.host(&other.host)?.address;
-        Some(Partner {
-            host: other.host.clone(),
-            address: SocketAddr::new(address, other.port),
-            ha_address: SocketAddr::new(address, other.ha_port()),
-        })
-    });
+    let mut others: Vec<Partner> = members(topology, placement, seat)
+        .filter(|(id, _)| *id != seat.broker_id)
+        .map(|(_, partner)| partner)
+        .collect();
+    let (partner, elections) = match seat.elected {
+        true => {
+            let by_controllers = topology.mode == Mode::Controller;
+            let all = others.len() + 1;
+            let least = if by_controllers { conf::least_in_sync(all) } else { all / 2 + 1 };
+            (None, Some(Elections { others, least, by_controllers }))
+        }
+        false => (others.pop(), None),
+    };
     ExpectedBroker {
         cluster: topology.name.to_string(),
         group: seat.group.clone(),
         broker_id: seat.broker_id,
         client_address: SocketAddr::new(host.public_address, seat.port),
         partner,
+        elections,
         max_lag: topology.max_lag,
-        sync: topology.mode == crate::topology::Mode::SyncSlaves,
+        sync: topology.mode == Mode::SyncSlaves,
         config: lines.iter().cloned().collect(),
     }
 }
@@ -258,7 +326,10 @@ impl Builder<'_> {
         self.directories.push(Directory { path, owner, mode: 0o755 });
     }
 
-    #[expect(clippy::too_many_arguments, reason = "called twice, right above; a struct would only repeat the names")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "called three times, right above; a struct would only repeat the names"
+    )]
     fn instance(
         &mut self,
         name: InstanceName,
@@ -277,10 +348,15 @@ impl Builder<'_> {
         self.directory(folders.conf(), Owner::Agent);
         self.directory(folders.logs(), Owner::RocketMq);
         self.directory(folders.tmp(), Owner::RocketMq);
-        if is_broker {
+        if role != Role::Namesrv {
             self.directory(folders.store(), Owner::RocketMq);
         }
-        let conf = folders.conf().join(if is_broker { "broker.conf" } else { "namesrv.conf" });
+        let (conf, log) = match role {
+            Role::Namesrv => ("namesrv.conf", "namesrv.log"),
+            Role::Controller => ("controller.conf", "controller.log"),
+            Role::Master | Role::Slave | Role::Member => ("broker.conf", "broker.log"),
+        };
+        let (conf, log) = (folders.conf().join(conf), folders.rocketmq_logs().join(log));
         let first_file = self.files.len();
         self.files.push(RenderedFile { path: conf.clone(), text: conf::text(lines), mode: 0o644 });
         if let Some((file, text)) = logback::logback(topology.version, role) {
@@ -291,19 +367,25 @@ impl Builder<'_> {
         let java = &self.facts.java;
         let arguments = java_options::arguments(role, java.release, &folders, &distribution, share, settings, &own);
         let fingerprint = fingerprint(&java.program, &arguments, &self.files[first_file..]);
-        let log = |file: &str| folders.rocketmq_logs().join(file);
-        let logs = if is_broker { vec![log("store.log"), log("broker.log")] } else { vec![log("namesrv.log")] };
+        let logs = if is_broker { vec![folders.rocketmq_logs().join("store.log"), log] } else { vec![log] };
         let store = broker.as_ref().map(|broker| StoreIdentity {
             root: folders.store(),
-            commit_log: folders.commit_log(),
+            commit_log: match topology.mode {
+                Mode::Dledger => folders.store().join(format!("dledger-n{}", broker.broker_id)).join("data"),
+                _ => folders.commit_log(),
+            },
+            format: match topology.mode {
+                Mode::Dledger => StoreFormat::Dledger { self_id: format!("n{}", broker.broker_id) },
+                Mode::Controller => StoreFormat::Epochs,
+                _ => StoreFormat::Plain,
+            },
             cluster: broker.cluster.clone(),
             broker: broker.group.clone(),
         });
-        let near = if self.host.nat { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { self.host.address };
-        let address = SocketAddr::new(near, port);
+        let address = SocketAddr::new(near(self.host), port);
         let registered = broker.as_ref().map(|broker| Registered {
             broker: broker.group.clone(),
-            id: broker.broker_id,
+            id: broker.elections.is_none().then_some(broker.broker_id),
             address: broker.client_address,
         });
         let service = Service { address, namesrvs: self.namesrvs.clone(), registered };
@@ -324,6 +406,11 @@ impl Builder<'_> {
         };
         self.instances.push(Instance { launch, address, broker });
     }
+}
+
+/// Where a host reaches what runs on itself.
+fn near(host: &Host) -> IpAddr {
+    if host.nat { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { host.address }
 }
 
 fn environment(folders: &Folders) -> BTreeMap<String, String> {

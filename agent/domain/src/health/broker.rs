@@ -4,7 +4,7 @@
 use super::{
     Findings, cause, disk,
     facts::{BrokerFacts, HaConnection, PartnerFacts, Runtime},
-    not_answering,
+    member, not_answering,
     report::InstanceReport,
 };
 use crate::{
@@ -28,7 +28,11 @@ pub(super) fn judge(instance: &Instance, facts: &BrokerFacts, report: &mut Insta
     report.max_offset = Some(runtime.max_offset);
     report.figures = runtime.figures.clone();
     disk::judge(runtime, findings);
-    judge_registration(expected, facts, findings);
+    if let (Some(elections), Some(members)) = (&expected.elections, &facts.members) {
+        member::judge(expected, elections, facts, members, runtime, report, findings);
+    } else {
+        judge_registration(expected, facts, findings);
+    }
     judge_config(expected, facts, findings);
     judge_replication(instance.launch.role, expected, facts, runtime, report, findings);
 }

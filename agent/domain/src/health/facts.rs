@@ -1,13 +1,18 @@
 //! What RocketMQ itself says about an instance: the probe fills these in, the rules beside this file judge them.
 
 use crate::observed::Fact;
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+};
 
 /// What the probe found out about one instance.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ServiceFacts {
     /// Of a NameServer: it answers GET_BROKER_CLUSTER_INFO.
     Namesrv(Fact<()>),
+    /// Of a controller.
+    Controller(Fact<ControllerFacts>),
     /// Of a broker.
     Broker(Box<BrokerFacts>),
 }
@@ -23,8 +28,37 @@ pub struct BrokerFacts {
     pub registered: BTreeMap<SocketAddr, Fact<BTreeMap<u64, String>>>,
     /// The other member of its group, where there is one.
     pub partner: Option<Fact<PartnerFacts>>,
+    /// The other members, in a group that elects its master.
+    pub members: Option<MemberFacts>,
     /// The TCP connection for replication: a slave's to its master's HA port, a master's from a slave.
     pub ha_connection: Fact<HaConnection>,
+}
+
+/// What is known of a group that elects its master, besides what the NameServers say.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MemberFacts {
+    /// The other members, asked directly, by what they are registered as. This one was asked before them.
+    pub others: BTreeMap<SocketAddr, Fact<PartnerFacts>>,
+    /// What the controllers' leader says of the group (CONTROLLER_GET_SYNC_STATE_DATA), where controllers elect.
+    pub sync: Option<Fact<SyncState>>,
+}
+
+/// A group as the controllers see it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SyncState {
+    /// The members, as they are registered, that have everything acknowledged; only one of them can be elected.
+    pub in_sync: BTreeSet<String>,
+}
+
+/// What a controller says of itself and the others (CONTROLLER_GET_METADATA_INFO).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ControllerFacts {
+    /// Whether it leads.
+    pub is_leader: bool,
+    /// Where the leader is, as each controller says that answers, itself too; none where it knows none.
+    pub leaders: BTreeMap<SocketAddr, Fact<Option<String>>>,
+    /// Which of them it is.
+    pub own: Option<SocketAddr>,
 }
 
 /// How a connection for replication is.

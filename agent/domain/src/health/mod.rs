@@ -2,8 +2,10 @@
 //! In: what was expected and what was found. Out: reasons in words a person can act on; none means ready.
 
 mod broker;
+mod controller;
 mod disk;
 pub mod facts;
+mod member;
 pub mod report;
 pub mod summary;
 
@@ -37,6 +39,8 @@ pub fn judge(instance: &Instance, process: &Fact<ProcessState>, service: Option<
             None => findings.reasons.push(cause("starting", "it has just started and was not asked yet", "")),
             Some(ServiceFacts::Namesrv(Fact::Known(()))) => report.answers = true,
             Some(ServiceFacts::Namesrv(Fact::Unknown(why))) => findings.reasons.push(not_answering(why)),
+            Some(ServiceFacts::Controller(Fact::Known(facts))) => controller::judge(facts, &mut report, &mut findings),
+            Some(ServiceFacts::Controller(Fact::Unknown(why))) => findings.reasons.push(not_answering(why)),
             Some(ServiceFacts::Broker(facts)) => broker::judge(instance, facts, &mut report, &mut findings),
         }
         report.state = match (&findings.reasons[..], report.answers) {

@@ -53,8 +53,11 @@ pub struct InstanceReport {
     pub instance: InstanceName,
     /// What it is.
     pub role: Role,
-    /// brokerId, for a broker.
+    /// brokerId, for a broker; in a group that elects its master, the one that it is registered under now.
     pub broker_id: Option<u64>,
+    /// Whether it leads, for a controller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leader: Option<bool>,
     /// Where clients reach it.
     pub address: String,
     /// How it is.
@@ -99,7 +102,8 @@ impl InstanceReport {
         Self {
             instance: instance.launch.instance.clone(),
             role: instance.launch.role,
-            broker_id: broker.map(|broker| broker.broker_id),
+            broker_id: broker.filter(|broker| broker.elections.is_none()).map(|broker| broker.broker_id),
+            leader: None,
             address: broker.map_or(instance.address, |broker| broker.client_address).to_string(),
             state: State::Unknown,
             answers: false,
@@ -118,6 +122,12 @@ impl InstanceReport {
             next_start_at: None,
             figures: BTreeMap::new(),
         }
+    }
+
+    /// What it is now, in a word or two.
+    pub fn role_in_words(&self) -> String {
+        let leads = if self.leader == Some(true) { " (leader)" } else { "" };
+        format!("{}{leads}", self.role)
     }
 
     /// Whether it serves as it should.

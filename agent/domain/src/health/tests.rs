@@ -49,6 +49,7 @@ fn healthy(instance: &Instance) -> BrokerFacts {
             .map(|n| (n.parse().unwrap(), Fact::Known(addresses.clone())))
             .into(),
         partner: Some(Fact::Known(PartnerFacts { min_offset: Some(0), max_offset: 1000 })),
+        members: None,
         ha_connection: Fact::Known(HaConnection::Standing),
     }
 }

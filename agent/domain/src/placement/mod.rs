@@ -5,14 +5,15 @@
 //! Choices and ties, so that every host comes to the same answer from the same file: groups in the order of the file,
 //! then `broker-a`, `broker-b` …; a master goes to the host with the fewest masters, then the fewest brokers, then the
 //! first in the file; a slave never to its master's host, if it can be helped to another zone, then to the host with
-//! the fewest slaves, then the next one along the ring.
+//! the fewest slaves, then the next one along the ring. Groups that elect their master: see `elected`.
 
+mod elected;
 mod ports;
 
 use crate::{
     launch::Role,
     names::{BrokerName, HostName, InstanceName},
-    topology::{Host, Layout, Topology},
+    topology::{Host, Layout, Mode, Topology},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,11 +43,18 @@ pub struct BrokerSeat {
     pub host: HostName,
     /// listenPort; listenPort-2 and listenPort+1 are its own too.
     pub port: u16,
+    /// Its group elects the master; the brokerId is then the member's number in its group, and RocketMQ gives it
+    /// another one while it runs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub elected: bool,
 }
 
 impl BrokerSeat {
-    /// Master or slave.
+    /// Master or slave, or what its group makes of it.
     pub fn role(&self) -> Role {
+        if self.elected {
+            return Role::Member;
+        }
         if self.broker_id == MASTER_ID { Role::Master } else { Role::Slave }
     }
 
@@ -56,7 +64,7 @@ impl BrokerSeat {
     }
 
     /// The port that slaves replicate from (`haListenPort`): always listenPort+1, which is all that releases before
-    /// 5.1.1 can do.
+    /// 5.1.1 can do. A DLedger broker has no such port, and meets its peers there.
     pub fn ha_port(&self) -> u16 {
         self.port + 1
     }
@@ -67,6 +75,24 @@ impl BrokerSeat {
     }
 }
 
+/// A controller's place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ControllerSeat {
+    /// Where it runs.
+    pub host: HostName,
+    /// The port for its peers, brokers and everybody else.
+    pub port: u16,
+    /// Its number among the controllers, which chooses the folder of its log: it keeps it, and no other one gets it.
+    pub id: u64,
+}
+
+impl ControllerSeat {
+    /// `n0`, as DLedger wants its peers named.
+    pub fn self_id(&self) -> String {
+        format!("n{}", self.id)
+    }
+}
+
 /// Where everything runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placement {
@@ -74,6 +100,9 @@ pub struct Placement {
     pub namesrvs: Vec<NamesrvSeat>,
     /// Brokers, group by group, the master first.
     pub brokers: Vec<BrokerSeat>,
+    /// Controllers, in the order of the file; none but in mode `controller`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub controllers: Vec<ControllerSeat>,
 }
 
 impl Placement {
@@ -99,6 +128,29 @@ pub enum PlacementError {
     NoHostForSlave {
         /// Of which group.
         group: BrokerName,
+    },
+    /// A group has fewer hosts to live on than members.
+    #[error("group {group} needs {wanted} hosts with brokers, and there are {found}")]
+    TooFewHosts {
+        /// Which group.
+        group: BrokerName,
+        /// Its members.
+        wanted: usize,
+        /// Hosts that it may live on.
+        found: usize,
+    },
+    /// The new ones, which know nothing, would outvote those that know what was stored.
+    #[error(
+        "{what} would keep {kept} of {members} members; change one host at a time, and wait until all is in \
+         sync again"
+    )]
+    TooManyMoved {
+        /// A group, or the controllers.
+        what: String,
+        /// Members that stay.
+        kept: usize,
+        /// Members in all.
+        members: usize,
     },
     /// `layout = "role"` has one folder a role.
     #[error("layout \"role\" has one folder for a {role}, and host {host} would run {count}; use layout \"instance\"")]
@@ -130,9 +182,13 @@ pub fn place(topology: &Topology, previous: Option<&Placement>) -> Result<Placem
     }
     let groups = group_names(topology, previous, candidates.len());
     let earlier = Earlier::of(previous);
-    let mut seats = kept_seats(topology, &earlier, &groups, &candidates);
+    let controllers = elected::controllers(topology, previous)?;
+    let mut seats = match topology.mode.is_elected() {
+        true => elected::seats(topology, &earlier, &groups, &candidates)?,
+        false => kept_seats(topology, &earlier, &groups, &candidates),
+    };
     for group in 0..groups.len() {
-        if seats.host(group, MASTER_ID).is_none() {
+        if !topology.mode.is_elected() && seats.host(group, MASTER_ID).is_none() {
             let host = choose_master_host(&seats, seats.host(group, SLAVE_ID));
             seats.take(group, MASTER_ID, host.ok_or(PlacementError::NoBrokerHost)?);
         }
@@ -146,14 +202,14 @@ pub fn place(topology: &Topology, previous: Option<&Placement>) -> Result<Placem
             }
         }
     }
-    let brokers = ports::assign(&candidates, &earlier, &groups, &seats)?;
+    let brokers = ports::assign(topology.mode.is_elected(), &candidates, &earlier, &groups, &seats)?;
     check_layout(topology, &candidates, &seats)?;
     let namesrvs = topology
         .hosts
         .iter()
         .filter_map(|host| Some(NamesrvSeat { host: host.name.clone(), port: host.namesrv_port? }))
         .collect();
-    Ok(Placement { namesrvs, brokers })
+    Ok(Placement { namesrvs, brokers, controllers })
 }
 
 /// Who sits where, in numbers: a group is its index among the groups, a host its index among those that may run
@@ -208,7 +264,12 @@ fn group_names(topology: &Topology, previous: Option<&Placement>, hosts: usize) 
     for seat in previous.into_iter().flat_map(|placement| &placement.brokers) {
         add(&seat.group, limit);
     }
-    let default = if topology.mode == crate::topology::Mode::Single { 1 } else { hosts };
+    let default = match topology.mode {
+        Mode::Single => 1,
+        // One broker a host: a member that is no master now may be one at any time.
+        mode if mode.is_elected() => (hosts / topology.members).max(1),
+        _ => hosts,
+    };
     let wanted = topology.groups.unwrap_or(default);
     for index in 0.. {
         let Some(name) = automatic_name(index) else { break };

@@ -10,6 +10,7 @@ const LEAST_GAP: u16 = 4;
 
 /// All brokers with their ports, group by group, the master first. Who has a port keeps it.
 pub(super) fn assign(
+    elected: bool,
     hosts: &[&Host],
     earlier: &Earlier<'_>,
     groups: &[BrokerName],
@@ -21,7 +22,7 @@ pub(super) fn assign(
         let members = earlier.members(&groups[*group]);
         if let Some(seat) = members.iter().find(|seat| seat.broker_id == *broker_id && seat.host == hosts[*at].name) {
             taken[*at].push(seat.port);
-            brokers.insert((*group, *broker_id), BrokerSeat::clone(seat));
+            brokers.insert((*group, *broker_id), BrokerSeat { elected, ..BrokerSeat::clone(seat) });
         }
     }
     for ((group, broker_id), at) in &seats.hosts {
@@ -29,13 +30,13 @@ pub(super) fn assign(
             continue;
         }
         let (host, name) = (hosts[*at], &groups[*group]);
-        let first = if *broker_id == MASTER_ID { host.master_port } else { host.slave_port };
+        let first = if elected || *broker_id == MASTER_ID { host.master_port } else { host.slave_port };
         let port = (first..=u16::MAX - BLOCK)
             .step_by(usize::from(BLOCK))
             .find(|port| is_free(*port, host, &taken[*at]))
             .ok_or_else(|| PlacementError::NoPorts { group: name.clone(), host: host.name.clone(), first })?;
         taken[*at].push(port);
-        let seat = BrokerSeat { group: name.clone(), broker_id: *broker_id, host: host.name.clone(), port };
+        let seat = BrokerSeat { group: name.clone(), broker_id: *broker_id, host: host.name.clone(), port, elected };
         brokers.insert((*group, *broker_id), seat);
     }
     Ok(brokers.into_values().collect())
@@ -43,7 +44,7 @@ pub(super) fn assign(
 
 fn is_free(port: u16, host: &Host, brokers: &[u16]) -> bool {
     let own = [port - 2, port, port + 1];
-    let single = [Some(host.agent_port), Some(host.sync_port), host.namesrv_port];
+    let single = [Some(host.agent_port), Some(host.sync_port), host.namesrv_port, host.controller_port];
     !single.into_iter().flatten().any(|taken| own.contains(&taken))
         && brokers.iter().all(|broker| broker.abs_diff(port) >= LEAST_GAP)
 }

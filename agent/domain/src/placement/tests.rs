@@ -145,4 +145,82 @@ proptest! {
         prop_assert_eq!(&placed(&text, Some(&first)), &first);
         prop_assert_eq!(&placed(&text, None), &first);
     }
+
+    #[test]
+    fn no_two_members_of_an_electing_group_share_a_host_and_brokers_are_spread_within_one(
+        hosts in 3usize..12, groups in 1usize..20, dledger in any::<bool>(),
+    ) {
+        let mode = if dledger { "dledger" } else { "controller" };
+        let placement = placed(&file(mode, 0..hosts, Some(groups), 0), None);
+        for seat in &placement.brokers {
+            prop_assert_eq!(placement.members(&seat.group).filter(|s| s.host == seat.host).count(), 1);
+            prop_assert_eq!(seat.role(), Role::Member);
+        }
+        prop_assert_eq!(placement.brokers.len(), 3 * groups);
+        let counts: Vec<_> = (0..hosts).map(|n| count(&placement, &format!("vm{n}"), Role::Member)).collect();
+        prop_assert!(counts.iter().max().unwrap() - counts.iter().min().unwrap() <= 1, "{:?}", counts);
+        prop_assert_eq!(placement.controllers.len(), if dledger { 0 } else { 3 });
+        prop_assert_eq!(&placed(&file(mode, 0..hosts, Some(groups), 0), Some(&placement)), &placement);
+    }
+
+    #[test]
+    fn members_of_an_electing_group_are_in_as_many_zones_as_there_are(hosts in 3usize..12, groups in 1usize..8) {
+        let placement = placed(&file("controller", 0..hosts, Some(groups), 3), None);
+        for group in placement.brokers.chunks(3) {
+            let zones: BTreeSet<_> = group.iter().map(|s| s.host.as_str()[2..].parse::<usize>().unwrap() % 3).collect();
+            prop_assert_eq!(zones.len(), 3);
+        }
+    }
+
+    #[test]
+    fn a_host_that_is_replaced_moves_its_members_alone_and_their_numbers_are_given_to_nobody(
+        hosts in 3usize..8, groups in 1usize..10, gone in 0usize..8,
+    ) {
+        let gone = gone % hosts;
+        let before = placed(&file("dledger", 0..hosts, Some(groups), 0), None);
+        let left = (0..hosts).filter(|n| *n != gone).chain([hosts]);
+        let after = placed(&file("dledger", left, Some(groups), 0), Some(&before));
+        for seat in before.brokers.iter().filter(|s| s.host.as_str() != format!("vm{gone}")) {
+            prop_assert!(after.brokers.contains(seat), "{:?} moved", seat);
+        }
+        for seat in after.brokers.iter().filter(|seat| !before.brokers.contains(seat)) {
+            prop_assert!(before.members(&seat.group).all(|had| had.broker_id < seat.broker_id), "{:?}", seat);
+        }
+        prop_assert_eq!(after.brokers.len(), before.brokers.len());
+    }
+}
+
+#[test]
+fn an_electing_group_and_its_controllers_have_a_broker_and_a_controller_a_host() {
+    let placement = placed(&file("controller", 1..4, None, 0), None);
+    assert_eq!(seats(&placement), ["broker-a:0@vm1:10911", "broker-a:1@vm2:10911", "broker-a:2@vm3:10911"]);
+    let controllers: Vec<String> =
+        placement.controllers.iter().map(|s| format!("{}@{}:{}", s.self_id(), s.host, s.port)).collect();
+    assert_eq!(controllers, ["n0@vm1:9879", "n1@vm2:9879", "n2@vm3:9879"]);
+}
+
+#[test]
+fn a_pinned_members_number_does_not_change_with_the_order_of_the_file() {
+    let pinned =
+        |hosts: &str| file("dledger", 1..5, None, 0) + &format!("[[group]]\nname = \"broker-a\"\nhosts = [{hosts}]\n");
+    let before = placed(&pinned("\"vm1\", \"vm2\", \"vm3\""), None);
+    let after = placed(&pinned("\"vm3\", \"vm1\", \"vm2\""), Some(&before));
+    let by_host = |placement: &Placement| {
+        placement.brokers.iter().map(|s| (s.host.clone(), s.broker_id)).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(by_host(&before), by_host(&after));
+}
+
+#[test]
+fn a_majority_is_never_replaced_at_once() {
+    let before = placed(&file("dledger", 1..4, None, 0), None);
+    let refused = |text: &str, before: &Placement| place(&read(text).unwrap(), Some(before)).unwrap_err().to_string();
+    let said = refused(&file("dledger", 3..6, None, 0), &before);
+    assert!(said.starts_with("group broker-a would keep 1 of 3 members; change one host at a time"), "{said}");
+    let before = placed(&file("controller", 1..4, None, 0), None);
+    let said = refused(&file("controller", 3..6, None, 0), &before);
+    assert!(said.starts_with("the controllers would keep 1 of 3 members"), "{said}");
+    let one_gone = placed(&file("controller", 2..5, None, 0), Some(&before));
+    let ids: Vec<u64> = one_gone.controllers.iter().map(|seat| seat.id).collect();
+    assert_eq!(ids, [1, 2, 3], "a number is given to nobody else");
 }

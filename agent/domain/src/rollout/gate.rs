@@ -23,24 +23,32 @@ impl std::fmt::Display for Seat {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.role {
             Role::Namesrv => write!(f, "the NameServer on {}", self.host),
+            Role::Controller => write!(f, "the controller on {}", self.host),
             role => write!(f, "the {role} of {} on {}", self.instance, self.host),
         }
     }
 }
 
-/// The order in which all instances take their turn: NameServers one by one, then slaves, then masters, each in the
-/// order of the placement. A group's slave and master are as far from each other as there are groups.
+/// The order in which all instances take their turn: NameServers one by one, then controllers, then slaves, then
+/// masters, each in the order of the placement. A group's slave and master are as far from each other as there are groups.
+/// Where leaders are elected, [`obstacle`] lets them come last.
 pub fn order(placement: &Placement) -> Vec<Seat> {
     let namesrvs = placement.namesrvs.iter().map(|seat| Seat {
         host: seat.host.clone(),
         instance: InstanceName::namesrv(),
         role: Role::Namesrv,
     });
+    let controllers = placement.controllers.iter().map(|seat| Seat {
+        host: seat.host.clone(),
+        instance: InstanceName::controller(),
+        role: Role::Controller,
+    });
     let brokers = |role| {
         let seats = placement.brokers.iter().filter(move |seat| seat.role() == role);
         seats.map(|seat| Seat { host: seat.host.clone(), instance: seat.instance(), role: seat.role() })
     };
-    namesrvs.chain(brokers(Role::Slave)).chain(brokers(Role::Master)).collect()
+    let brokers = brokers(Role::Slave).chain(brokers(Role::Member)).chain(brokers(Role::Master));
+    namesrvs.chain(controllers).chain(brokers).collect()
 }
 
 /// What stands in the way of the turn of `own`'s instance at `order[at]`; `announced` where its agent has said so and
@@ -56,6 +64,7 @@ pub fn obstacle(
     hosts: &[HostView],
 ) -> Option<Cause> {
     let me = order.get(at)?;
+    let leads = instance_of(own, me).is_some_and(|mine| leads(me, mine));
     if restart == Restart::Manual {
         let fix = "restart it by hand, or say restart = \"auto\" under [rollout] in cluster.toml, on every host";
         return Some(cause("manual", "the cluster file leaves restarts to a person".to_owned(), fix));
@@ -77,7 +86,12 @@ pub fn obstacle(
             let what = format!("the agent of {} does not know {seat}", seat.host);
             return Some(cause("instance-unknown", what, "give every host the same cluster.toml"));
         };
-        if let Some(cause) = instance_obstacle(seat, instance, index < at, announced) {
+        // Those that lead now come after all others of their kind.
+        let is_before = match me.role == seat.role {
+            true => (self::leads(seat, instance), index) < (leads, at),
+            false => index < at,
+        };
+        if let Some(cause) = instance_obstacle(seat, instance, index < at, is_before, announced) {
             return Some(cause);
         }
     }
@@ -111,11 +125,27 @@ fn host_obstacle(own: &HostReport, view: &HostView) -> Option<Cause> {
     Some(cause("host-blocked", format!("{host}: {}", blocked.cause.what), &blocked.cause.fix))
 }
 
-fn instance_obstacle(seat: &Seat, instance: &InstanceReport, is_before: bool, announced: bool) -> Option<Cause> {
+/// Whether an instance leads others and was elected to.
+fn leads(seat: &Seat, instance: &InstanceReport) -> bool {
+    match seat.role {
+        Role::Controller => instance.leader == Some(true),
+        Role::Member => instance.role == Role::Master,
+        _ => false,
+    }
+}
+
+/// Of two announcements the one that is first in the order stands, which never changes; whose turn it is may.
+fn instance_obstacle(
+    seat: &Seat,
+    instance: &InstanceReport,
+    is_first: bool,
+    is_before: bool,
+    announced: bool,
+) -> Option<Cause> {
     if let Some(turn) = &instance.rollout {
         let in_the_way = match turn.phase {
             Phase::Waits => false,
-            Phase::Announced => !announced || is_before,
+            Phase::Announced => !announced || is_first,
             _ => true,
         };
         if in_the_way {
@@ -134,7 +164,10 @@ fn instance_obstacle(seat: &Seat, instance: &InstanceReport, is_before: bool, an
 }
 
 fn instance_of<'r>(report: &'r HostReport, seat: &Seat) -> Option<&'r InstanceReport> {
-    report.instances.iter().find(|it| it.instance == seat.instance && it.role == seat.role)
+    report.instances.iter().find(|it| {
+        let is_its = it.role == seat.role || (seat.role == Role::Member && it.role.is_broker());
+        it.instance == seat.instance && is_its
+    })
 }
 
 fn why(instance: &InstanceReport) -> String {

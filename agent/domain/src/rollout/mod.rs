@@ -55,6 +55,8 @@ pub enum Phase {
     Announced,
     /// A master that is read-only in the route, until nobody sends to it any more.
     Draining,
+    /// A master whose group is given another one by the controllers, until all are in sync again.
+    HandingOver,
     /// It is being stopped.
     Stopping,
     /// It comes back with the new configuration.
@@ -76,6 +78,7 @@ impl fmt::Display for Phase {
             Phase::Waits => "waits for its turn",
             Phase::Announced => "is next",
             Phase::Draining => "gives up its writers",
+            Phase::HandingOver => "hands its group over to another member",
             Phase::Stopping => "is being stopped",
             Phase::Starting => "comes back with the new configuration",
             Phase::Restoring => "gets its write permission back",

@@ -17,6 +17,10 @@ const ROUTES_AGE: u64 = 35_000;
 const STILL: u64 = 6_000;
 /// After this many times the age of a route, what is still written is the broker's own: delayed messages, retries.
 const LONGEST_DRAIN: u64 = 300_000;
+/// Another master is asked for again after this time.
+const ELECTION: u64 = 20_000;
+/// After a change of the master the others are in sync again within seconds; one that takes longer is a person's to see.
+const LONGEST_HANDOVER: u64 = 180_000;
 /// An order to stop that was not followed by now rests on reports that are too old.
 const LONGEST_ORDER: u64 = 20_000;
 /// All messages that a broker has taken today, in its figures.
@@ -39,7 +43,7 @@ pub struct Record {
     pub phase: Phase,
     /// Since when, milliseconds since 1970.
     pub since: u64,
-    /// The messages it had taken, and since when there are no more.
+    /// The messages it had taken, and since when there are no more; while it hands over, when that was asked for.
     #[serde(skip)]
     pub puts: Option<(f64, u64)>,
 }
@@ -59,6 +63,8 @@ pub enum Act {
     Take,
     /// Set its permission to what its file says.
     Give,
+    /// Have another member of its group elected.
+    HandOver,
 }
 
 /// What is seen now. Where a turn is announced, `hosts` were asked after the announcement was published.
@@ -76,6 +82,8 @@ pub struct Facts<'f> {
     pub hosts: &'f [HostView],
     /// Of this host's instances: where each is told, and brokerPermission by its file.
     pub told: &'f BTreeMap<InstanceName, (SocketAddr, String)>,
+    /// Controllers elect the masters, and can be asked for another one.
+    pub by_controllers: bool,
     /// brokerPermission that the recorded instance runs with, where it is a master and was asked.
     pub permission: Fact<String>,
 }
@@ -97,6 +105,8 @@ pub fn resumed(record: Record) -> Option<Record> {
         (Phase::Waits | Phase::Announced, _) => return None,
         // It may have been told to stop, or not. Starting finds out.
         (Phase::Stopping, _) => Phase::Starting,
+        // Whoever is the master by now, nothing was taken from it.
+        (Phase::HandingOver, _) => return None,
         (phase, _) => phase,
     };
     Some(Record { phase, puts: None, ..record })
@@ -134,8 +144,9 @@ pub fn step(record: Option<Record>, facts: &Facts<'_>, before: &BTreeMap<Instanc
 
 fn announce(seat: &Seat, facts: &Facts<'_>) -> Option<Record> {
     let (address, permission) = facts.told.get(&seat.instance)?.clone();
-    let pid = instance(facts, &seat.instance)?.pid?;
-    let (instance, role) = (seat.instance.clone(), seat.role);
+    let seen = instance(facts, &seat.instance)?;
+    let pid = seen.pid?;
+    let (instance, role) = (seat.instance.clone(), if seat.role == Role::Member { seen.role } else { seat.role });
     Some(Record { instance, role, address, permission, pid, phase: Phase::Announced, since: facts.now, puts: None })
 }
 
@@ -155,9 +166,20 @@ fn go_on(record: Record, facts: &Facts<'_>) -> Next {
             Some(_) => (None, Act::Nothing, None),
             None if !seen.restart_pending || !is_same_process || at.is_none() => (None, Act::Nothing, None),
             None if others_announced(&record, facts) => (Some(record), Act::Nothing, None),
-            None if record.role == Role::Master => (Some(record.to(Phase::Draining, facts.now)), Act::Nothing, None),
+            None if record.role == Role::Master => {
+                let elected = at.and_then(|at| facts.order.get(at)).is_some_and(|seat| seat.role == Role::Member);
+                let next = match elected {
+                    true if facts.by_controllers => Phase::HandingOver,
+                    // Its group elects another one in seconds, and no client needs to be sent elsewhere for that.
+                    true => Phase::Stopping,
+                    false => Phase::Draining,
+                };
+                (Some(record.to(next, facts.now)), Act::Nothing, None)
+            }
             None => (Some(record.to(Phase::Stopping, facts.now)), Act::Nothing, None),
         },
+        Phase::HandingOver if at.is_none() || !is_same_process || !seen.restart_pending => (None, Act::Nothing, None),
+        Phase::HandingOver => hand_over(record, seen, obstacle(), facts),
         Phase::Draining if at.is_none() || !is_same_process || !seen.restart_pending => {
             (Some(record.to(Phase::Restoring, facts.now)), Act::Nothing, None)
         }
@@ -222,6 +244,30 @@ fn drain(mut record: Record, seen: &InstanceReport, facts: &Facts<'_>) -> Next {
         return (Some(record.to(Phase::Stopping, facts.now)), Act::Nothing, None);
     };
     (Some(record), Act::Nothing, Some(cause("draining", what.to_owned(), "")))
+}
+
+/// Has another master elected, and waits until its group is whole again.
+fn hand_over(mut record: Record, seen: &InstanceReport, obstacle: Option<Cause>, facts: &Facts<'_>) -> Next {
+    let took = facts.now.saturating_sub(record.since);
+    match (seen.role, obstacle) {
+        (Role::Slave, None) => {
+            record.role = Role::Slave;
+            (Some(record.to(Phase::Stopping, facts.now)), Act::Nothing, None)
+        }
+        (_, obstacle) if took > LONGEST_HANDOVER => {
+            let what = "its group did not come to another master and in sync with it".to_owned();
+            (None, Act::Nothing, obstacle.or(Some(cause("no-handover", what, ""))))
+        }
+        (Role::Master, None) => {
+            let asked = record.puts.is_some_and(|(_, at)| facts.now.saturating_sub(at) < ELECTION);
+            let act = if asked { Act::Nothing } else { Act::HandOver };
+            if !asked {
+                record.puts = Some((0.0, facts.now));
+            }
+            (Some(record), act, Some(cause("handing-over", "another member is to be its master".to_owned(), "")))
+        }
+        (_, obstacle) => (Some(record), Act::Nothing, obstacle),
+    }
 }
 
 /// Sees to it that the permission is what the file says; then the turn is over.

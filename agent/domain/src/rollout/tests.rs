@@ -145,6 +145,7 @@ impl World {
             own: &agent.published,
             hosts: &hosts,
             told: &told,
+            by_controllers: false,
             permission: Fact::Known(has.unwrap_or("6".to_owned())),
         };
         let outcome = step(agent.record.take(), &facts, &agent.turns);
@@ -152,7 +153,7 @@ impl World {
             match outcome.act {
                 Act::Take => agent.permission.insert(record.instance.clone(), "4".to_owned()),
                 Act::Give => agent.permission.insert(record.instance.clone(), record.permission.clone()),
-                Act::Nothing => None,
+                Act::HandOver | Act::Nothing => None,
             };
         }
         agent.record = outcome.record;

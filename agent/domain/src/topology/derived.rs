@@ -18,13 +18,13 @@ pub(super) fn broker_key(key: &str, version: Option<Version>) -> Option<&'static
         "storePathRootDir" | "storePathCommitLog" | "storePathDLedgerCommitLog" | "storePathEpochFile" => {
             "it follows from cluster.base_dir and cluster.layout"
         }
-        "totalReplicas" | "inSyncReplicas" | "minInSyncReplicas" | "enableAutoInSyncReplicas" => {
-            "it follows from cluster.mode"
-        }
-        "enableDLegerCommitLog" | "dLegerGroup" | "dLegerPeers" | "dLegerSelfId" => {
-            "cluster.mode does not ask for DLedger"
-        }
-        "enableControllerMode" | "controllerAddr" => "cluster.mode does not ask for controllers",
+        "totalReplicas"
+        | "inSyncReplicas"
+        | "minInSyncReplicas"
+        | "enableAutoInSyncReplicas"
+        | "allAckInSyncStateSet" => "it follows from cluster.mode",
+        "enableDLegerCommitLog" | "dLegerGroup" | "dLegerPeers" | "dLegerSelfId" => "it follows from cluster.mode",
+        "enableControllerMode" | "controllerAddr" => "it follows from cluster.mode",
         "brokerPermission" => "the agent sets it while it drains a broker",
         "rocketmqHome" | "brokerConfigPath" => "the agent sets it for each instance",
         // BrokerController of 5.3.3 reads it nowhere: the module acl is gone, and the broker would be open to all.
@@ -40,7 +40,21 @@ pub(super) fn namesrv_key(key: &str) -> Option<&'static str> {
     Some(match key {
         "listenPort" => "it is namesrv.port",
         "rocketmqHome" | "kvConfigPath" | "configStorePath" => "the agent sets it for each instance",
-        "enableControllerInNamesrv" => "cluster.mode does not ask for controllers",
+        "enableControllerInNamesrv" => "the agent runs controllers as instances of their own",
+        _ => return None,
+    })
+}
+
+/// The same for a controller.conf key.
+pub(super) fn controller_key(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "controllerType" => "the agent runs controllers by DLedger",
+        "controllerDLegerGroup" | "controllerDLegerPeers" | "controllerDLegerSelfId" | "listenPort" => {
+            "it follows from controller.hosts and controller.port"
+        }
+        "controllerStorePath" | "rocketmqHome" | "configStorePath" => "the agent sets it for each instance",
+        // ControllerConfig of 5.1.1-5.5.0: a member that lacks acknowledged messages would become the master.
+        "enableElectUncleanMaster" => "acknowledged messages would be lost",
         _ => return None,
     })
 }

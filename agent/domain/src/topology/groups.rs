@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 pub(super) fn judge(
     file: &ClusterFile,
     mode: Option<Mode>,
+    members: usize,
     hosts: &[Host],
     problems: &mut Problems<'_>,
 ) -> Vec<NamedGroup> {
@@ -39,7 +40,7 @@ pub(super) fn judge(
     for (index, group) in file.named_groups.iter().enumerate() {
         judge_name(index, group, &mut seen, problems);
         if let Some(pinned) = &group.hosts {
-            judge_pinned(index, pinned, mode, hosts, problems);
+            judge_pinned(index, pinned, mode, members, hosts, problems);
         }
     }
     if let Some(groups) = file.groups.as_ref().filter(|groups| groups.value < file.named_groups.len()) {
@@ -65,7 +66,7 @@ fn judge_name<'f>(
 ) {
     let Some(name) = &group.name else { return };
     let key = format!("group[{index}].name");
-    if ["namesrv", "agent", "dist"].contains(&name.value.as_str()) {
+    if ["namesrv", "controller", "agent", "dist"].contains(&name.value.as_str()) {
         let what = format!("\"{}\" is the name of something else on a host", name.value);
         problems.add(name.at, "reserved-name", key.clone(), what, "choose another brokerName");
     }
@@ -79,17 +80,26 @@ fn judge_pinned(
     index: usize,
     pinned: &At<Vec<At<HostName>>>,
     mode: Option<Mode>,
+    members: usize,
     hosts: &[Host],
     problems: &mut Problems<'_>,
 ) {
     let key = format!("group[{index}].hosts");
     judge_host_list(&pinned.value, &key, hosts, problems);
-    let wanted = if mode.is_some_and(Mode::has_slaves) { 2 } else { 1 };
+    let wanted = match mode {
+        Some(mode) if mode.is_elected() => members,
+        Some(mode) if mode.has_slaves() => 2,
+        _ => 1,
+    };
     if let Some(mode) = mode
         && pinned.value.len() != wanted
     {
         let what = format!("names {} hosts, and a group of {mode} lives on {wanted}", pinned.value.len());
-        let fix = if wanted == 2 { "name the master's host, then the slave's" } else { "name the master's host" };
+        let fix = match mode {
+            mode if mode.is_elected() => "name the hosts of all members, or set cluster.members",
+            mode if mode.has_slaves() => "name the master's host, then the slave's",
+            _ => "name the master's host",
+        };
         problems.add(pinned.at, "wrong-count", key.clone(), what, fix);
     }
     for name in &pinned.value {

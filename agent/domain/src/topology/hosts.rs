@@ -1,9 +1,10 @@
 //! The rules for `[[host]]`, `namesrv.hosts` and `broker.hosts`: who is there, where, and on which ports.
 
-use super::{Host, judge_host_list};
+use super::{Host, Mode, judge_host_list};
 use crate::{
     cluster_file::{At, ClusterFile, HostFile},
     limits::Limits,
+    names::HostName,
     problem::Problems,
 };
 use std::{collections::BTreeMap, net::IpAddr};
@@ -15,11 +16,14 @@ const SLAVE_PORT: u16 = 11911;
 /// The port of an agent's HTTP where the file does not say.
 pub const AGENT_PORT: u16 = 9877;
 const SYNC_PORT: u16 = 9878;
+const CONTROLLER_PORT: u16 = 9879;
 /// NameServers where the file does not say: more add no safety, and every broker registers with each.
 const NAMESRVS: usize = 3;
+/// Controllers where the file does not say: the fewest of which one may be lost.
+const CONTROLLERS: usize = 3;
 
 /// The hosts that could be read; what is wrong with the others has been reported.
-pub(super) fn judge(file: &ClusterFile, problems: &mut Problems<'_>) -> Vec<Host> {
+pub(super) fn judge(file: &ClusterFile, mode: Option<Mode>, problems: &mut Problems<'_>) -> Vec<Host> {
     if file.hosts.is_empty() && !file.has_bad_hosts {
         problems.add(
             0,
@@ -56,14 +60,20 @@ pub(super) fn judge(file: &ClusterFile, problems: &mut Problems<'_>) -> Vec<Host
                 .into(),
             agent_port: value_or(&[&host.agent_port, &file.agent_port], AGENT_PORT),
             sync_port: value_or(&[&host.sync_port, &file.sync_port], SYNC_PORT),
-            namesrv_port: runs_namesrv(file, index, host)
+            namesrv_port: runs(&file.namesrv_hosts, NAMESRVS, index, host)
                 .then(|| value_or(&[&host.namesrv.port, &file.namesrv.port], NAMESRV_PORT)),
+            controller_port: (mode == Some(Mode::Controller) && runs(&file.controller_hosts, CONTROLLERS, index, host))
+                .then(|| value_or(&[&host.controller.port, &file.controller.port], CONTROLLER_PORT)),
             brokers: file.broker_hosts.as_ref().is_none_or(|list| list.value.iter().any(|n| n.value == name.value)),
             master_port: value_or(&[&host.broker.port, &file.broker.port], MASTER_PORT),
             slave_port: value_or(&[&host.broker.slave_port, &file.broker.slave_port], SLAVE_PORT),
         })
         .collect();
-    for (list, key) in [(&file.namesrv_hosts, "namesrv.hosts"), (&file.broker_hosts, "broker.hosts")] {
+    for (list, key) in [
+        (&file.namesrv_hosts, "namesrv.hosts"),
+        (&file.controller_hosts, "controller.hosts"),
+        (&file.broker_hosts, "broker.hosts"),
+    ] {
         if let Some(list) = list {
             judge_host_list(&list.value, key, &hosts, problems);
             if list.value.is_empty() {
@@ -71,7 +81,7 @@ pub(super) fn judge(file: &ClusterFile, problems: &mut Problems<'_>) -> Vec<Host
             }
         }
     }
-    judge_ports(file, &hosts, problems);
+    judge_ports(file, mode, &hosts, problems);
     hosts
 }
 
@@ -79,9 +89,10 @@ fn value_or(layers: &[&Option<At<u16>>], default: u16) -> u16 {
     layers.iter().find_map(|layer| layer.as_ref().map(|port| port.value)).unwrap_or(default)
 }
 
-fn runs_namesrv(file: &ClusterFile, index: usize, host: &HostFile) -> bool {
-    match &file.namesrv_hosts {
-        None => index < NAMESRVS,
+/// Whether a host is in a list, or where there is none among the first.
+fn runs(list: &Option<At<Vec<At<HostName>>>>, first: usize, index: usize, host: &HostFile) -> bool {
+    match list {
+        None => index < first,
         Some(list) => list.value.iter().any(|name| Some(&name.value) == host.name.as_ref().map(|n| &n.value)),
     }
 }
@@ -136,7 +147,7 @@ fn judge_addresses(file: &ClusterFile, problems: &mut Problems<'_>) {
 
 /// The ports of one host that do not depend on the placement must leave each other room. Those that do are checked
 /// when they are given out.
-fn judge_ports(file: &ClusterFile, hosts: &[Host], problems: &mut Problems<'_>) {
+fn judge_ports(file: &ClusterFile, mode: Option<Mode>, hosts: &[Host], problems: &mut Problems<'_>) {
     for (host, written) in hosts.iter().filter_map(|h| Some((h, file.hosts.iter().find(|w| named(w, h))?))) {
         let mut taken: Vec<(u16, &str)> = vec![(host.agent_port, "the agent")];
         let name = &host.name;
@@ -153,12 +164,19 @@ fn judge_ports(file: &ClusterFile, hosts: &[Host], problems: &mut Problems<'_>) 
                 problems,
             );
         }
+        if let Some(port) = host.controller_port {
+            let at = at([&written.controller.port, &file.controller.port]);
+            claim(&mut taken, &[port], "the controller", at, name.as_str(), problems);
+        }
         if host.brokers {
             let master_at = at([&written.broker.port, &file.broker.port]);
             let slave_at = at([&written.broker.slave_port, &file.broker.slave_port]);
             for (port, what, at) in
                 [(host.master_port, "the master", master_at), (host.slave_port, "the slave", slave_at)]
             {
+                if mode.is_some_and(Mode::is_elected) && what == "the slave" {
+                    continue;
+                }
                 if !(3..=65524).contains(&port) {
                     let text =
                         format!("listenPort {port} leaves no room for listenPort-2 and listenPort+1 (host \"{name}\")");

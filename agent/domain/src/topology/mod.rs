@@ -2,6 +2,7 @@
 //! In: a [`ClusterFile`]. Out: a [`Topology`], or every [`Problem`] found. It does not decide where anything runs.
 
 mod derived;
+mod elected;
 mod groups;
 mod hosts;
 mod settings;
@@ -36,19 +37,32 @@ pub enum Mode {
     /// Every master answers a send when its slave has the message too.
     #[serde(rename = "2m-2s-sync")]
     SyncSlaves,
+    /// Controllers elect the master of a group from those members that have everything (5.x).
+    #[serde(rename = "controller")]
+    Controller,
+    /// The members of a group elect their leader by raft.
+    #[serde(rename = "dledger")]
+    Dledger,
 }
 
-const MODES: [(&str, Mode); 4] = [
+const MODES: [(&str, Mode); 6] = [
     ("single", Mode::Single),
     ("multi-master", Mode::MultiMaster),
     ("2m-2s-async", Mode::AsyncSlaves),
     ("2m-2s-sync", Mode::SyncSlaves),
+    ("controller", Mode::Controller),
+    ("dledger", Mode::Dledger),
 ];
 
 impl Mode {
-    /// Whether masters have slaves.
+    /// Whether masters have slaves that are placed as such.
     pub fn has_slaves(self) -> bool {
         matches!(self, Mode::AsyncSlaves | Mode::SyncSlaves)
+    }
+
+    /// Whether a group elects its master.
+    pub fn is_elected(self) -> bool {
+        matches!(self, Mode::Controller | Mode::Dledger)
     }
 }
 
@@ -95,6 +109,8 @@ pub struct Host {
     pub sync_port: u16,
     /// Whether it runs a NameServer, and on which port.
     pub namesrv_port: Option<u16>,
+    /// Whether it runs a controller, and on which port.
+    pub controller_port: Option<u16>,
     /// Whether it may run brokers.
     pub brokers: bool,
     /// listenPort of its first master.
@@ -108,7 +124,7 @@ pub struct Host {
 pub struct NamedGroup {
     /// brokerName.
     pub name: BrokerName,
-    /// Pinned to these hosts: the master's, then the slave's.
+    /// Pinned to these hosts: the master's, then the slave's, or all members'.
     pub hosts: Option<Vec<HostName>>,
 }
 
@@ -130,6 +146,8 @@ pub struct Topology {
     pub mode: Mode,
     /// How many groups there are to be, when it is said.
     pub groups: Option<usize>,
+    /// How many members a group has where it elects its master.
+    pub members: usize,
     /// How folders are named.
     pub layout: Layout,
     /// The RocketMQ release.
@@ -178,14 +196,16 @@ fn judge(file: &ClusterFile, problems: &mut Problems<'_>) -> Option<Topology> {
     let layout = judge_layout(file.layout.as_ref(), problems);
     let version = file.version.as_ref().and_then(|version| judge_version(version, problems));
     let source = judge_source(file, problems);
-    let hosts = hosts::judge(file, problems);
-    let named_groups = groups::judge(file, mode, &hosts, problems);
+    let hosts = hosts::judge(file, mode, problems);
+    let members = elected::judge(file, mode, version, &hosts, problems);
+    let named_groups = groups::judge(file, mode, members, &hosts, problems);
     settings::judge(file, version, problems);
     let hangs = judge_hangs(file, problems);
     Some(Topology {
         name: file.name.as_ref().map(|name| name.value.clone()).or_else(|| "DefaultCluster".parse().ok())?,
         mode: mode?,
         groups: file.groups.as_ref().map(|groups| groups.value),
+        members,
         layout,
         version: version?,
         source,
@@ -202,19 +222,10 @@ fn judge_mode(mode: &At<String>, problems: &mut Problems<'_>) -> Option<Mode> {
     let known = MODES.iter().find(|(name, _)| *name == mode.value).map(|(_, mode)| *mode);
     if known.is_none() {
         let names = MODES.map(|(name, _)| name);
-        let (rule, what, fix) = match mode.value.as_str() {
-            later @ ("dledger" | "controller") => (
-                "mode-not-built",
-                format!("mode \"{later}\" is not built yet"),
-                format!("it comes in a later release; until then use one of {}", names.join(", ")),
-            ),
-            other => {
-                let guess = did_you_mean(other, names);
-                let fix = if guess.is_empty() { format!("use one of {}", names.join(", ")) } else { guess };
-                ("unknown-mode", format!("there is no mode \"{other}\""), fix)
-            }
-        };
-        problems.add(mode.at, rule, "cluster.mode", what, fix);
+        let guess = did_you_mean(&mode.value, names);
+        let fix = if guess.is_empty() { format!("use one of {}", names.join(", ")) } else { guess };
+        let what = format!("there is no mode \"{}\"", mode.value);
+        problems.add(mode.at, "unknown-mode", "cluster.mode", what, fix);
     }
     known
 }

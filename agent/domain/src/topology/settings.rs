@@ -44,7 +44,9 @@ impl JvmSettings {
 #[derive(Debug, Default)]
 pub struct Layers {
     namesrv: JvmFile,
+    controller: JvmFile,
     broker: Roles,
+    host_controller: BTreeMap<HostName, JvmFile>,
     host_namesrv: BTreeMap<HostName, JvmFile>,
     host_broker: BTreeMap<HostName, Roles>,
     group: BTreeMap<BrokerName, Roles>,
@@ -74,13 +76,28 @@ impl Layers {
         settings
     }
 
+    /// The settings of a host's controller.
+    pub fn controller(&self, host: &HostName) -> JvmSettings {
+        let mut settings = JvmSettings::default();
+        settings.add(&self.controller);
+        if let Some(layer) = self.host_controller.get(host) {
+            settings.add(layer);
+        }
+        settings
+    }
+
     /// The settings of a broker of that group and role on that host: `[broker]`, then the host's, then the group's,
     /// at each level what is said for the role after what is said for both.
     pub fn broker(&self, host: &HostName, group: &BrokerName, role: Role) -> JvmSettings {
         let mut settings = JvmSettings::default();
         for roles in [Some(&self.broker), self.host_broker.get(host), self.group.get(group)].into_iter().flatten() {
             settings.add(&roles.both);
-            settings.add(if role == Role::Slave { &roles.slave } else { &roles.master });
+            match role {
+                Role::Slave => settings.add(&roles.slave),
+                Role::Master => settings.add(&roles.master),
+                // Neither, as it may become the other at any time.
+                Role::Member | Role::Namesrv | Role::Controller => {}
+            }
         }
         settings
     }
@@ -90,7 +107,9 @@ pub(super) fn layers(file: &ClusterFile) -> Layers {
     let hosts = || file.hosts.iter().filter_map(|host| Some((host.name.as_ref()?.value.clone(), host)));
     Layers {
         namesrv: file.namesrv.jvm.clone(),
+        controller: file.controller.jvm.clone(),
         broker: Roles::from(&file.broker),
+        host_controller: hosts().map(|(name, host)| (name, host.controller.jvm.clone())).collect(),
         host_namesrv: hosts().map(|(name, host)| (name, host.namesrv.jvm.clone())).collect(),
         host_broker: hosts().map(|(name, host)| (name, Roles::from(&host.broker))).collect(),
         group: file
@@ -108,9 +127,12 @@ const LEAST_BROKER_HEAP: Size = Size::mib(128);
 pub(super) fn judge(file: &ClusterFile, version: Option<Version>, problems: &mut Problems<'_>) {
     let namesrv = |key: &str| derived::namesrv_key(key);
     let broker = |key: &str| derived::broker_key(key, version);
+    let controller = |key: &str| derived::controller_key(key);
     judge_layer(&file.namesrv.jvm, LEAST_NAMESRV_HEAP, &namesrv, problems);
+    judge_layer(&file.controller.jvm, LEAST_NAMESRV_HEAP, &controller, problems);
     for host in &file.hosts {
         judge_layer(&host.namesrv.jvm, LEAST_NAMESRV_HEAP, &namesrv, problems);
+        judge_layer(&host.controller.jvm, LEAST_NAMESRV_HEAP, &controller, problems);
     }
     let brokers = std::iter::once(&file.broker)
         .chain(file.hosts.iter().map(|host| &host.broker))

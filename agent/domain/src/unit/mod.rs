@@ -10,7 +10,10 @@ mod tests;
 
 pub use slice::{SLICE, slice};
 
-use crate::{launch::Launch, names::InstanceName};
+use crate::{
+    launch::{Launch, Role},
+    names::InstanceName,
+};
 use quoting::{raw_path, word, word_path};
 use std::path::{Path, PathBuf};
 
@@ -161,10 +164,14 @@ fn ready(launch: &Launch, options: &Options<'_>) -> Result<Option<String>, UnitE
     let (Some(agent), Some(service)) = (options.agent, &launch.service) else { return Ok(None) };
     let mut words = vec![format!("-{}", quoting::argument(&path_text(agent)?)), "ready".to_owned()];
     words.extend(["--address".to_owned(), service.address.to_string()]);
+    if launch.role == Role::Controller {
+        words.push("--controller".to_owned());
+    }
     if let Some(registered) = &service.registered {
         let namesrvs: Vec<String> = service.namesrvs.iter().map(ToString::to_string).collect();
-        words.extend(["--broker".to_owned(), registered.broker.to_string(), "--id".to_owned()]);
-        words.extend([registered.id.to_string(), "--registered".to_owned(), registered.address.to_string()]);
+        words.extend(["--broker".to_owned(), registered.broker.to_string()]);
+        words.extend(registered.id.into_iter().flat_map(|id| ["--id".to_owned(), id.to_string()]));
+        words.extend(["--registered".to_owned(), registered.address.to_string()]);
         words.extend(["--namesrv".to_owned(), namesrvs.join(",")]);
     }
     Ok(Some(words.join(" ")))

@@ -29,13 +29,14 @@ fn launch() -> Launch {
             namesrvs: ["10.0.0.1:9876", "10.0.0.2:9876"].map(|address| address.parse().unwrap()).into(),
             registered: Some(Registered {
                 broker: "broker-a".parse().unwrap(),
-                id: 0,
+                id: Some(0),
                 address: "203.0.113.1:10911".parse().unwrap(),
             }),
         }),
         store: Some(StoreIdentity {
             root: home.join("store"),
             commit_log: home.join("store/commitlog"),
+            format: Default::default(),
             cluster: "DefaultCluster".to_owned(),
             broker: "broker-a".parse().unwrap(),
         }),

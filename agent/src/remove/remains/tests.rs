@@ -47,6 +47,7 @@ impl Host {
         let store = StoreIdentity {
             root: directory.join("store"),
             commit_log: directory.join("store/commitlog"),
+            format: Default::default(),
             cluster: "C".to_owned(),
             broker: "broker-a".parse().unwrap(),
         };

@@ -85,6 +85,7 @@ impl Host {
         launch.store = Some(StoreIdentity {
             commit_log: root.join("commitlog"),
             root,
+            format: Default::default(),
             cluster: "DefaultCluster".to_owned(),
             broker: launch.instance.as_str().parse().unwrap(),
         });

@@ -1,0 +1,129 @@
+//! The rules for the modes in which a group elects its master: how many members and controllers there must be so that one
+//! of them may be lost, and what only such a mode can have.
+
+use super::{Host, Layout, Mode};
+use crate::{
+    cluster_file::{At, ClusterFile, JvmFile},
+    names::Version,
+    problem::Problems,
+};
+
+/// Members of a group where the file does not say.
+const MEMBERS: usize = 3;
+
+/// The members of a group; what is wrong has been reported.
+pub(super) fn judge(
+    file: &ClusterFile,
+    mode: Option<Mode>,
+    version: Option<Version>,
+    hosts: &[Host],
+    problems: &mut Problems<'_>,
+) -> usize {
+    let Some(mode) = mode else { return MEMBERS };
+    if !mode.is_elected() {
+        judge_leftovers(file, mode, problems);
+        return MEMBERS;
+    }
+    let mode_at = file.mode.as_ref().map_or(0, |mode| mode.at);
+    let broker_hosts = hosts.iter().filter(|host| host.brokers).count();
+    let said = file.members.as_ref();
+    let members = match (said, mode) {
+        (Some(said), _) => said.value,
+        (None, Mode::Controller) => broker_hosts.clamp(2, MEMBERS),
+        (None, _) => MEMBERS,
+    };
+    if let Some(said) = said.filter(|said| mode == Mode::Dledger && !matches!(said.value, 3 | 5)) {
+        let what = format!("is {}, and a DLedger group has 3 or 5 members", said.value);
+        let fix = "of two neither could be lost, and a fourth adds nothing but work";
+        problems.add(said.at, "out-of-range", "cluster.members", what, fix);
+    }
+    // A host that could not be read has been reported; it is not missing.
+    if hosts.len() == file.hosts.len() && !hosts.is_empty() {
+        if mode == Mode::Controller {
+            judge_controllers(file, hosts, mode_at, problems);
+        }
+        if broker_hosts < members {
+            let what = format!("{mode} needs {members} hosts with brokers, one for each member of a group");
+            let fix = match mode {
+                Mode::Dledger => {
+                    "with fewer than 3 the loss of one would leave no majority: add hosts, or use mode \
+                                  \"controller\" or \"2m-2s-sync\""
+                }
+                _ => "add hosts, or lower cluster.members",
+            };
+            problems.add(mode_at, "too-few-hosts", "cluster.mode", what, fix);
+        }
+    }
+    let oldest = Version::new(5, 1, 1);
+    if let Some(version) = version.filter(|version| mode == Mode::Controller && *version < oldest) {
+        let what = format!("RocketMQ {version} has no controllers whose members keep their identity");
+        let at = file.version.as_ref().map_or(0, |version| version.at);
+        problems.add(
+            at,
+            "mode-needs-release",
+            "rocketmq.version",
+            what,
+            format!("mode controller needs {oldest} or newer"),
+        );
+    }
+    if super::judge_layout(file.layout.as_ref(), &mut Problems::new("")) == Layout::Role {
+        let at = file.layout.as_ref().map_or(0, |layout| layout.at);
+        let what = format!("has one folder a role, and in mode {mode} a broker changes its role");
+        problems.add(at, "not-in-this-mode", "cluster.layout", what, "use layout \"instance\"");
+    }
+    for roles in brokers(file) {
+        for layer in [&roles.master, &roles.slave].into_iter().filter(|layer| !layer.path.is_empty()) {
+            let what = format!("in mode {mode} a broker is a master now and a slave then");
+            problems.add(mode_at, "not-in-this-mode", layer.path.clone(), what, "set it for all brokers");
+        }
+    }
+    members
+}
+
+fn brokers(file: &ClusterFile) -> impl Iterator<Item = &crate::cluster_file::BrokerFile> {
+    let hosts = file.hosts.iter().map(|host| &host.broker);
+    std::iter::once(&file.broker).chain(hosts).chain(file.named_groups.iter().map(|group| &group.broker))
+}
+
+fn judge_controllers(file: &ClusterFile, hosts: &[Host], mode_at: usize, problems: &mut Problems<'_>) {
+    let count = hosts.iter().filter(|host| host.controller_port.is_some()).count();
+    if matches!(count, 3 | 5) {
+        return;
+    }
+    let fix = "of two the loss of one leaves no majority, and nobody would be elected; a third host may be a small one \
+               without brokers (broker.hosts)";
+    match &file.controller_hosts {
+        Some(list) if !list.value.is_empty() => {
+            let what = format!("names {count} hosts, and there must be 3 or 5 controllers");
+            problems.add(list.at, "wrong-count", "controller.hosts", what, fix);
+        }
+        _ => {
+            let what = format!("controller needs 3 hosts for its controllers, and the file names {count}");
+            problems.add(mode_at, "too-few-hosts", "cluster.mode", what, fix);
+        }
+    }
+}
+
+/// What would be without effect.
+fn judge_leftovers(file: &ClusterFile, mode: Mode, problems: &mut Problems<'_>) {
+    let mut add = |at: usize, key: &str| {
+        let what = format!("is without effect in mode {mode}");
+        problems.add(at, "not-in-this-mode", key, what, "leave it out, or use mode \"controller\"");
+    };
+    if let Some(members) = &file.members {
+        add(members.at, "cluster.members");
+    }
+    if let Some(hosts) = &file.controller_hosts {
+        add(hosts.at, "controller.hosts");
+    }
+    let sections = std::iter::once(&file.controller).chain(file.hosts.iter().map(|host| &host.controller));
+    for section in sections.filter(|section| !section.jvm.path.is_empty()) {
+        let JvmFile { heap, young, direct_memory, path, .. } = &section.jvm;
+        let at = |size: &Option<At<_>>| size.as_ref().map(|size| size.at);
+        let first = section.port.as_ref().map(|port| port.at).or(at(heap)).or(at(young)).or(at(direct_memory));
+        let mode_at = file.mode.as_ref().map_or(0, |mode| mode.at);
+        if file.controller_hosts.is_none() || path != "controller" {
+            add(first.unwrap_or(mode_at), path);
+        }
+    }
+}
