@@ -6,6 +6,7 @@
 mod adoption;
 mod claims;
 mod demo;
+mod elections;
 mod hangs;
 mod lab;
 #[path = "../real/mod.rs"]
@@ -52,6 +53,15 @@ fn newest() -> Vec<Claim<Lab>> {
     claims
 }
 
+fn elected() -> Vec<Claim<Lab>> {
+    claims![Lab:
+        elections::one_file_brings_up_a_group_that_elects_its_master,
+        elections::a_master_lost_with_its_host_is_followed_by_another_and_nothing_acknowledged_is_lost,
+        elections::a_changed_file_is_rolled_out_with_the_master_last_and_nothing_acknowledged_is_lost,
+        elections::a_store_is_not_taken_to_another_mode,
+    ]
+}
+
 /// Small commit log files, so that a few megabytes fill several.
 const SMALL_FILES: &str = "[broker.config]\nmappedFileSizeCommitLog = 1048576\n";
 
@@ -78,6 +88,16 @@ fn suites() -> Vec<Suite<Lab>> {
                 rollout::a_partner_that_dies_in_the_drain_stops_it_and_an_agent_that_dies_in_the_drain_goes_on,
                 claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
             ],
+        },
+        Suite {
+            name: "controller",
+            lab: || Lab::new(7, "5.5.0", "controller", 3, elections::CONTROLLERS),
+            claims: elected(),
+        },
+        Suite {
+            name: "dledger",
+            lab: || Lab::new(8, "4.9.4", "dledger", 3, "[rollout]\nrestart = \"auto\"\n"),
+            claims: elected(),
         },
         Suite {
             name: "adoption",

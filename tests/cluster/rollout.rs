@@ -17,25 +17,25 @@ const ROLL_OUT: Duration = Duration::from_secs(15 * 60);
 
 const ORDER: [&str; 6] = ["vm1/namesrv", "vm2/namesrv", "vm2/broker-a", "vm1/broker-b", "vm1/broker-a", "vm2/broker-b"];
 
-/// Gives both hosts another file, at once.
-fn with_file(lab: &Lab, text: &str) {
+/// Gives all hosts another file, at once.
+pub fn with_file(lab: &Lab, text: &str) {
     let next = lab.cluster_file().with_extension("next");
     fs::write(&next, text).unwrap();
     let before = lab.report("vm1").unwrap().cluster_file;
     fs::rename(next, lab.cluster_file()).unwrap();
-    until(LONG, "both agents have the new file", || {
-        let digests = ["vm1", "vm2"].map(|host| lab.report(host).map(|it| it.cluster_file).unwrap_or_default());
-        digests[0] != before && digests[0] == digests[1]
+    until(LONG, "all agents have the new file", || {
+        let digests = reports(lab).unwrap_or_default().into_iter().map(|it| it.cluster_file).collect::<BTreeSet<_>>();
+        digests.len() == 1 && !digests.contains(&before)
     });
 }
 
 fn reports(lab: &Lab) -> Option<Vec<HostReport>> {
-    ["vm1", "vm2"].into_iter().map(|host| lab.report(host).ok()).collect()
+    lab.hosts.iter().map(|(host, _)| lab.report(host).ok()).collect()
 }
 
-/// Follows a roll-out until both hosts have nothing pending and are ready; the instances in the order in which their
+/// Follows a roll-out until all hosts have nothing pending and are ready; the instances in the order in which their
 /// processes changed. `seen` is called for each look.
-fn follow(lab: &Lab, mut seen: impl FnMut(&[HostReport])) -> Vec<String> {
+pub fn follow(lab: &Lab, mut seen: impl FnMut(&[HostReport])) -> Vec<String> {
     let began = Instant::now();
     let (mut pids, mut moved): (BTreeMap<String, u32>, Vec<String>) = Default::default();
     loop {

@@ -172,6 +172,7 @@ fn keeps_data(earlier: &Cluster, next: &Goal) -> Result<(), StrandedData> {
         ("cluster.name", before.name != after.name),
         ("base_dir", old.base_dir != new.base_dir),
         ("cluster.layout", before.layout != after.layout),
+        ("cluster.mode", !before.mode.reads_stores_of(after.mode)),
     ];
     let Some((key, _)) = changes.into_iter().find(|(_, changes)| *changes) else { return Ok(()) };
     let mut stores = earlier.placement.brokers_on(name).map(|seat| {

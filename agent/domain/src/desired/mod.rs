@@ -3,18 +3,20 @@
 //! In: a topology, its placement, the host's name and facts. Out: [`Desired`]. Nothing is looked up here.
 
 pub mod conf;
+mod expected;
 pub mod folders;
 pub mod java_options;
 mod logback;
 pub mod memory;
 pub mod properties;
 
+pub use expected::{Elections, ExpectedBroker, Partner};
 pub use java_options::Java;
 
 use crate::{
     launch::{Launch, Registered, Role, Service, StoreFormat, StoreIdentity},
     limits::Limits,
-    names::{BrokerName, HostName, InstanceName, Version},
+    names::{HostName, InstanceName, Version},
     placement::{BrokerSeat, ControllerSeat, Placement},
     size::Size,
     topology::{Host, Mode, Source, Topology},
@@ -66,53 +68,6 @@ pub struct RenderedFile {
     pub text: String,
     /// Permission bits.
     pub mode: u32,
-}
-
-/// Another member of a broker's group.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Partner {
-    /// Where it runs.
-    pub host: HostName,
-    /// Its listenPort, as the hosts reach it.
-    pub address: SocketAddr,
-    /// Its HA port, as the hosts reach it.
-    pub ha_address: SocketAddr,
-    /// What it is registered as in every NameServer.
-    pub client_address: SocketAddr,
-}
-
-/// Of a group that elects its master.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Elections {
-    /// The other members.
-    pub others: Vec<Partner>,
-    /// So many members must be in sync, or there is no majority, for the group to take messages.
-    pub least: usize,
-    /// Controllers elect the master; else the group itself does.
-    pub by_controllers: bool,
-}
-
-/// What a broker must look like from outside.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExpectedBroker {
-    /// brokerClusterName.
-    pub cluster: String,
-    /// brokerName.
-    pub group: BrokerName,
-    /// 0 for the master; a member's number where the group elects its master.
-    pub broker_id: u64,
-    /// What it must be registered as in every NameServer.
-    pub client_address: SocketAddr,
-    /// The other member, in modes with slaves.
-    pub partner: Option<Partner>,
-    /// How the group comes by its master, where that is not placed.
-    pub elections: Option<Elections>,
-    /// A slave this far behind still counts as in sync.
-    pub max_lag: Size,
-    /// Sends wait for the slave.
-    pub sync: bool,
-    /// The properties that were rendered, to be compared with what the broker says it runs with.
-    pub config: BTreeMap<String, String>,
 }
 
 /// One instance of this host.
@@ -216,12 +171,12 @@ pub fn desired(
     for (seat, (share, settings)) in seats.iter().zip(jvms) {
         let folders = Folders::of(&host.base_dir, topology.layout, &seat.instance(), seat.role());
         let members: Vec<(u64, SocketAddr)> = match seat.elected {
-            true => members(topology, placement, seat).map(|(id, it)| (id, it.ha_address)).collect(),
+            true => expected::members(topology, placement, seat).map(|(id, it)| (id, it.ha_address)).collect(),
             false => Vec::new(),
         };
         let others = conf::Others { namesrvs: &builder.namesrvs, controllers: &controllers, members: &members };
         let lines = conf::broker(topology, seat, host, &folders, &others, settings);
-        let expected = expected_broker(topology, placement, seat, host, &lines);
+        let expected = expected::broker(topology, placement, seat, host, &lines);
         let ports = vec![seat.port, seat.fast_port(), seat.ha_port()];
         builder.instance(seat.instance(), seat.role(), seat.port, ports, &lines, share, settings, Some(expected));
     }
@@ -258,57 +213,6 @@ pub fn namesrv_addresses(
 pub fn controller_addresses(topology: &Topology, placement: &Placement) -> Vec<SocketAddr> {
     let seats = placement.controllers.iter();
     seats.filter_map(|seat| Some(SocketAddr::new(topology.host(&seat.host)?.address, seat.port))).collect()
-}
-
-/// All members of a broker's group, itself too, with their brokerIds in the placement.
-fn members<'p>(
-    topology: &'p Topology,
-    placement: &'p Placement,
-    seat: &'p BrokerSeat,
-) -> impl Iterator<Item = (u64, Partner)> + 'p {
-    placement.members(&seat.group).filter_map(|other| {
-        let host = topology.host(&other.host)?;
-        let partner = Partner {
-            host: other.host.clone(),
-            address: SocketAddr::new(host.address, other.port),
-            ha_address: SocketAddr::new(host.address, other.ha_port()),
-            client_address: SocketAddr::new(host.public_address, other.port),
-        };
-        Some((other.broker_id, partner))
-    })
-}
-
-fn expected_broker(
-    topology: &Topology,
-    placement: &Placement,
-    seat: &BrokerSeat,
-    host: &Host,
-    lines: &conf::Lines,
-) -> ExpectedBroker {
-    let mut others: Vec<Partner> = members(topology, placement, seat)
-        .filter(|(id, _)| *id != seat.broker_id)
-        .map(|(_, partner)| partner)
-        .collect();
-    let (partner, elections) = match seat.elected {
-        true => {
-            let by_controllers = topology.mode == Mode::Controller;
-            let all = others.len() + 1;
-            let least = if by_controllers { conf::least_in_sync(all) } else { all / 2 + 1 };
-            (None, Some(Elections { others, least, by_controllers }))
-        }
-        false => (others.pop(), None),
-    };
-    ExpectedBroker {
-        cluster: topology.name.to_string(),
-        group: seat.group.clone(),
-        broker_id: seat.broker_id,
-        client_address: SocketAddr::new(host.public_address, seat.port),
-        partner,
-        elections,
-        max_lag: topology.max_lag,
-        sync: topology.mode == Mode::SyncSlaves,
-        config: lines.iter().cloned().collect(),
-    }
 }
 
 struct Builder<'t> {

@@ -27,3 +27,49 @@ pub(super) fn judge(facts: &ControllerFacts, report: &mut InstanceReport, findin
         findings.reasons.push(cause("leaders-differ", what, "it passes in seconds, or they do not reach each other"));
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::{
+        desired::{HostFacts, Java, desired},
+        health::{facts::ServiceFacts, judge, report::State},
+        launch::ProcessState,
+        placement::place,
+        size::Size,
+        topology::read,
+    };
+
+    fn judged(leaders: [Fact<Option<&str>>; 3]) -> InstanceReport {
+        let mut text = "[cluster]\nmode = \"controller\"\n[rocketmq]\nversion = \"5.5.0\"\n".to_owned();
+        for host in 1..=3 {
+            text += &format!("[[host]]\nname = \"vm{host}\"\naddress = \"10.0.0.{host}\"\n");
+        }
+        let topology = read(&text).unwrap();
+        let facts = HostFacts { memory: Size::mib(8192), java: Java { program: "/j".into(), release: 17 } };
+        let desired = desired(&topology, &place(&topology, None).unwrap(), &"vm1".parse().unwrap(), &facts).unwrap();
+        let instance = desired.instance(&crate::names::InstanceName::controller()).unwrap();
+        let said = |fact| match fact {
+            Fact::Known(leader) => Fact::Known(Option::<&str>::map(leader, str::to_owned)),
+            Fact::Unknown(why) => Fact::Unknown(why),
+        };
+        let facts = ControllerFacts {
+            is_leader: false,
+            leaders: desired.controllers.iter().copied().zip(leaders.map(said)).collect(),
+            own: Some(instance.address),
+        };
+        let running = ProcessState::Running { pid: 7, started_at: 1, fingerprint: String::new() };
+        judge(instance, &Fact::Known(running), Some(&ServiceFacts::Controller(Fact::Known(facts))))
+    }
+
+    #[test]
+    fn a_controller_is_ready_when_all_that_answer_know_the_same_leader() {
+        let leader = || Fact::Known(Some("10.0.0.2:9879"));
+        let report = judged([leader(), leader(), Fact::Unknown("connection refused".to_owned())]);
+        assert_eq!((report.state, report.warnings[0].id.as_str()), (State::Ready, "controller-unreachable"));
+        assert_eq!(judged([leader(), leader(), Fact::Known(Some("10.0.0.3:9879"))]).reasons[0].id, "leaders-differ");
+        let said = judged([Fact::Known(None), Fact::Known(None), Fact::Unknown("x".to_owned())]).reasons.remove(0).what;
+        assert_eq!(said, "it knows no leader of the controllers, of which 2 of 3 answer");
+    }
+}

@@ -192,3 +192,150 @@ fn judge_slave(
         findings.reasons.push(cause("lagging", what, ""));
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::{
+        desired::{HostFacts, Instance, Java, desired},
+        health::{facts::*, judge, report::State},
+        launch::ProcessState,
+        placement::place,
+        topology::read,
+    };
+    use std::collections::BTreeMap;
+
+    /// vm1's member of a group of three on vm1, vm2 and vm3.
+    fn instance(mode: &str) -> Instance {
+        let mut text = format!("[cluster]\nmode = \"{mode}\"\n[rocketmq]\nversion = \"5.5.0\"\n");
+        for host in 1..=3 {
+            text += &format!("[[host]]\nname = \"vm{host}\"\naddress = \"10.0.0.{host}\"\n");
+        }
+        let topology = read(&text).unwrap();
+        let placement = place(&topology, None).unwrap();
+        let facts = HostFacts { memory: Size::mib(8192), java: Java { program: "/j".into(), release: 17 } };
+        let desired = desired(&topology, &placement, &"vm1".parse().unwrap(), &facts).unwrap();
+        desired.instance(&"broker-a".parse().unwrap()).unwrap().clone()
+    }
+
+    fn address(host: u8) -> String {
+        format!("10.0.0.{host}:10911")
+    }
+
+    /// The member of vm1 in a group whose master is that host's, all of them with 1,000 bytes and in sync.
+    fn judged(mode: &str, master: u8, change: impl FnOnce(&mut BrokerFacts)) -> InstanceReport {
+        let instance = instance(mode);
+        let expected = instance.broker.as_ref().unwrap();
+        let seen = (1..=3).map(|host| (if host == master { 0 } else { u64::from(host) + 1 }, address(host)));
+        let seen: BTreeMap<u64, String> = seen.collect();
+        let others = [2, 3].map(|host| {
+            let facts = PartnerFacts { min_offset: Some(0), max_offset: 1000 };
+            (address(host).parse().unwrap(), Fact::Known(facts))
+        });
+        let sync = SyncState { in_sync: (1..=3).map(address).collect() };
+        let mut facts = BrokerFacts {
+            runtime: Fact::Known(Runtime { min_offset: Some(0), max_offset: 1000, ..Runtime::default() }),
+            config: Fact::Known(expected.config.clone()),
+            registered: ["10.0.0.1:9876", "10.0.0.2:9876"]
+                .map(|it| (it.parse().unwrap(), Fact::Known(seen.clone())))
+                .into(),
+            partner: None,
+            members: Some(MemberFacts {
+                others: others.into(),
+                sync: (mode == "controller").then_some(Fact::Known(sync)),
+            }),
+            ha_connection: Fact::Known(HaConnection::Missing),
+        };
+        change(&mut facts);
+        let running = ProcessState::Running { pid: 7, started_at: 1, fingerprint: String::new() };
+        judge(&instance, &Fact::Known(running), Some(&ServiceFacts::Broker(Box::new(facts))))
+    }
+
+    fn ids(causes: &[crate::launch::Cause]) -> Vec<&str> {
+        causes.iter().map(|cause| cause.id.as_str()).collect()
+    }
+
+    fn in_sync(facts: &mut BrokerFacts, hosts: &[u8]) {
+        let sync = SyncState { in_sync: hosts.iter().map(|host| address(*host)).collect() };
+        facts.members.as_mut().unwrap().sync = Some(Fact::Known(sync));
+    }
+
+    fn lost(facts: &mut BrokerFacts, host: u8) {
+        let others = &mut facts.members.as_mut().unwrap().others;
+        others.insert(address(host).parse().unwrap(), Fact::Unknown("connection refused".to_owned()));
+    }
+
+    #[test]
+    fn the_role_is_what_the_namesrvs_say_it_is_now() {
+        for mode in ["controller", "dledger"] {
+            let (master, slave) = (judged(mode, 1, |_| {}), judged(mode, 3, |_| {}));
+            assert_eq!(
+                (master.state, master.role, master.broker_id, master.lag),
+                (State::Ready, Role::Master, Some(0), Some(0))
+            );
+            assert_eq!(
+                (slave.state, slave.role, slave.broker_id, slave.lag),
+                (State::Ready, Role::Slave, Some(2), Some(0))
+            );
+        }
+    }
+
+    #[test]
+    fn a_group_without_a_master_is_named_and_the_role_is_not_known() {
+        let report = judged("controller", 0, |_| {});
+        assert_eq!((report.state, report.role), (State::NotReady, Role::Member));
+        assert_eq!(report.reasons[0].what, "broker-a has no master in NameServer 10.0.0.1:9876: nobody can send to it");
+    }
+
+    #[test]
+    fn a_master_that_not_all_namesrvs_name_is_none() {
+        let report = judged("dledger", 2, |facts| {
+            let seen = BTreeMap::from([(0, address(1)), (3, address(2))]);
+            facts.registered.insert("10.0.0.2:9876".parse().unwrap(), Fact::Known(seen));
+        });
+        assert_eq!((ids(&report.reasons), report.role), (vec!["masters-differ"], Role::Member));
+        let stranger = judged("dledger", 0, |facts| {
+            let seen = BTreeMap::from([(0, "10.9.9.9:10911".to_owned()), (2, address(1))]);
+            facts.registered.values_mut().for_each(|it| *it = Fact::Known(seen.clone()));
+        });
+        assert_eq!(ids(&stranger.reasons), ["two-claimants"]);
+    }
+
+    #[test]
+    fn a_master_with_enough_others_is_ready_and_one_with_too_few_is_not() {
+        let warned = judged("controller", 1, |facts| {
+            lost(facts, 3);
+            in_sync(facts, &[1, 2]);
+        });
+        assert_eq!(
+            (warned.state, ids(&warned.warnings)),
+            (State::Ready, vec!["member-unreachable", "member-not-in-sync"])
+        );
+        let alone = judged("controller", 1, |facts| in_sync(facts, &[1]));
+        assert_eq!(
+            alone.reasons[0].what,
+            "1 of the 3 members of broker-a are in sync, and it takes messages from 2 on"
+        );
+        let alone = judged("dledger", 1, |facts| [2, 3].into_iter().for_each(|host| lost(facts, host)));
+        assert_eq!(ids(&alone.reasons), ["too-few-in-sync"]);
+    }
+
+    #[test]
+    fn a_slave_that_the_controllers_do_not_count_or_that_lacks_something_is_not_ready() {
+        assert_eq!(ids(&judged("controller", 2, |facts| in_sync(facts, &[2, 3])).reasons), ["not-in-sync"]);
+        let unknown = judged("controller", 2, |facts| {
+            facts.members.as_mut().unwrap().sync = Some(Fact::Unknown("no controller leads".to_owned()));
+        });
+        assert_eq!(ids(&unknown.reasons), ["sync-unknown"]);
+        let with = |max_offset| {
+            judged("dledger", 2, |facts| {
+                let others = &mut facts.members.as_mut().unwrap().others;
+                let master = PartnerFacts { min_offset: Some(0), max_offset };
+                others.insert(address(2).parse().unwrap(), Fact::Known(master));
+            })
+        };
+        assert_eq!(ids(&with(1000 + (17 << 20)).reasons), ["lagging"]);
+        assert_eq!(ids(&with(400).reasons), ["slave-ahead"]);
+    }
+}

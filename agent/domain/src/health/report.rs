@@ -56,7 +56,7 @@ pub struct InstanceReport {
     /// brokerId, for a broker; in a group that elects its master, the one that it is registered under now.
     pub broker_id: Option<u64>,
     /// Whether it leads, for a controller.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub leader: Option<bool>,
     /// Where clients reach it.
     pub address: String,

@@ -1,236 +1,12 @@
-//! A whole cluster in miniature: agents that see each other only through reports they fetched one by one.
+//! Roll-outs of whole clusters, step by step and at random.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+mod world;
+
 use super::*;
-use crate::{
-    desired::{HostFacts, Java, desired},
-    health::report::{HostReport, HostView},
-    launch::Role,
-    names::{HostName, InstanceName},
-    observed::Fact,
-    placement::place,
-    size::Size,
-    topology::read,
-};
+use crate::{launch::Role, names::InstanceName};
 use proptest::prelude::*;
-use std::{collections::BTreeMap, net::SocketAddr};
-
-struct Agent {
-    /// What is true on its host; as published, but for what happened since.
-    truth: HostReport,
-    published: HostReport,
-    record: Option<Record>,
-    turns: BTreeMap<InstanceName, Turn>,
-    fetched: BTreeMap<HostName, HostReport>,
-    permission: BTreeMap<InstanceName, String>,
-    alive: bool,
-}
-
-struct World {
-    order: Vec<Seat>,
-    agents: Vec<Agent>,
-    now: u64,
-    next_pid: u32,
-    moved: Vec<String>,
-}
-
-impl World {
-    fn new(hosts: usize) -> Self {
-        let mut text = "[cluster]\nmode = \"2m-2s-sync\"\n[rocketmq]\nversion = \"5.5.0\"\n".to_owned();
-        for host in 1..=hosts {
-            text += &format!("[[host]]\nname = \"vm{host}\"\naddress = \"10.0.0.{host}\"\n");
-        }
-        let topology = read(&text).unwrap();
-        let placement = place(&topology, None).unwrap();
-        let facts = HostFacts { memory: Size::mib(16384), java: Java { program: "/j".into(), release: 17 } };
-        let mut next_pid = 0;
-        let agents = topology.hosts.iter().map(|host| {
-            let desired = desired(&topology, &placement, &host.name, &facts).unwrap();
-            let instances = desired.instances.iter().map(|instance| {
-                next_pid += 1;
-                let mut report = InstanceReport::new(instance);
-                (report.state, report.lag, report.pid) = (State::Ready, Some(0), Some(next_pid));
-                report.figures.insert("rocketmq_brokeruntime_msg_put_total_today_now".to_owned(), 7.0);
-                report.restart_pending = true;
-                report
-            });
-            let truth = HostReport {
-                host: host.name.clone(),
-                cluster: String::new(),
-                mode: topology.mode,
-                rocketmq: topology.version,
-                agent: String::new(),
-                at: 0,
-                cluster_file: "a".to_owned(),
-                placement: String::new(),
-                ready: true,
-                blocked: Vec::new(),
-                steps: Vec::new(),
-                not_in_file: Vec::new(),
-                config: Default::default(),
-                instances: instances.collect(),
-            };
-            Agent {
-                published: truth.clone(),
-                truth,
-                record: None,
-                turns: BTreeMap::new(),
-                fetched: BTreeMap::new(),
-                permission: BTreeMap::new(),
-                alive: true,
-            }
-        });
-        let agents: Vec<Agent> = agents.collect();
-        Self { order: order(&placement), agents, now: 1, next_pid, moved: Vec::new() }
-    }
-
-    /// The loop's pass: what is recorded is published, and what is recorded to be stopped is stopped.
-    fn publish(&mut self, at: usize) {
-        let agent = &mut self.agents[at];
-        if !agent.alive {
-            return;
-        }
-        for instance in &mut agent.truth.instances {
-            instance.rollout = agent.turns.get(&instance.instance).cloned();
-            if let Some(record) = &agent.record
-                && record.phase == Phase::Stopping
-                && record.instance == instance.instance
-                && instance.pid == Some(record.pid)
-            {
-                (instance.state, instance.pid) = (State::Stopped, None);
-                let name = format!("{}/{}", agent.truth.host, instance.instance);
-                self.moved.push(name);
-            }
-        }
-        agent.published = agent.truth.clone();
-    }
-
-    fn fetch(&mut self, at: usize, from: usize) {
-        // A host's own report is the one published last, and the others are asked when it shows the announcement.
-        let agent = &self.agents[at];
-        let announced = agent.record.as_ref().is_none_or(|record| {
-            let own = agent.published.instances.iter().find(|it| it.instance == record.instance);
-            own.and_then(|it| it.rollout.as_ref()).is_some_and(|turn| turn.phase == record.phase)
-        });
-        if announced && agent.alive && self.agents[from].alive {
-            let report = self.agents[from].published.clone();
-            self.agents[at].fetched.insert(report.host.clone(), report);
-        }
-    }
-
-    fn step(&mut self, at: usize) {
-        let all = self.agents.len();
-        let agent = &mut self.agents[at];
-        if agent.fetched.len() < all || !agent.alive {
-            return;
-        }
-        let fetched = std::mem::take(&mut agent.fetched);
-        let hosts: Vec<HostView> = fetched
-            .into_iter()
-            .map(|(host, report)| HostView {
-                host,
-                address: String::new(),
-                report: Some(report),
-                unknown_since: None,
-                error: None,
-            })
-            .collect();
-        let address: SocketAddr = "10.0.0.1:1".parse().unwrap();
-        let told = agent.truth.instances.iter().map(|it| (it.instance.clone(), (address, "6".to_owned()))).collect();
-        let has = agent.record.as_ref().and_then(|record| agent.permission.get(&record.instance).cloned());
-        let facts = Facts {
-            now: self.now,
-            restart: Restart::Auto,
-            order: &self.order,
-            own: &agent.published,
-            hosts: &hosts,
-            told: &told,
-            by_controllers: false,
-            permission: Fact::Known(has.unwrap_or("6".to_owned())),
-        };
-        let outcome = step(agent.record.take(), &facts, &agent.turns);
-        if let Some(record) = &outcome.record {
-            match outcome.act {
-                Act::Take => agent.permission.insert(record.instance.clone(), "4".to_owned()),
-                Act::Give => agent.permission.insert(record.instance.clone(), record.permission.clone()),
-                Act::HandOver | Act::Nothing => None,
-            };
-        }
-        agent.record = outcome.record;
-        agent.turns = outcome.turns;
-        self.now += 3_000;
-    }
-
-    fn start(&mut self, at: usize) {
-        let agent = &mut self.agents[at];
-        for instance in &mut agent.truth.instances {
-            if instance.pid.is_none() {
-                self.next_pid += 1;
-                instance.pid = Some(self.next_pid);
-                instance.state = State::Ready;
-                instance.restart_pending = false;
-                agent.permission.remove(&instance.instance);
-            }
-        }
-    }
-
-    fn crash(&mut self, at: usize, which: usize) {
-        let instances = &mut self.agents[at].truth.instances;
-        let which = which % instances.len();
-        (instances[which].state, instances[which].pid) = (State::Stopped, None);
-    }
-
-    fn restart_agent(&mut self, at: usize) {
-        let agent = &mut self.agents[at];
-        agent.alive = true;
-        agent.fetched.clear();
-        // From Draining on it is on disk.
-        agent.record = agent.record.take().and_then(resumed);
-        agent.turns.clear();
-        if let Some(record) = &agent.record {
-            let turn = Turn { phase: record.phase, since: 0, waits: None };
-            agent.turns.insert(record.instance.clone(), turn);
-        }
-    }
-
-    fn other_file(&mut self, at: usize, digest: u8) {
-        let truth = &mut self.agents[at].truth;
-        let digest = format!("{digest}");
-        if truth.cluster_file != digest {
-            truth.cluster_file = digest;
-            truth.instances.iter_mut().for_each(|it| it.restart_pending = true);
-            // What is published and what is asked for comes after the file was taken.
-            self.agents[at].fetched.clear();
-            self.publish(at);
-        }
-    }
-
-    /// Turned off by the roll-out now, or about to be.
-    fn in_flight(&self) -> Vec<(Role, String)> {
-        let taken = |phase: Phase| matches!(phase, Phase::Draining | Phase::Stopping | Phase::Starting);
-        let records = self.agents.iter().filter_map(|agent| agent.record.as_ref());
-        records.filter(|it| taken(it.phase)).map(|it| (it.role, it.instance.to_string())).collect()
-    }
-
-    fn look(&mut self, at: usize) {
-        self.publish(at);
-        (0..self.agents.len()).for_each(|from| self.fetch(at, from));
-    }
-
-    fn everybody_in_turn(&mut self) {
-        for at in 0..self.agents.len() {
-            self.start(at);
-            self.look(at);
-            self.step(at);
-            self.publish(at);
-        }
-    }
-
-    fn is_over(&self) -> bool {
-        let all_new = self.agents.iter().flat_map(|it| &it.truth.instances).all(|it| !it.restart_pending);
-        all_new && self.agents.iter().all(|it| it.record.is_none() && it.permission.values().all(|it| it == "6"))
-    }
-}
+use world::World;
 
 #[test]
 fn namesrvs_go_first_then_slaves_then_masters_and_each_once() {
@@ -241,6 +17,32 @@ fn namesrvs_go_first_then_slaves_then_masters_and_each_once() {
     assert!(world.is_over());
     let expected = ["vm1/namesrv", "vm2/namesrv", "vm2/broker-a", "vm1/broker-b", "vm1/broker-a", "vm2/broker-b"];
     assert_eq!(world.moved, expected);
+}
+
+#[test]
+fn those_that_were_elected_go_last_of_their_kind_and_a_master_hands_over_first() {
+    for mode in ["controller", "dledger"] {
+        let mut world = World::of(mode, 3);
+        let mut handed_over = false;
+        for _ in 0..400 {
+            world.everybody_in_turn();
+            let phases = world.agents.iter().filter_map(|agent| agent.record.as_ref().map(|it| it.phase));
+            for phase in phases.collect::<Vec<_>>() {
+                handed_over |= phase == Phase::HandingOver;
+                assert!(phase != Phase::Draining, "its writers follow the new master");
+            }
+        }
+        assert!(world.is_over(), "{mode}");
+        let mut expected = vec!["vm1/namesrv", "vm2/namesrv", "vm3/namesrv"];
+        if mode == "controller" {
+            expected.extend(["vm2/controller", "vm3/controller", "vm1/controller"]);
+        }
+        expected.extend(["vm2/broker-a", "vm3/broker-a", "vm1/broker-a"]);
+        assert_eq!(
+            (world.moved, handed_over),
+            (expected.iter().map(ToString::to_string).collect(), mode == "controller")
+        );
+    }
 }
 
 /// Each decides on a look from before the other's announcement.
@@ -319,10 +121,12 @@ proptest! {
     #[test]
     fn no_two_are_ever_in_flight_and_once_all_is_well_the_roll_out_ends(
         hosts in 2_usize..4,
+        mode in 0_usize..3,
         pending in any::<u16>(),
         events in proptest::collection::vec((0_u8..100, any::<u8>(), any::<u8>()), 0..400),
     ) {
-        let mut world = World::new(hosts);
+        let hosts = if mode == 0 { hosts } else { 3 };
+        let mut world = World::of(["2m-2s-sync", "controller", "dledger"][mode], hosts);
         let all = world.agents.iter_mut().flat_map(|agent| &mut agent.truth.instances).enumerate();
         all.for_each(|(index, it)| it.restart_pending = pending & (1 << index) != 0);
         (0..hosts).for_each(|at| world.publish(at));

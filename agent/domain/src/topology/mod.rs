@@ -60,6 +60,11 @@ impl Mode {
         matches!(self, Mode::AsyncSlaves | Mode::SyncSlaves)
     }
 
+    /// Whether a store that was made in one of the two can be read in the other.
+    pub fn reads_stores_of(self, other: Mode) -> bool {
+        self == other || !(self.is_elected() || other.is_elected())
+    }
+
     /// Whether a group elects its master.
     pub fn is_elected(self) -> bool {
         matches!(self, Mode::Controller | Mode::Dledger)

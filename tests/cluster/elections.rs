@@ -1,0 +1,125 @@
+//! Groups that elect their master: they come up, one that is lost is followed by another, and nothing that was acknowledged
+//! is lost.
+
+use crate::{
+    lab::{LONG, Lab, Sender, aborts, is_running, kill_9, poll, until},
+    rollout,
+};
+use rocketmq_agent_domain::launch::Role;
+use std::{collections::BTreeSet, fs, time::Instant};
+
+const HOSTS: [&str; 3] = ["vm1", "vm2", "vm3"];
+const GROUP: &str = "broker-a";
+
+/// Small heaps, for as many JVMs.
+pub const CONTROLLERS: &str = "[controller]\nheap = \"128M\"\n[broker.config]\nmappedFileSizeCommitLog = 1048576\n[rollout]\nrestart = \"auto\"\n";
+
+/// The hosts whose member is in that role, as they see it themselves.
+fn in_role(lab: &Lab, role: Role) -> Vec<&'static str> {
+    let is = |host: &str| lab.instance(host, GROUP).is_ok_and(|it| it.pid.is_some() && it.role == role);
+    HOSTS.into_iter().filter(|host| is(host)).collect()
+}
+
+fn master(lab: &Lab) -> &'static str {
+    poll(LONG, "one member is the master", || match in_role(lab, Role::Master)[..] {
+        [host] => Ok(host),
+        _ => {
+            Err(format!("{:?}", HOSTS.map(|host| lab.instance(host, GROUP).map(|it| (it.role, it.state, it.reasons)))))
+        }
+    })
+}
+
+pub fn one_file_brings_up_a_group_that_elects_its_master(lab: &mut Lab) {
+    lab.start();
+    lab.until_ready();
+    let master = master(lab);
+    assert_eq!(in_role(lab, Role::Slave).len(), 2);
+    for host in HOSTS {
+        let status = |path: &str| lab.get(host, path).unwrap().0;
+        let expected = if host == master { (200, 503) } else { (503, 200) };
+        assert_eq!(
+            (status("/health/broker-a/master"), status("/health/broker-a/slave?max_lag=1MB")),
+            expected,
+            "{host}"
+        );
+        assert_eq!(lab.instance(host, GROUP).unwrap().broker_id == Some(0), host == master);
+    }
+    let table = String::from_utf8(lab.agents[0].run(&["status"]).stdout).unwrap();
+    assert!(table.lines().all(|line| line.chars().count() <= 100), "{table}");
+    if lab.instance("vm1", "controller").is_ok() {
+        assert_eq!(table.matches("controller (leader)").count(), 1, "{table}");
+    }
+    let smoke = lab.agents[0].run(&["smoke", "--count", "20"]);
+    let said = String::from_utf8_lossy(&smoke.stdout).into_owned();
+    assert!(smoke.status.success() && said.contains("20 sent, all SEND_OK, all read back"), "{said}");
+}
+
+/// Everything of the master's host at once, as when it loses its power: the agent first, so that nothing is started again.
+pub fn a_master_lost_with_its_host_is_followed_by_another_and_nothing_acknowledged_is_lost(lab: &mut Lab) {
+    let (ok, said) = lab.java(&["create-topic", "--cluster", "DefaultCluster", "--topic", "Elected", "--queues", "4"]);
+    assert!(ok, "{said}");
+    let sender = Sender::start(lab, "Elected", "elected", 50);
+    let lost = master(lab);
+    let pids: Vec<u32> = lab.report(lost).unwrap().instances.iter().filter_map(|it| it.pid).collect();
+    lab.agent(lost).kill_9();
+    pids.iter().for_each(|pid| kill_9(*pid));
+    until(LONG, "they have ended", || !pids.iter().any(|pid| is_running(*pid)));
+    let began = Instant::now();
+    let next = poll(LONG, "another member is the master", || {
+        in_role(lab, Role::Master).first().copied().ok_or("none".to_owned())
+    });
+    assert_ne!(next, lost);
+    sender.until_acknowledged(100);
+    println!("  another master, and 100 sends through it, after {} s", began.elapsed().as_secs());
+    // That a member is missing is said, and is none of the reasons why the new master is not ready: that is the lost
+    // NameServer.
+    lab.until_reason(next, GROUP, "member-unreachable");
+    poll(LONG, "only the NameServer is missed", || {
+        let ids: BTreeSet<String> = lab.instance(next, GROUP)?.reasons.into_iter().map(|cause| cause.id).collect();
+        if ids == BTreeSet::from(["namesrv-unreachable".to_owned()]) { Ok(()) } else { Err(format!("{ids:?}")) }
+    });
+    lab.agent(lost).start();
+    lab.until_ready();
+    assert_eq!((master(lab), lab.instance(lost, GROUP).unwrap().role), (next, Role::Slave));
+    let acknowledged = sender.stop();
+    assert!(acknowledged.len() >= 120, "only {} sends were acknowledged", acknowledged.len());
+    lab.receive_all("Elected", "GE", &acknowledged);
+}
+
+pub fn a_changed_file_is_rolled_out_with_the_master_last_and_nothing_acknowledged_is_lost(lab: &mut Lab) {
+    let sender = Sender::start(lab, "Elected", "rolled", 50);
+    let last = master(lab);
+    let text = fs::read_to_string(lab.cluster_file()).unwrap();
+    rollout::with_file(lab, &text.replace("heap = \"256M\"", "heap = \"264M\""));
+    let moved = rollout::follow(lab, |_| {});
+    assert_eq!(moved.iter().collect::<BTreeSet<_>>().len(), 3, "{moved:?}");
+    assert_eq!(moved.last().unwrap(), &format!("{last}/{GROUP}"), "{moved:?}");
+    sender.until_acknowledged(20);
+    let lines = fs::read_to_string(lab.dir.join("rolled.log")).unwrap();
+    let failed = lines.lines().filter(|line| !line.starts_with("SEND_OK ")).count();
+    println!("  {failed} of {} sends during the roll-out were not acknowledged", lines.lines().count());
+    let acknowledged = sender.stop();
+    lab.receive_all("Elected", "GR", &acknowledged);
+}
+
+/// Its log cannot be read in another mode, and a broker that begins anew beside it would serve nothing of it.
+pub fn a_store_is_not_taken_to_another_mode(lab: &mut Lab) {
+    assert!(!aborts(&lab.dir).is_empty(), "a running broker has an abort file");
+    lab.stop();
+    let text = fs::read_to_string(lab.cluster_file()).unwrap();
+    let mode = text.lines().find(|line| line.starts_with("mode")).unwrap();
+    let other = lab.dir.join("other.toml");
+    let without = text.replace("[controller]\nheap = \"128M\"\n", "");
+    let without: Vec<&str> = without.lines().filter(|line| !line.starts_with("controller =")).collect();
+    fs::write(&other, without.join("\n").replace(mode, "mode = \"2m-2s-sync\"")).unwrap();
+    let plan = |lab: &Lab| {
+        let plan = lab.agents[0].run(&["plan", other.to_str().unwrap()]);
+        String::from_utf8_lossy(&plan.stdout).into_owned() + &String::from_utf8_lossy(&plan.stderr)
+    };
+    let said = plan(lab);
+    assert!(said.contains("cluster.mode is another one now") && !said.contains("start broker-a"), "{said}");
+    // Where the agent does not know what was there before, the store itself says it.
+    fs::remove_file(lab.dir.join("vm1/state/applied.json")).unwrap();
+    let said = plan(lab);
+    assert!(said.contains("set cluster.mode back") && !said.contains("start broker-a"), "{said}");
+}
