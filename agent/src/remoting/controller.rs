@@ -24,14 +24,9 @@ pub struct ControllerMetadata {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct SyncState {
-    /// The master's broker id among the controllers; none while there is no master.
-    pub master_broker_id: Option<u64>,
     /// Members that have everything acknowledged; only one of them can be elected.
     #[serde(deserialize_with = "json::or_default")]
     pub in_sync_replicas: Vec<Replica>,
-    /// The other members.
-    #[serde(deserialize_with = "json::or_default")]
-    pub not_in_sync_replicas: Vec<Replica>,
 }
 
 /// A member of a group.
@@ -123,9 +118,7 @@ mod tests {
         assert_eq!(controller.metadata().await.unwrap(), expected);
         let state = controller.sync_states(&["broker-a"]).await.unwrap().remove("broker-a").unwrap();
         let addresses = |replicas: &[Replica]| replicas.iter().map(|it| it.broker_address.clone()).collect::<Vec<_>>();
-        assert_eq!(state.master_broker_id, Some(2));
         assert_eq!(addresses(&state.in_sync_replicas), ["127.0.0.1:10911"]);
-        assert_eq!(addresses(&state.not_in_sync_replicas), ["127.0.0.3:11111"]);
         let silent = ScriptedPeer::answering(|request| Some(answer_to(request))).await;
         let controller = Controller::new(&Client::new(TIMEOUT), &silent.address, TIMEOUT);
         assert_eq!(controller.metadata().await.unwrap(), ControllerMetadata::default());
