@@ -37,6 +37,9 @@ impl Check {
             let all: Vec<String> = namesrv.into_iter().chain(brokers).collect();
             writeln!(out, "  {} ({}): {}", host.name, host.address, all.join(", "))?;
         }
+        for warning in &topology.warnings {
+            writeln!(out, "warning: {}:{warning}", path.display())?;
+        }
         Ok(exit_code::code(exit_code::OK))
     }
 }

@@ -4,6 +4,7 @@
 mod derived;
 mod groups;
 mod hosts;
+mod properties;
 mod settings;
 
 pub use hosts::AGENT_PORT;
@@ -148,6 +149,8 @@ pub struct Topology {
     pub hangs: Policy,
     /// JVM settings and properties by level.
     pub layers: Layers,
+    /// What the file is taken with, and a person should know.
+    pub warnings: Vec<Problem>,
 }
 
 impl Topology {
@@ -195,6 +198,7 @@ fn judge(file: &ClusterFile, problems: &mut Problems<'_>) -> Option<Topology> {
         restart: file.restart.as_ref().map_or(Restart::Manual, |restart| restart.value),
         hangs,
         layers: settings::layers(file),
+        warnings: problems.warnings(),
     })
 }
 
