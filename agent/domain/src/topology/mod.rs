@@ -16,6 +16,7 @@ use crate::{
     limits::Limits,
     names::{BrokerName, ClusterName, HostName, Version, Zone},
     problem::{Problem, Problems, did_you_mean},
+    releases,
     rollout::Restart,
     size::Size,
 };
@@ -254,6 +255,16 @@ fn judge_version(version: &At<Version>, problems: &mut Problems<'_>) -> Option<V
         let what = format!("RocketMQ {} is not known to this agent", version.value);
         problems.add(version.at, "unknown-version", "rocketmq.version", what, "use a release from 4.5.0 to 5.x");
         return None;
+    }
+    for hole in releases::vulnerabilities(version.value) {
+        let what = hole.in_words(version.value);
+        problems.warn(
+            version.at,
+            "known-vulnerability",
+            "rocketmq.version",
+            what,
+            "let only your own hosts reach the ports",
+        );
     }
     Some(version.value)
 }

@@ -84,3 +84,27 @@ impl Rules<'_> {
         problems.add(at, "unknown-key", path, what, fix);
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use crate::topology;
+
+    fn warned(version: &str, rest: &str) -> Vec<(usize, &'static str)> {
+        let text = format!(
+            "[cluster]\nmode = \"single\"\n[[host]]\nname = \"vm1\"\naddress = \"10.0.0.1\"\n[rocketmq]\nversion = \"{version}\"\n{rest}"
+        );
+        topology::read(&text).unwrap().warnings.iter().map(|warning| (warning.line, warning.rule)).collect()
+    }
+
+    #[test]
+    fn a_key_of_one_neighbour_only_is_taken_with_a_warning() {
+        assert_eq!(warned("5.3.0", "[broker.config]\nauthenticationEnabled = true\n"), [(9, "key-of-a-neighbour")]);
+        assert!(warned("5.3.3", "[broker.config]\nauthenticationEnabled = true\n").is_empty());
+    }
+
+    #[test]
+    fn a_key_that_is_let_through_is_not_judged() {
+        assert!(warned("5.5.0", "extra_keys = [\"ourOwn\"]\n[broker.config]\nourOwn = \"48h\"\n").is_empty());
+    }
+}
