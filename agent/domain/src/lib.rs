@@ -30,6 +30,7 @@ pub mod register;
 pub mod releases;
 pub mod removal;
 pub mod rollout;
+pub mod schema;
 pub mod secret;
 pub mod size;
 pub mod store;

@@ -11,6 +11,7 @@ pub use hosts::AGENT_PORT;
 pub use settings::{JvmSettings, Layers};
 
 use crate::{
+    catalogue::File,
     cluster_file::{self, At, ClusterFile},
     hang::{OnHang, Policy},
     limits::Limits,
@@ -158,6 +159,15 @@ impl Topology {
     /// The host of that name.
     pub fn host(&self, name: &HostName) -> Option<&Host> {
         self.hosts.iter().find(|host| host.name == *name)
+    }
+}
+
+/// Why a key of a configuration file cannot be set by hand in any release: where its value comes from.
+pub fn derived(file: File, key: &str) -> Option<&'static str> {
+    match file {
+        File::Broker => derived::broker_key(key, None),
+        File::Namesrv => derived::namesrv_key(key),
+        File::Controller | File::Proxy => None,
     }
 }
 
