@@ -14,12 +14,15 @@ DIST := target/rocketmq
 ZIPS := $(VERSIONS:%=$(DIST)/rocketmq-all-%-bin-release.zip)
 CLIENTS := $(VERSIONS:%=$(DIST)/client-%/Client.class)
 
+# The releases whose configuration keys are checked in: the first, the last and those most met of each line.
+CATALOGUED := 4.5.2 4.7.0 4.9.4 4.9.7 5.1.4 5.3.3 5.5.0
+
 # Test programs that need no JVM: all but these.
-QUICK := $(filter-out cluster hosts,$(sort \
+QUICK := $(filter-out catalogue cluster hosts,$(sort \
 	$(basename $(notdir $(wildcard tests/*.rs agent/*/tests/*.rs))) \
 	$(notdir $(patsubst %/main.rs,%,$(wildcard tests/*/main.rs agent/*/tests/*/main.rs)))))
 
-.PHONY: help setup build release distribution client lint quick sim cluster hosts-tools hosts soak test demo \
+.PHONY: help setup build release distribution client catalogue lint quick sim cluster hosts-tools hosts soak test demo \
 	clean-demo bench packaging-tools deb rpm packages-check
 
 help: ## This list
@@ -62,7 +65,13 @@ $(CLIENTS): $(DIST)/client-%/Client.class: tests/java/Client.java $(DIST)/rocket
 $(ZIPS): $(DIST)/rocketmq-all-%-bin-release.zip:
 	@tests/rocketmq/make-distribution.sh $*
 
+catalogue: setup ## Read the configuration keys of all catalogued releases out of their jars anew
+	@for version in $(CATALOGUED); do tests/rocketmq/make-distribution.sh $$version; done
+	RELEASES='$(CATALOGUED)' UPDATE_EXPECTED=1 cargo test --test catalogue
+	RELEASES='$(CATALOGUED)' cargo test --test catalogue
+
 cluster: client ## The tests on real RocketMQ clusters of all tested versions
+	cargo test --test catalogue
 	cargo test --test cluster -- --test-threads=1
 
 # Both packages differ in nothing but the version: one is upgraded to the other.

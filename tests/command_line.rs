@@ -72,6 +72,9 @@ fn check_and_render_print_what_they_did() {
     let file = "tests/fixtures/outputs/cluster.toml";
     is_kept(&printed(&["check", file]), "outputs/check.txt");
     is_kept(&printed(&["render", "--host", "vm2", file]), "outputs/render.txt");
+    let before = "tests/fixtures/outputs/before.toml";
+    is_kept(&printed(&["check", file, "--against", before]), "outputs/check-against.txt");
+    is_kept(&printed(&["check", before]), "outputs/check-vulnerable.txt");
 }
 
 #[test]

@@ -18,7 +18,8 @@ fn reference() -> String {
          this order, the later winning key by key: `[broker]`, `[broker.master]` or `[broker.slave]`, `[host.broker]` and its\n\
          role, `[[group]]` and its role; `java_options` of all levels are kept, the widest first.\n\n\
          Role, id, name, addresses, ports, NameServers, store paths and replica counts follow from this file and cannot be\n\
-         set in `config`: `check` says where each comes from.\n",
+         set in `config`: `check` says where each comes from. Every other key is checked against those that the release has,\n\
+         read out of its jars; for a release between two that were read, a key of either is taken, and `check` says so.\n",
     );
     for (path, key) in every_key() {
         let kind = match key.kind {

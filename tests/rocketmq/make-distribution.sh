@@ -39,6 +39,8 @@ mkdir -p "$tree"/{lib,conf,bin,benchmark}
 
 modules=(namesrv broker tools)
 [[ ${version%%.*} -ge 5 ]] && modules+=(controller proxy)
+# Maven Central has everything of 5.1.4 but its proxy.
+[[ $version == 5.1.4 ]] && modules=(namesrv broker tools controller)
 {
     cat <<'POM'
 <project xmlns="http://maven.apache.org/POM/4.0.0">

@@ -9,12 +9,14 @@
 
 pub mod adoption;
 pub mod backoff;
+pub mod catalogue;
 pub mod cause;
 pub mod cluster_file;
 pub mod desired;
 pub mod document;
 pub mod duration;
 pub mod hang;
+pub mod hazards;
 pub mod health;
 pub mod launch;
 pub mod limits;
@@ -25,8 +27,10 @@ pub mod placement;
 pub mod plan;
 pub mod problem;
 pub mod register;
+pub mod releases;
 pub mod removal;
 pub mod rollout;
+pub mod schema;
 pub mod secret;
 pub mod size;
 pub mod store;

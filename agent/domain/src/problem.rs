@@ -21,6 +21,7 @@ pub const RULES: &[&str] = &[
     "bad-version",
     "blank-at-the-end",
     "control-character",
+    "dead-key",
     "derived-key",
     "duplicate-key",
     "empty-list",
@@ -53,6 +54,9 @@ pub const RULES: &[&str] = &[
     "wrong-type",
     "young-too-large",
 ];
+
+/// Every rule of which a cluster file is warned, and taken all the same.
+pub const WARNINGS: &[&str] = &["key-of-a-neighbour", "known-vulnerability"];
 
 /// One mistake in a cluster file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -90,12 +94,13 @@ impl fmt::Display for Problem {
 pub struct Problems<'a> {
     text: &'a str,
     found: Vec<(usize, Problem)>,
+    warned: Vec<Problem>,
 }
 
 impl<'a> Problems<'a> {
     /// None yet, of the file with this text.
     pub fn new(text: &'a str) -> Self {
-        Self { text, found: Vec::new() }
+        Self { text, found: Vec::new(), warned: Vec::new() }
     }
 
     /// Adds a mistake at a byte offset of the text.
@@ -111,6 +116,27 @@ impl<'a> Problems<'a> {
         let (line, column) = line_and_column(self.text, at);
         let problem = Problem { line, column, rule, key: key.into(), what: what.into(), fix: fix.into() };
         self.found.push((at, problem));
+    }
+
+    /// Adds a warning at a byte offset of the text.
+    pub fn warn(
+        &mut self,
+        at: usize,
+        rule: &'static str,
+        key: impl Into<String>,
+        what: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
+        debug_assert!(WARNINGS.contains(&rule), "{rule} is not listed in WARNINGS");
+        let (line, column) = line_and_column(self.text, at);
+        self.warned.push(Problem { line, column, rule, key: key.into(), what: what.into(), fix: fix.into() });
+    }
+
+    /// What was warned of, in the order of the file.
+    pub fn warnings(&self) -> Vec<Problem> {
+        let mut warnings = self.warned.clone();
+        warnings.sort_by_key(|warning| (warning.line, warning.column));
+        warnings
     }
 
     /// Whether nothing was found.

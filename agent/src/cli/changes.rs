@@ -8,7 +8,7 @@ use rocketmq_agent_domain::{
         Document,
         lines::{Difference, differences},
     },
-    topology,
+    hazards, topology,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,11 +21,16 @@ use std::{
 pub(super) fn between(held: &Document, next: &Cluster) -> anyhow::Result<String> {
     let mut text = String::from("cluster.toml\n");
     text += &lines(held.text(), &next.text);
-    let before = Cluster {
-        text: held.text().to_owned(),
-        topology: Arc::new(topology::read(held.text()).map_err(|_| anyhow::anyhow!("what holds cannot be read"))?),
-        placement: held.placement().clone(),
+    // An agent may have become stricter since: then what holds must not keep anybody from putting it right.
+    let Ok(topology) = topology::read(held.text()) else {
+        text += "what holds is not taken by this agent any more: only its lines were compared\n";
+        return Ok(text);
     };
+    let before =
+        Cluster { text: held.text().to_owned(), topology: Arc::new(topology), placement: held.placement().clone() };
+    for line in hazards::between((&before.topology, &before.placement), (&next.topology, &next.placement)) {
+        text += &format!("warning: {line}\n");
+    }
     let names =
         |cluster: &Cluster| cluster.topology.hosts.iter().map(|host| host.name.clone()).collect::<BTreeSet<_>>();
     for name in &names(&before) | &names(next) {

@@ -1,6 +1,7 @@
 //! `check`: validates a cluster file offline and says what would run where.
 
 use crate::{cluster::Cluster, exit_code, settings::Settings};
+use rocketmq_agent_domain::hazards;
 use std::{
     io::{self, Write},
     path::PathBuf,
@@ -11,6 +12,9 @@ use std::{
 pub(super) struct Check {
     /// The cluster file [default: the one of the settings]
     file: Option<PathBuf>,
+    /// Also say what to know before FILE takes the place of this one
+    #[arg(long, value_name = "OLD")]
+    against: Option<PathBuf>,
 }
 
 impl Check {
@@ -36,6 +40,15 @@ impl Check {
             let brokers = brokers.map(|seat| format!("{} {}:{}", seat.group, seat.role(), seat.port));
             let all: Vec<String> = namesrv.into_iter().chain(brokers).collect();
             writeln!(out, "  {} ({}): {}", host.name, host.address, all.join(", "))?;
+        }
+        for warning in &topology.warnings {
+            writeln!(out, "warning: {}:{warning}", path.display())?;
+        }
+        if let Some(old) = self.against {
+            let old = Cluster::read(&old, None)?;
+            for line in hazards::between((&old.topology, &old.placement), (topology, &cluster.placement)) {
+                writeln!(out, "warning: {line}")?;
+            }
         }
         Ok(exit_code::code(exit_code::OK))
     }

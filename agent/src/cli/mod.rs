@@ -9,6 +9,7 @@ mod plan;
 mod ready;
 mod remove;
 mod render;
+mod schema;
 mod secret;
 mod smoke;
 mod status;
@@ -50,6 +51,8 @@ enum Command {
     Check(check::Check),
     /// Print every file that a host would get; touches nothing
     Render(render::Render),
+    /// Print the JSON Schema of the cluster file, for editors
+    Schema,
     /// Show what the agent would do on this host now; exit status 3 if something would change
     Plan(plan::PlanCommand),
     /// Show the whole cluster, as this host's agent sees it
@@ -101,7 +104,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let settings = match arguments.command {
         // A unit's start does not hang on a file that is being edited.
-        Command::Ready(_) => Settings::default(),
+        Command::Ready(_) | Command::Schema => Settings::default(),
         _ => Settings::read(&arguments.config)?,
     };
     match arguments.command {
@@ -111,6 +114,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Command::Check(check) => check.run(settings),
         Command::Render(render) => render.run(settings),
+        Command::Schema => schema::run(),
         Command::Plan(plan) => runtime.block_on(plan.run(settings)),
         Command::Status(status) => runtime.block_on(status.run(settings)),
         Command::Apply(apply) => runtime.block_on(apply.run(settings)),

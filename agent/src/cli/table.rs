@@ -105,6 +105,7 @@ fn row(view: &HostView, instance: &InstanceReport, stale: bool) -> Row {
 /// What is wrong or worth knowing, a line each.
 fn remarks(report: &ClusterReport) -> Vec<String> {
     let mut lines: Vec<String> = report.problems.iter().map(|problem| format!("! {problem}")).collect();
+    lines.extend(report.vulnerabilities.iter().map(|hole| format!("- {hole}")));
     for view in &report.hosts {
         let host = &view.host;
         if let Some(at) = view.unknown_since {

@@ -53,6 +53,8 @@ pub struct ClusterFile {
     pub sha512: Option<At<String>>,
     /// `rocketmq.java_home`.
     pub java_home: Option<At<String>>,
+    /// `rocketmq.extra_keys`.
+    pub extra_keys: Vec<At<Text>>,
     /// `agent.port`.
     pub agent_port: Option<At<u16>>,
     /// `rollout.restart`.
@@ -220,6 +222,10 @@ pub fn parse<'a>(text: &'a str, problems: &RefCell<Problems<'a>>) -> ClusterFile
         source: rocketmq.and_then(|s| s.text("source")),
         sha512: rocketmq.and_then(|s| s.text("sha512")),
         java_home: rocketmq.and_then(|s| s.text("java_home")),
+        extra_keys: rocketmq
+            .and_then(|s| s.list("extra_keys", "wrong-type"))
+            .map(|list| list.value)
+            .unwrap_or_default(),
         agent_port: root.section("agent").and_then(|s| s.port("port")),
         restart: root.section("rollout").and_then(|s| s.parsed("restart", "bad-choice")),
         on_hang: supervision.as_ref().and_then(|s| s.parsed("on_hang", "bad-choice")),

@@ -126,6 +126,12 @@ const ROCKETMQ: &[Key] = &[
         "The archive's checksum, 128 hexadecimal digits. Needed when the source is plain http.",
     ),
     key("java_home", Kind::Text, "the best Java found", "The Java that runs the instances; it must fit the release."),
+    key(
+        "extra_keys",
+        Kind::Texts,
+        "none",
+        "Keys in `config` that the release itself does not have: of a RocketMQ that was changed, or newer than this agent. They are written as they are, and not checked.",
+    ),
 ];
 
 const AGENT: &[Key] = &[

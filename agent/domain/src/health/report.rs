@@ -6,6 +6,7 @@ use crate::{
     launch::{Cause, Role},
     names::{HostName, InstanceName, Version},
     plan::Blocked,
+    releases,
     rollout::Turn,
     topology::Mode,
 };
@@ -251,6 +252,9 @@ pub struct ClusterReport {
     pub ready: bool,
     /// What is wrong between the hosts.
     pub problems: Vec<String>,
+    /// Vulnerabilities that are known of that release.
+    #[serde(default)]
+    pub vulnerabilities: Vec<String>,
     /// Every host of the file.
     pub hosts: Vec<HostView>,
 }
@@ -282,6 +286,7 @@ impl ClusterReport {
             seen_from: own.host.clone(),
             ready: all_ready && problems.is_empty(),
             problems,
+            vulnerabilities: releases::vulnerabilities(own.rocketmq).map(|hole| hole.in_words(own.rocketmq)).collect(),
             hosts,
         }
     }

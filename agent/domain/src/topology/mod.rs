@@ -5,17 +5,20 @@ mod derived;
 mod elected;
 mod groups;
 mod hosts;
+mod properties;
 mod settings;
 
 pub use hosts::AGENT_PORT;
 pub use settings::{JvmSettings, Layers};
 
 use crate::{
+    catalogue::File,
     cluster_file::{self, At, ClusterFile},
     hang::{OnHang, Policy},
     limits::Limits,
     names::{BrokerName, ClusterName, HostName, Version, Zone},
     problem::{Problem, Problems, did_you_mean},
+    releases,
     rollout::Restart,
     size::Size,
 };
@@ -171,12 +174,23 @@ pub struct Topology {
     pub hangs: Policy,
     /// JVM settings and properties by level.
     pub layers: Layers,
+    /// What the file is taken with, and a person should know.
+    pub warnings: Vec<Problem>,
 }
 
 impl Topology {
     /// The host of that name.
     pub fn host(&self, name: &HostName) -> Option<&Host> {
         self.hosts.iter().find(|host| host.name == *name)
+    }
+}
+
+/// Why a key of a configuration file cannot be set by hand in any release: where its value comes from.
+pub fn derived(file: File, key: &str) -> Option<&'static str> {
+    match file {
+        File::Broker => derived::broker_key(key, None),
+        File::Namesrv => derived::namesrv_key(key),
+        File::Controller | File::Proxy => None,
     }
 }
 
@@ -220,6 +234,7 @@ fn judge(file: &ClusterFile, problems: &mut Problems<'_>) -> Option<Topology> {
         restart: file.restart.as_ref().map_or(Restart::Manual, |restart| restart.value),
         hangs,
         layers: settings::layers(file),
+        warnings: problems.warnings(),
     })
 }
 
@@ -266,6 +281,16 @@ fn judge_version(version: &At<Version>, problems: &mut Problems<'_>) -> Option<V
         let what = format!("RocketMQ {} is not known to this agent", version.value);
         problems.add(version.at, "unknown-version", "rocketmq.version", what, "use a release from 4.5.0 to 5.x");
         return None;
+    }
+    for hole in releases::vulnerabilities(version.value) {
+        let what = hole.in_words(version.value);
+        problems.warn(
+            version.at,
+            "known-vulnerability",
+            "rocketmq.version",
+            what,
+            "let only your own hosts reach the ports",
+        );
     }
     Some(version.value)
 }

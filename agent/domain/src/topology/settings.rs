@@ -1,7 +1,8 @@
 //! JVM settings and properties: the rules they keep at every level, and how the levels add up for one instance.
 
-use super::derived;
+use super::{derived, properties};
 use crate::{
+    catalogue::File,
     cluster_file::{BrokerFile, ClusterFile, JvmFile},
     launch::Role,
     names::{BrokerName, HostName, Version},
@@ -125,9 +126,21 @@ const LEAST_NAMESRV_HEAP: Size = Size::mib(64);
 const LEAST_BROKER_HEAP: Size = Size::mib(128);
 
 pub(super) fn judge(file: &ClusterFile, version: Option<Version>, problems: &mut Problems<'_>) {
-    let namesrv = |key: &str| derived::namesrv_key(key);
-    let broker = |key: &str| derived::broker_key(key, version);
-    let controller = |key: &str| derived::controller_key(key);
+    let extra: Vec<&str> = file.extra_keys.iter().map(|key| key.value.0.as_str()).collect();
+    let namesrv =
+        properties::Rules { file: File::Namesrv, version, derived: &|key| derived::namesrv_key(key), extra: &extra };
+    let controller = properties::Rules {
+        file: File::Controller,
+        version,
+        derived: &|key| derived::controller_key(key),
+        extra: &extra,
+    };
+    let broker = properties::Rules {
+        file: File::Broker,
+        version,
+        derived: &|key| derived::broker_key(key, version),
+        extra: &extra,
+    };
     judge_layer(&file.namesrv.jvm, LEAST_NAMESRV_HEAP, &namesrv, problems);
     judge_layer(&file.controller.jvm, LEAST_NAMESRV_HEAP, &controller, problems);
     for host in &file.hosts {
@@ -144,12 +157,7 @@ pub(super) fn judge(file: &ClusterFile, version: Option<Version>, problems: &mut
     }
 }
 
-fn judge_layer(
-    layer: &JvmFile,
-    least_heap: Size,
-    derived: &dyn Fn(&str) -> Option<&'static str>,
-    problems: &mut Problems<'_>,
-) {
+fn judge_layer(layer: &JvmFile, least_heap: Size, rules: &properties::Rules<'_>, problems: &mut Problems<'_>) {
     let key = |name: &str| format!("{}.{name}", layer.path);
     if let Some(heap) = layer.heap.as_ref().filter(|heap| heap.value < least_heap) {
         let what = format!("{} is too little to start with", heap.value);
@@ -165,25 +173,7 @@ fn judge_layer(
         judge_option(&option.value.0, option.at, &key("java_options"), problems);
     }
     for (name, value) in &layer.config {
-        let path = key(&format!("config.{name}"));
-        if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')) {
-            problems.add(value.at, "bad-key", path, "is not the name of a RocketMQ key", "");
-        } else if let Some(source) = derived(name) {
-            problems.add(value.at, "derived-key", path, "cannot be set by hand", source);
-        } else if value.value.trim() != value.value {
-            // Blanks belong to the value in a Java properties file: "true " is false (MixAll.properties2Object).
-            problems.add(
-                value.at,
-                "blank-at-the-end",
-                path,
-                "starts or ends with a blank",
-                "RocketMQ would not understand it",
-            );
-        } else if value.value.chars().any(char::is_control) {
-            problems.add(value.at, "control-character", path, "holds a control character", "");
-        } else if value.value.is_empty() {
-            problems.add(value.at, "empty-value", path, "is empty", "leave the key out to have RocketMQ's default");
-        }
+        rules.judge(name, value, key(&format!("config.{name}")), problems);
     }
 }
 
