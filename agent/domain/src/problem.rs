@@ -34,6 +34,7 @@ pub const RULES: &[&str] = &[
     "name-twice",
     "no-broker-host",
     "no-hosts",
+    "no-sync-master",
     "option-has-a-key",
     "out-of-range",
     "port-clash",

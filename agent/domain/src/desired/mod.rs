@@ -15,8 +15,10 @@ use crate::{
     launch::{Launch, Registered, Role, Service, StoreIdentity},
     limits::Limits,
     names::{BrokerName, HostName, InstanceName, Version},
+    online::{Live, live, live_key},
     placement::{BrokerSeat, Placement},
     size::Size,
+    sync_policy::SyncPolicy,
     topology::{Host, Source, Topology},
 };
 use folders::Folders;
@@ -96,6 +98,10 @@ pub struct ExpectedBroker {
     pub max_lag: Size,
     /// Sends wait for the slave.
     pub sync: bool,
+    /// What becomes of them without it, of a master that can be told while it runs for how many members to wait.
+    pub replicas: Option<SyncPolicy>,
+    /// What it is to run with, of all keys that it takes without a restart.
+    pub live: Live,
     /// The properties that were rendered, to be compared with what the broker says it runs with.
     pub config: BTreeMap<String, String>,
 }
@@ -231,6 +237,9 @@ fn expected_broker(
             ha_address: SocketAddr::new(address, other.ha_port()),
         })
     });
+    let sync = topology.mode == crate::topology::Mode::SyncSlaves;
+    let is_told = sync && seat.role() == Role::Master && topology.version.is_5();
+    let config = lines.iter().cloned().collect();
     ExpectedBroker {
         cluster: topology.name.to_string(),
         group: seat.group.clone(),
@@ -238,8 +247,10 @@ fn expected_broker(
         client_address: SocketAddr::new(host.public_address, seat.port),
         partner,
         max_lag: topology.max_lag,
-        sync: topology.mode == crate::topology::Mode::SyncSlaves,
-        config: lines.iter().cloned().collect(),
+        sync,
+        replicas: is_told.then_some(topology.sync),
+        live: live(topology.version, &config),
+        config,
     }
 }
 
@@ -290,7 +301,12 @@ impl Builder<'_> {
         let own = [java_options::main_class(role).to_owned(), "-c".to_owned(), conf.display().to_string()];
         let java = &self.facts.java;
         let arguments = java_options::arguments(role, java.release, &folders, &distribution, share, settings, &own);
-        let fingerprint = fingerprint(&java.program, &arguments, &self.files[first_file..]);
+        // What it takes while it runs is no reason for a restart.
+        let is_live = |key: &str| is_broker && live_key(topology.version, key).is_some();
+        let fixed: conf::Lines = lines.iter().filter(|(key, _)| !is_live(key)).cloned().collect();
+        let more = self.files[first_file..].iter().skip(1).map(|file| file.text.clone());
+        let texts: Vec<String> = [conf::text(&fixed)].into_iter().chain(more).collect();
+        let fingerprint = fingerprint(&java.program, &arguments, &texts);
         let log = |file: &str| folders.rocketmq_logs().join(file);
         let logs = if is_broker { vec![log("store.log"), log("broker.log")] } else { vec![log("namesrv.log")] };
         let store = broker.as_ref().map(|broker| StoreIdentity {
@@ -338,13 +354,11 @@ fn environment(folders: &Folders) -> BTreeMap<String, String> {
     .into()
 }
 
-/// A digest of what an instance is run with: equal digests, equal configuration, on every host and agent release.
-fn fingerprint(program: &std::path::Path, arguments: &[String], files: &[RenderedFile]) -> String {
+/// A digest of what an instance is started with: equal digests, no restart, on every host and agent release.
+fn fingerprint(program: &std::path::Path, arguments: &[String], texts: &[String]) -> String {
     let mut digest = Sha256::new();
-    let texts = files.iter().map(|file| file.text.as_str());
-    for part in
-        [program.to_string_lossy().as_ref()].into_iter().chain(arguments.iter().map(String::as_str)).chain(texts)
-    {
+    let parts = arguments.iter().chain(texts).map(String::as_str);
+    for part in [program.to_string_lossy().as_ref()].into_iter().chain(parts) {
         digest.update((part.len() as u64).to_be_bytes());
         digest.update(part.as_bytes());
     }
