@@ -75,6 +75,7 @@ fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("ledger", &["files"]),
         ("log", &[]),
         ("notify", &[]),
+        ("online", &["peers", "probe", "remoting"]),
         ("owners", &["accounts"]),
         ("peers", &["clock", "web"]),
         ("probe", &["remoting", "supervise"]),

@@ -200,6 +200,33 @@ fn clients_get_the_public_address_and_slaves_the_internal_one() {
 }
 
 #[test]
+fn a_key_that_a_broker_takes_while_it_runs_asks_for_no_restart_of_that_release() {
+    let fingerprints = |version: &str, line: &str, namesrvs: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("cluster.toml");
+        let text = fs::read_to_string(root().join("conf/examples/2m-2s-sync.toml")).unwrap();
+        let (before, after) = text.split_once("version = \"").unwrap();
+        let text = format!("{before}version = \"{version}{}", &after[after.find('"').unwrap()..]);
+        fs::write(&path, format!("[namesrv]\nhosts = {namesrvs}\n[broker.config]\n{line}\n{text}")).unwrap();
+        let brokers = desired_of(&path, 8).remove(0).instances.into_iter().filter(|it| it.broker.is_some());
+        brokers.map(|it| it.launch.fingerprint).collect::<Vec<_>>()
+    };
+    for (version, line, namesrvs, is_live) in [
+        ("5.5.0", "fileReservedTime = 48", "[\"vm1\"]", true),
+        ("5.5.0", "maxMessageSize = 1000000", "[\"vm1\"]", true),
+        ("5.5.0", "flushDiskType = \"SYNC_FLUSH\"", "[\"vm1\"]", false),
+        ("5.5.0", "", "[\"vm1\", \"vm2\"]", true),
+        ("4.9.4", "", "[\"vm1\", \"vm2\"]", true),
+        ("4.9.3", "", "[\"vm1\", \"vm2\"]", false),
+        ("4.9.4", "maxMessageSize = 1000000", "[\"vm1\"]", false),
+        ("4.9.4", "slaveReadEnable = false", "[\"vm1\"]", true),
+    ] {
+        let same = fingerprints(version, line, namesrvs) == fingerprints(version, "", "[\"vm1\"]");
+        assert_eq!(same, is_live, "{version} {line} {namesrvs}");
+    }
+}
+
+#[test]
 fn the_narrower_level_wins_and_java_options_of_all_levels_are_kept() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("cluster.toml");

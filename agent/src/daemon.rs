@@ -13,6 +13,7 @@ use crate::{
     host::HostError,
     http::{self, ConfigView, Heartbeat, Limits, Published},
     notify::Notify,
+    online,
     peers::Peers,
     probe,
     reconcile::{Channels, Goal, Hangs, Installer, Reconciler},
@@ -93,7 +94,9 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     };
     let (stop_http, http_stopped) = watch::channel(false);
     let server = tokio::spawn(http::serve(listener, published, Limits::default(), stopped(http_stopped)));
-    let services = probe::spawn(desired_seen, pids_seen);
+    let (services, rounds) = probe::spawn(desired_seen, pids_seen);
+    let (online_sender, online_seen) = watch::channel(Arc::new(online_aim(&goal)));
+    online::spawn(online_seen, services.clone(), rounds);
     let notify = Arc::new(Notify::new());
     let alive = {
         let (heartbeat, notify) = (Arc::clone(&heartbeat), Arc::clone(&notify));
@@ -162,6 +165,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
                     nsaddr.send_replace(public_namesrvs(&goal.cluster));
                     desired_sender.send_replace(Arc::new(goal.desired.clone()));
                     aim_sender.send_replace(Arc::new(aim(&goal)));
+                    online_sender.send_replace(Arc::new(online_aim(&goal)));
                 }
                 Err(problem) => {
                     let cause = goal::file_problem(&problem);
@@ -316,6 +320,11 @@ fn aim(goal: &Goal) -> Aim {
         cluster_file: cluster.file_digest(),
         placement: cluster.placement_digest(),
     }
+}
+
+fn online_aim(goal: &Goal) -> online::Aim {
+    let agents = agents(&goal.cluster.topology);
+    online::Aim { desired: goal.desired.clone(), agents, waits: goal.waits.is_some() }
 }
 
 /// The list for clients: the addresses that they reach.

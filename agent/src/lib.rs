@@ -18,6 +18,7 @@ pub mod java;
 pub mod ledger;
 pub mod log;
 pub mod notify;
+pub mod online;
 pub mod owners;
 pub mod peers;
 pub mod probe;

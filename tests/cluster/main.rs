@@ -9,6 +9,7 @@ mod demo;
 mod elections;
 mod hangs;
 mod lab;
+mod online;
 #[path = "../real/mod.rs"]
 mod real;
 mod rollout;
@@ -33,6 +34,7 @@ fn everywhere() -> Vec<Claim<Lab>> {
         traps::a_host_may_be_removed_only_while_the_others_are_known_to_be_whole,
         traps::a_rendered_file_that_is_changed_by_hand_is_put_right,
         traps::a_key_changed_online_is_named,
+        online::a_changed_key_is_taken_by_brokers_that_run_on,
         traps::two_claimants_of_one_name_and_id_are_named,
         traps::a_store_that_a_stranger_uses_is_left_alone_and_the_stranger_named,
         traps::a_new_empty_slave_says_that_it_has_no_history,
@@ -64,10 +66,12 @@ fn elected() -> Vec<Claim<Lab>> {
 
 /// Small commit log files, so that a few megabytes fill several.
 const SMALL_FILES: &str = "[broker.config]\nmappedFileSizeCommitLog = 1048576\n";
+/// And masters that acknowledge nothing alone, so that a slave may be away for as long as a claim takes.
+const STRICT: &str = "sync = \"strict\"\n[broker.config]\nmappedFileSizeCommitLog = 1048576\n";
 
 fn suites() -> Vec<Suite<Lab>> {
     vec![
-        Suite { name: "5.5.0", lab: || Lab::new(0, "5.5.0", "2m-2s-sync", 2, SMALL_FILES), claims: newest() },
+        Suite { name: "5.5.0", lab: || Lab::new(0, "5.5.0", "2m-2s-sync", 2, STRICT), claims: newest() },
         Suite { name: "4.9.4", lab: || Lab::new(1, "4.9.4", "2m-2s-sync", 2, SMALL_FILES), claims: everywhere() },
         Suite {
             name: "4.7.0",
@@ -98,6 +102,17 @@ fn suites() -> Vec<Suite<Lab>> {
             name: "dledger",
             lab: || Lab::new(8, "4.9.4", "dledger", 3, "[rollout]\nrestart = \"auto\"\n"),
             claims: elected(),
+        },
+        Suite {
+            name: "sync",
+            lab: || Lab::new(5, "5.5.0", "2m-2s-sync", 2, SMALL_FILES),
+            claims: claims![Lab:
+                claims::one_file_brings_up_two_namesrvs_and_four_brokers_in_sync,
+                online::the_list_of_namesrvs_changes_under_brokers_that_run_on,
+                online::strictly_no_send_is_acknowledged_while_the_other_host_is_dead,
+                online::with_the_other_host_dead_a_master_goes_on_alone_and_waits_again_when_its_slave_is_back,
+                claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
+            ],
         },
         Suite {
             name: "adoption",

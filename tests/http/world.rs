@@ -56,6 +56,7 @@ pub fn instance(instance: &str, role: Role, address: &str) -> InstanceReport {
         max_offset: broker_id.map(|_| 1000),
         no_history_before: None,
         missing_history: None,
+        sync_lowered: None,
         restart_pending: false,
         rollout: None,
         failures: 0,

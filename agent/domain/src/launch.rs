@@ -122,8 +122,8 @@ pub struct Launch {
     pub ports: Vec<u16>,
     /// How long a clean stop may take before the supervisor looks whether the store still flushes.
     pub stop_deadline: Duration,
-    /// A digest of the command line and of every file it was rendered with: two launches with the same
-    /// fingerprint run the same configuration.
+    /// A digest of the command line and of every file it was rendered with, but for what a broker takes while it runs:
+    /// from one launch to another with the same fingerprint no restart is needed.
     pub fingerprint: String,
 }
 

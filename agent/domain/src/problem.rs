@@ -35,6 +35,7 @@ pub const RULES: &[&str] = &[
     "name-twice",
     "no-broker-host",
     "no-hosts",
+    "no-sync-master",
     "not-in-this-mode",
     "option-has-a-key",
     "out-of-range",

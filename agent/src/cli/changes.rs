@@ -3,12 +3,14 @@
 use super::render::facts;
 use crate::cluster::Cluster;
 use rocketmq_agent_domain::{
-    desired::{Desired, desired},
+    desired::{Desired, Instance, desired},
     document::{
         Document,
         lines::{Difference, differences},
     },
-    hazards, topology,
+    hazards,
+    online::Live,
+    topology,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -69,6 +71,11 @@ fn host(old: &Desired, new: &Desired) -> String {
     }
     for instance in &new.instances {
         let instance_name = &instance.launch.instance;
+        let live = |instance: &Instance| instance.broker.as_ref().map(|broker| broker.live.clone()).unwrap_or_default();
+        if let Some(before) = old.instance(instance_name) {
+            let keys = taken_live(&live(before), &live(instance));
+            text += &keys.iter().map(|key| format!("{name}: {instance_name} {key}\n")).collect::<String>();
+        }
         match old.instance(instance_name) {
             Some(before) if before.launch.fingerprint == instance.launch.fingerprint => {}
             Some(_) => {
@@ -81,6 +88,12 @@ fn host(old: &Desired, new: &Desired) -> String {
         text += &format!("{name}: {} is not in the file any more; it is left alone\n", gone.launch.instance);
     }
     text
+}
+
+/// What a broker takes while it runs, in words.
+pub(super) fn taken_live(before: &Live, after: &Live) -> Vec<String> {
+    let changed = after.iter().filter(|(key, value)| before.get(key).is_some_and(|before| before != *value));
+    changed.map(|(key, value)| format!("takes {key} = {value} while it runs")).collect()
 }
 
 /// `- ` what goes, `+ ` what comes, with line numbers.

@@ -1,7 +1,11 @@
 //! `check`: validates a cluster file offline and says what would run where.
 
 use crate::{cluster::Cluster, exit_code, settings::Settings};
-use rocketmq_agent_domain::hazards;
+use rocketmq_agent_domain::{
+    hazards,
+    sync_policy::SyncPolicy,
+    topology::{Mode, Topology},
+};
 use std::{
     io::{self, Write},
     path::PathBuf,
@@ -41,6 +45,9 @@ impl Check {
             let all: Vec<String> = namesrv.into_iter().chain(brokers).collect();
             writeln!(out, "  {} ({}): {}", host.name, host.address, all.join(", "))?;
         }
+        if topology.mode == Mode::SyncSlaves {
+            writeln!(out, "{}", sync_in_words(topology))?;
+        }
         for warning in &topology.warnings {
             writeln!(out, "warning: {}:{warning}", path.display())?;
         }
@@ -52,4 +59,21 @@ impl Check {
         }
         Ok(exit_code::code(exit_code::OK))
     }
+}
+
+/// What becomes of sends to a master whose slave is gone.
+fn sync_in_words(topology: &Topology) -> String {
+    let said = match (topology.version.is_5(), topology.sync) {
+        (true, SyncPolicy::Available) => {
+            "goes on alone after 10 s without slave and agent (broker.sync = \"available\")"
+        }
+        (true, SyncPolicy::Strict) => {
+            "acknowledges nothing with SEND_OK until its slave is back (broker.sync = \"strict\")"
+        }
+        (false, _) => {
+            "stores what is sent and answers SLAVE_NOT_AVAILABLE: on RocketMQ 4.x nothing can be lowered, whatever \
+             broker.sync says"
+        }
+    };
+    format!("  a master whose slave is gone {said}")
 }

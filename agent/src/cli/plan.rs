@@ -1,5 +1,6 @@
 //! `plan`: what the agent would do on this host now; touches nothing. Exit status 3 where something would change.
 
+use super::changes;
 use crate::{
     accounts,
     daemon::goal,
@@ -8,8 +9,14 @@ use crate::{
     settings::Settings,
     supervise::embedded,
 };
-use rocketmq_agent_domain::{health::report::in_words, plan::plan};
+use rocketmq_agent_domain::{
+    desired::{Desired, properties},
+    health::report::in_words,
+    online::live,
+    plan::{Plan, Step, plan},
+};
 use std::{
+    fs,
     io::{self, Write},
     path::PathBuf,
     process::ExitCode,
@@ -34,12 +41,16 @@ impl PlanCommand {
         let processes = embedded::look(&settings.state_dir, wanted);
         let observed = observe(&desired, processes, &Installer::default(), account);
         let plan = plan(&desired, &observed);
+        let live = taken_live(&desired, &plan);
         let mut out = io::stdout().lock();
         if self.json {
             writeln!(out, "{}", serde_json::to_string_pretty(&plan)?)?;
         } else {
             for step in &plan.steps {
                 writeln!(out, "{name}: {step}")?;
+            }
+            for line in live {
+                writeln!(out, "{name}: {line}")?;
             }
             for blocked in &plan.blocked {
                 let scope = blocked.instance.as_ref().map(|instance| format!(" {instance}")).unwrap_or_default();
@@ -57,4 +68,20 @@ impl PlanCommand {
         }
         Ok(exit_code::code(if plan.is_empty() { exit_code::OK } else { exit_code::CHANGES_PENDING }))
     }
+}
+
+/// What brokers take while they run of the files that will be written: those that lie there are what they have taken.
+/// Whether a broker runs and has taken it is for its agent to see.
+fn taken_live(desired: &Desired, plan: &Plan) -> Vec<String> {
+    let written = plan.steps.iter().filter_map(|step| match step {
+        Step::WriteFile { path } if path.extension().is_some_and(|extension| extension == "conf") => Some(path),
+        _ => None,
+    });
+    let lines = written.filter_map(|path| {
+        let instance = desired.instances.iter().find(|it| path.starts_with(&it.launch.directory))?;
+        let before = live(desired.version, &properties::parse(&fs::read(path).ok()?));
+        let changed = changes::taken_live(&before, &instance.broker.as_ref()?.live);
+        Some(changed.into_iter().map(|key| format!("{} {key}", instance.launch.instance)).collect::<Vec<_>>())
+    });
+    lines.flatten().collect()
 }

@@ -161,6 +161,11 @@ impl Families<'_> {
         some("rocketmq_agent_instance_lag_bytes", "Bytes that the slave of its group is behind the master.", |i| {
             i.lag
         })?;
+        some(
+            "rocketmq_agent_instance_sync_lowered",
+            "1 while a sync master acknowledges sends without its slave, which is gone.",
+            |i| i.sync_lowered.map(u64::from),
+        )?;
         some("rocketmq_agent_instance_missing_history_bytes", "Older messages that only the master has.", |i| {
             i.missing_history
         })?;

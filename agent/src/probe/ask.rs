@@ -20,7 +20,7 @@ use rocketmq_agent_domain::{
     observed::Fact,
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     time::{Duration, Instant},
 };
@@ -151,8 +151,9 @@ impl Asker {
                 Some(kept) => (Fact::Known(kept.config.clone()), None),
                 None => match broker.config().await {
                     Ok(config) => {
-                        let ours: BTreeMap<_, _> =
-                            config.into_iter().filter(|(key, _)| expected.config.contains_key(key)).collect();
+                        let live: BTreeSet<&str> = expected.live.keys().map(|key| key.name()).collect();
+                        let is_ours = |key: &str| expected.config.contains_key(key) || live.contains(key);
+                        let ours: BTreeMap<_, _> = config.into_iter().filter(|(key, _)| is_ours(key)).collect();
                         (Fact::Known(ours.clone()), Some(ours))
                     }
                     Err(error) => (Fact::from(Err(error)), None),
@@ -317,6 +318,7 @@ fn others_of_member(instance: &Instance, facts: &BrokerFacts) -> Others {
 
 fn agrees(config: &BTreeMap<String, String>, expected: &ExpectedBroker) -> bool {
     expected.config.iter().all(|(key, wanted)| config.get(key) == Some(wanted))
+        && expected.live.iter().all(|(key, wanted)| config.get(key.name()).is_none_or(|found| found == wanted))
 }
 
 fn addresses_of(view: &Fact<ClusterInfo>, expected: &ExpectedBroker) -> Fact<BTreeMap<u64, String>> {

@@ -37,17 +37,23 @@ pub type Pids = BTreeMap<InstanceName, u32>;
 const SOON: Duration = Duration::from_secs(1);
 const LATER: Duration = Duration::from_secs(5);
 
-/// Starts probing; it ends when nobody listens any more.
-pub fn spawn(desired: watch::Receiver<Arc<Desired>>, pids: watch::Receiver<Pids>) -> watch::Receiver<Services> {
+/// Starts probing; it ends when nobody listens any more. The second end changes with every round, also with one that
+/// found what was known.
+pub fn spawn(
+    desired: watch::Receiver<Arc<Desired>>,
+    pids: watch::Receiver<Pids>,
+) -> (watch::Receiver<Services>, watch::Receiver<()>) {
     let (services, seen) = watch::channel(Services::new());
-    tokio::spawn(probe(desired, pids, services));
-    seen
+    let (rounds, counted) = watch::channel(());
+    tokio::spawn(probe(desired, pids, services, rounds));
+    (seen, counted)
 }
 
 async fn probe(
     mut desired: watch::Receiver<Arc<Desired>>,
     mut pids: watch::Receiver<Pids>,
     services: watch::Sender<Services>,
+    rounds: watch::Sender<()>,
 ) {
     let mut asker = Asker::default();
     loop {
@@ -60,6 +66,7 @@ async fn probe(
             *current = found;
             differs
         });
+        rounds.send_replace(());
         // Cancel-safe: both watches keep what changed for the next look.
         tokio::select! {
             changed = pids.changed() => if changed.is_err() { return },

@@ -37,7 +37,6 @@ mod ha_status;
 mod json;
 mod message;
 mod namesrv;
-mod online_config;
 mod properties;
 mod route;
 mod runtime_info;
@@ -55,7 +54,7 @@ pub use frame::{DEFAULT_FRAME_LIMIT, FrameCodec, FrameError, LARGEST_FRAME_LIMIT
 pub use ha_status::{ConnectedSlave, HaStatus};
 pub use message::{OutgoingMessage, PullOutcome, PullStatus, SendOutcome, SendStatus, TOOLS_CONSUMER_GROUP};
 pub use namesrv::{BrokerGroup, ClusterInfo, NameServer};
-pub use online_config::{OnlineConfig, OnlineConfigError, OnlineKey};
+pub use rocketmq_agent_domain::online::{OnlineConfig, OnlineConfigError, OnlineKey};
 pub use route::{Perm, QueueData, TopicRoute};
 pub use runtime_info::{RuntimeInfo, ThreadPool};
 pub use stored_message::StoredMessage;

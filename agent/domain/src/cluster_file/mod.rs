@@ -14,6 +14,7 @@ use crate::{
     problem::Problems,
     rollout::Restart,
     size::Size,
+    sync_policy::SyncPolicy,
 };
 use reader::Section;
 use std::{cell::RefCell, net::IpAddr, str::FromStr};
@@ -79,6 +80,8 @@ pub struct ClusterFile {
     pub broker_hosts: Option<At<Vec<At<HostName>>>>,
     /// `broker.max_lag`.
     pub max_lag: Option<At<Size>>,
+    /// `broker.sync`.
+    pub sync: Option<At<SyncPolicy>>,
     /// `[limits]`.
     pub limits: LimitsFile,
     /// `[[host]]`, in order.
@@ -237,6 +240,7 @@ pub fn parse<'a>(text: &'a str, problems: &RefCell<Problems<'a>>) -> ClusterFile
         controller: controller.as_ref().map(read_namesrv).unwrap_or_default(),
         broker_hosts: broker.as_ref().and_then(|s| s.list("hosts", "bad-name")),
         max_lag: broker.as_ref().and_then(|s| s.parsed("max_lag", "bad-size")),
+        sync: broker.as_ref().and_then(|s| s.parsed("sync", "bad-choice")),
         broker: broker
             .as_ref()
             .map(|s| BrokerFile { port: s.port("port"), slave_port: s.port("slave_port"), ..read_broker(s) })

@@ -211,6 +211,12 @@ const BROKER: &[Key] = &[
         "listenPort of a host's first slave; further ones follow in steps of 10.",
     ),
     key("max_lag", Kind::Text, "`16M`", "How far a slave may be behind and still count as in sync."),
+    key(
+        "sync",
+        Kind::Text,
+        "`available`",
+        "Mode `2m-2s-sync` only: what becomes of sends to a master whose slave is gone. `strict`: none is acknowledged with SEND_OK until the slave is back. `available`: the agent of the master's host lets the master acknowledge alone (`inSyncReplicas` = 1) when it has seen for 10 s that nobody replicates from it and neither the slave nor its agent answers, says so, and takes it back when the slave has caught up. A slave whose agent answers has 60 s to come back, 180 s where that agent restarts it in its turn. On 4.x nothing can be lowered, whatever is said here: such sends are stored by the master and answered SLAVE_NOT_AVAILABLE at once.",
+    ),
     key("heap", Kind::Text, "by memory", "Xms and Xmx."),
     key("young", Kind::Text, "left to G1", "Xmn."),
     key("direct_memory", Kind::Text, "by memory", "MaxDirectMemorySize."),

@@ -3,9 +3,12 @@
 
 use super::conf;
 use crate::{
+    launch::Role,
     names::{BrokerName, HostName},
+    online::{Live, live},
     placement::{BrokerSeat, Placement},
     size::Size,
+    sync_policy::SyncPolicy,
     topology::{Host, Mode, Topology},
 };
 use std::{collections::BTreeMap, net::SocketAddr};
@@ -53,6 +56,10 @@ pub struct ExpectedBroker {
     pub max_lag: Size,
     /// Sends wait for the slave.
     pub sync: bool,
+    /// What becomes of them without it, of a master that can be told while it runs for how many members to wait.
+    pub replicas: Option<SyncPolicy>,
+    /// What it is to run with, of all keys that it takes without a restart.
+    pub live: Live,
     /// The properties that were rendered, to be compared with what the broker says it runs with.
     pub config: BTreeMap<String, String>,
 }
@@ -95,6 +102,9 @@ pub(super) fn broker(
         }
         false => (others.pop(), None),
     };
+    let sync = topology.mode == Mode::SyncSlaves;
+    let is_told = sync && seat.role() == Role::Master && topology.version.is_5();
+    let config = lines.iter().cloned().collect();
     ExpectedBroker {
         cluster: topology.name.to_string(),
         group: seat.group.clone(),
@@ -103,7 +113,9 @@ pub(super) fn broker(
         partner,
         elections,
         max_lag: topology.max_lag,
-        sync: topology.mode == Mode::SyncSlaves,
-        config: lines.iter().cloned().collect(),
+        sync,
+        replicas: is_told.then_some(topology.sync),
+        live: live(topology.version, &config),
+        config,
     }
 }

@@ -17,6 +17,7 @@ use crate::{
     launch::{Launch, Registered, Role, Service, StoreFormat, StoreIdentity},
     limits::Limits,
     names::{HostName, InstanceName, Version},
+    online::live_key,
     placement::{BrokerSeat, ControllerSeat, Placement},
     size::Size,
     topology::{Host, Mode, Source, Topology},
@@ -270,7 +271,12 @@ impl Builder<'_> {
         let own = [java_options::main_class(role).to_owned(), "-c".to_owned(), conf.display().to_string()];
         let java = &self.facts.java;
         let arguments = java_options::arguments(role, java.release, &folders, &distribution, share, settings, &own);
-        let fingerprint = fingerprint(&java.program, &arguments, &self.files[first_file..]);
+        // What it takes while it runs is no reason for a restart.
+        let is_live = |key: &str| is_broker && live_key(topology.version, key).is_some();
+        let fixed: conf::Lines = lines.iter().filter(|(key, _)| !is_live(key)).cloned().collect();
+        let more = self.files[first_file..].iter().skip(1).map(|file| file.text.clone());
+        let texts: Vec<String> = [conf::text(&fixed)].into_iter().chain(more).collect();
+        let fingerprint = fingerprint(&java.program, &arguments, &texts);
         let logs = if is_broker { vec![folders.rocketmq_logs().join("store.log"), log] } else { vec![log] };
         let store = broker.as_ref().map(|broker| StoreIdentity {
             root: folders.store(),
@@ -329,13 +335,11 @@ fn environment(folders: &Folders) -> BTreeMap<String, String> {
     .into()
 }
 
-/// A digest of what an instance is run with: equal digests, equal configuration, on every host and agent release.
-fn fingerprint(program: &std::path::Path, arguments: &[String], files: &[RenderedFile]) -> String {
+/// A digest of what an instance is started with: equal digests, no restart, on every host and agent release.
+fn fingerprint(program: &std::path::Path, arguments: &[String], texts: &[String]) -> String {
     let mut digest = Sha256::new();
-    let texts = files.iter().map(|file| file.text.as_str());
-    for part in
-        [program.to_string_lossy().as_ref()].into_iter().chain(arguments.iter().map(String::as_str)).chain(texts)
-    {
+    let parts = arguments.iter().chain(texts).map(String::as_str);
+    for part in [program.to_string_lossy().as_ref()].into_iter().chain(parts) {
         digest.update((part.len() as u64).to_be_bytes());
         digest.update(part.as_bytes());
     }

@@ -11,8 +11,15 @@ use crate::{
     desired::{ExpectedBroker, Instance},
     launch::Role,
     observed::Fact,
+    online::OnlineKey,
     size::Size,
+    sync_policy::{IN_SYNC_REPLICAS, SyncPolicy},
 };
+
+/// It runs with another value than it should.
+pub(crate) const CONFIG_DIFFERS: &str = "config-differs";
+/// It was never told of a NameServer that is in the file.
+pub(crate) const NAMESRV_NOT_TOLD: &str = "namesrv-not-told";
 
 pub(super) fn judge(instance: &Instance, facts: &BrokerFacts, report: &mut InstanceReport, findings: &mut Findings) {
     let Some(expected) = &instance.broker else { return };
@@ -33,7 +40,10 @@ pub(super) fn judge(instance: &Instance, facts: &BrokerFacts, report: &mut Insta
     } else {
         judge_registration(expected, facts, findings);
     }
-    judge_config(expected, facts, findings);
+    judge_config(expected, facts, report, findings);
+    if instance.launch.role == Role::Master {
+        tell_of_sends(expected, facts, findings);
+    }
     judge_replication(instance.launch.role, expected, facts, runtime, report, findings);
 }
 
@@ -48,7 +58,14 @@ fn judge_registration(expected: &ExpectedBroker, facts: &BrokerFacts, findings: 
                 findings.reasons.push(cause("namesrv-unreachable", what, "look at that NameServer"));
             }
             Fact::Known(addresses) => {
-                judge_one_registration(expected, &own, &namesrv.to_string(), addresses, findings);
+                let namesrv = namesrv.to_string();
+                let told = facts.config.known().and_then(|config| config.get(OnlineKey::NamesrvAddr.name()));
+                if told.is_some_and(|told| !told.split(';').any(|it| it == namesrv)) {
+                    let what = format!("it was started before NameServer {namesrv} was in cluster.toml");
+                    findings.reasons.push(cause(NAMESRV_NOT_TOLD, what, "it registers there when it is told"));
+                } else {
+                    judge_one_registration(expected, &own, &namesrv, addresses, findings);
+                }
             }
         }
     }
@@ -84,8 +101,9 @@ fn judge_one_registration(
     }
 }
 
-/// RocketMQ drops a value that it does not understand without a word, and anybody can change one online.
-fn judge_config(expected: &ExpectedBroker, facts: &BrokerFacts, findings: &mut Findings) {
+/// RocketMQ drops a value that it does not understand without a word, and anybody can change one online. That a master
+/// waits for nobody may be the agent's own doing.
+fn judge_config(expected: &ExpectedBroker, facts: &BrokerFacts, report: &mut InstanceReport, findings: &mut Findings) {
     let effective = match &facts.config {
         Fact::Known(effective) => effective,
         Fact::Unknown(why) => {
@@ -93,13 +111,46 @@ fn judge_config(expected: &ExpectedBroker, facts: &BrokerFacts, findings: &mut F
             return;
         }
     };
+    let is_lowered = effective.get(IN_SYNC_REPLICAS).is_some_and(|count| count == "1");
+    report.sync_lowered = expected.replicas.filter(|it| *it == SyncPolicy::Available).map(|_| is_lowered);
     for (key, wanted) in &expected.config {
         let found = effective.get(key);
-        if found != Some(wanted) {
+        if key == IN_SYNC_REPLICAS && report.sync_lowered == Some(true) {
+            let what = format!("it acknowledges sends without its slave ({key} = 1): what it takes now is on it alone");
+            let fix =
+                "bring its slave back; sends wait for it again once it has caught up (broker.sync = \"available\")";
+            findings.reasons.push(cause("sync-lowered", what, fix));
+        } else if found != Some(wanted) {
             let found = found.map_or("nothing".to_owned(), |value| format!("\"{value}\""));
             let what = format!("it runs with {key} = {found}, and \"{wanted}\" was rendered");
             let fix = "somebody changed it online, or this release does not understand it; a restart brings it back";
-            findings.reasons.push(cause("config-differs", what, fix));
+            findings.reasons.push(cause(CONFIG_DIFFERS, what, fix));
+        }
+    }
+    for (key, wanted) in expected.live.iter().filter(|(key, _)| !expected.config.contains_key(key.name())) {
+        if let Some(found) = effective.get(key.name()).filter(|found| *found != wanted) {
+            let what = format!("it runs with {key} = \"{found}\", and cluster.toml leaves it at \"{wanted}\"");
+            let fix = "somebody changed it online: put it into cluster.toml, or set it back; a restart does that too";
+            findings.reasons.push(cause(CONFIG_DIFFERS, what, fix));
+        }
+    }
+}
+
+/// What sends to a sync master are answered while nobody replicates from it, where that stays so.
+fn tell_of_sends(expected: &ExpectedBroker, facts: &BrokerFacts, findings: &mut Findings) {
+    if !expected.sync || facts.ha_connection != Fact::Known(HaConnection::Missing) {
+        return;
+    }
+    match expected.replicas {
+        Some(SyncPolicy::Available) => {}
+        Some(SyncPolicy::Strict) => {
+            let what = "no send to it is answered SEND_OK until its slave is back (broker.sync = \"strict\")";
+            findings.warnings.push(cause("sync-strict", what, ""));
+        }
+        None => {
+            let what = "sends to it are stored and answered SLAVE_NOT_AVAILABLE until its slave is back: RocketMQ 4.x \
+                        has nothing that could be lowered, whatever broker.sync says";
+            findings.warnings.push(cause("sync-not-lowered", what, ""));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Whether an instance is ready, in the sense of RocketMQ's clients, and if not, why not.
 //! In: what was expected and what was found. Out: reasons in words a person can act on; none means ready.
 
-mod broker;
+pub(crate) mod broker;
 mod controller;
 mod disk;
 pub mod facts;

@@ -83,6 +83,9 @@ pub struct InstanceReport {
     pub no_history_before: Option<u64>,
     /// Bytes of older messages that only the master has.
     pub missing_history: Option<u64>,
+    /// Of a master that may acknowledge sends without its slave: whether it does so now.
+    #[serde(default)]
+    pub sync_lowered: Option<bool>,
     /// It runs with an older configuration than the one rendered.
     pub restart_pending: bool,
     /// How far its restart for that is.
@@ -117,6 +120,7 @@ impl InstanceReport {
             max_offset: None,
             no_history_before: None,
             missing_history: None,
+            sync_lowered: None,
             restart_pending: false,
             rollout: None,
             failures: 0,

@@ -7,6 +7,7 @@ use crate::{
     names::InstanceName,
     placement::place,
     size::Size,
+    sync_policy::IN_SYNC_REPLICAS,
     topology::read,
 };
 use std::collections::BTreeMap;
@@ -26,7 +27,11 @@ address = "10.0.0.2"
 
 /// vm1's broker of that name: broker-a is a master there, broker-b a slave.
 fn instance(mode: &str, name: &str) -> Instance {
-    let topology = read(&FILE.replace("MODE", mode)).unwrap();
+    of_file(&FILE.replace("MODE", mode), name)
+}
+
+fn of_file(text: &str, name: &str) -> Instance {
+    let topology = read(text).unwrap();
     let placement = place(&topology, None).unwrap();
     let facts = HostFacts { memory: Size::mib(8192), java: Java { program: "/usr/bin/java".into(), release: 17 } };
     let desired = desired(&topology, &placement, &"vm1".parse().unwrap(), &facts).unwrap();
@@ -118,6 +123,69 @@ fn a_sync_master_without_its_slave_is_not_ready_and_an_async_one_is_warned() {
     assert_eq!(ids(&judged("2m-2s-sync", "broker-a", gone).reasons), ["slave-unreachable"]);
     let warned = judged("2m-2s-async", "broker-a", gone);
     assert_eq!((warned.state, ids(&warned.warnings)), (State::Ready, vec!["slave-unreachable"]));
+}
+
+fn lowered(facts: &mut BrokerFacts) {
+    let Fact::Known(config) = &mut facts.config else { panic!() };
+    config.insert(IN_SYNC_REPLICAS.to_owned(), "1".to_owned());
+}
+
+#[test]
+fn a_master_that_acknowledges_alone_is_not_ready_and_that_is_no_drift() {
+    let report = judged("2m-2s-sync", "broker-a", lowered);
+    assert_eq!((ids(&report.reasons), report.sync_lowered), (vec!["sync-lowered"], Some(true)));
+    assert_eq!((report.state, judged("2m-2s-sync", "broker-a", |_| {}).sync_lowered), (State::NotReady, Some(false)));
+    // A slave acknowledges nothing, and nobody lowers it.
+    let slave = judged("2m-2s-sync", "broker-b", lowered);
+    assert_eq!((ids(&slave.reasons), slave.sync_lowered), (vec!["config-differs"], None));
+}
+
+#[test]
+fn what_sends_are_answered_meanwhile_is_said_where_it_stays_so() {
+    let gone = |file: &str, replaced: &str| {
+        let instance = of_file(&FILE.replace("MODE", "2m-2s-sync").replace(file, replaced), "broker-a");
+        let mut facts = healthy(&instance);
+        facts.partner = Some(Fact::Unknown("connection refused".to_owned()));
+        facts.ha_connection = Fact::Known(HaConnection::Missing);
+        let report = judge(&instance, &running(), Some(&ServiceFacts::Broker(Box::new(facts))));
+        ids(&report.warnings).join(" ")
+    };
+    assert_eq!(gone("5.5.0", "5.5.0"), "");
+    assert_eq!(gone("[rocketmq]", "[broker]\nsync = \"strict\"\n[rocketmq]"), "sync-strict");
+    assert_eq!(gone("5.5.0", "4.9.4"), "sync-not-lowered");
+}
+
+#[test]
+fn a_key_that_the_file_leaves_at_its_default_is_named_when_it_is_another() {
+    let report = judged("2m-2s-sync", "broker-a", |facts| {
+        let Fact::Known(config) = &mut facts.config else { panic!() };
+        config.insert("fileReservedTime".to_owned(), "1".to_owned());
+    });
+    assert_eq!(report.reasons[0].what, "it runs with fileReservedTime = \"1\", and cluster.toml leaves it at \"72\"");
+}
+
+/// What only a restart can put right must not keep the restart from it.
+#[test]
+fn what_waits_for_a_restart_is_no_reason_while_that_is_pending() {
+    let changed = |facts: &mut BrokerFacts| {
+        let Fact::Known(config) = &mut facts.config else { panic!() };
+        config.insert("namesrvAddr".to_owned(), "10.0.0.1:9876".to_owned());
+        facts.registered.insert("10.0.0.2:9876".parse().unwrap(), Fact::Known(BTreeMap::new()));
+    };
+    let mut report = judged("2m-2s-sync", "broker-a", changed);
+    assert_eq!(ids(&report.reasons), ["namesrv-not-told", "config-differs"]);
+    crate::rollout::forgive(&mut report);
+    assert_eq!(report.state, State::NotReady);
+    report.restart_pending = true;
+    crate::rollout::forgive(&mut report);
+    assert_eq!((report.state, ids(&report.warnings)), (State::Ready, vec!["namesrv-not-told", "config-differs"]));
+    let mut gone = judged("2m-2s-sync", "broker-a", |facts| {
+        changed(facts);
+        lowered(facts);
+    });
+    gone.restart_pending = true;
+    crate::rollout::forgive(&mut gone);
+    assert_eq!((gone.state, ids(&gone.reasons)), (State::NotReady, vec!["sync-lowered"]));
 }
 
 #[test]

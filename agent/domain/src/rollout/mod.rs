@@ -13,7 +13,10 @@ pub use step::{Act, Facts, Outcome, Record, resumed, step};
 
 use crate::{
     desired::Desired,
-    health::report::{InstanceReport, State},
+    health::{
+        broker::{CONFIG_DIFFERS, NAMESRV_NOT_TOLD},
+        report::{InstanceReport, State},
+    },
     launch::Cause,
     names::InstanceName,
 };
@@ -106,12 +109,22 @@ pub struct Turns {
     pub stop: Option<(InstanceName, u32)>,
 }
 
-/// A master whose permission the roll-out took runs otherwise than rendered, and that is as it should be.
+/// A master whose permission the roll-out took runs otherwise than rendered, and that is as it should be. So does what waits
+/// for its restart: what only that can put right must not keep the restart from it.
 pub fn forgive(report: &mut InstanceReport) {
-    if !report.rollout.as_ref().is_some_and(|turn| turn.phase.is_in_flight()) {
+    let in_flight = report.rollout.as_ref().is_some_and(|turn| turn.phase.is_in_flight());
+    if in_flight {
+        report.reasons.retain(|it| !(it.id == CONFIG_DIFFERS && it.what.contains(PERMISSION)));
+    }
+    if report.restart_pending {
+        let waits = |it: &Cause| [CONFIG_DIFFERS, NAMESRV_NOT_TOLD].contains(&it.id.as_str());
+        let (waiting, reasons) = std::mem::take(&mut report.reasons).into_iter().partition(waits);
+        report.reasons = reasons;
+        report.warnings.extend::<Vec<Cause>>(waiting);
+    }
+    if !in_flight && !report.restart_pending {
         return;
     }
-    report.reasons.retain(|it| !(it.id == "config-differs" && it.what.contains(PERMISSION)));
     if report.reasons.is_empty() && report.state == State::NotReady {
         report.state = State::Ready;
     }

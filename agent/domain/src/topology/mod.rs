@@ -21,6 +21,7 @@ use crate::{
     releases,
     rollout::Restart,
     size::Size,
+    sync_policy::SyncPolicy,
 };
 use serde::{Deserialize, Serialize};
 use std::{cell::RefCell, collections::BTreeMap, fmt, net::IpAddr, path::PathBuf, time::Duration};
@@ -168,6 +169,8 @@ pub struct Topology {
     pub named_groups: Vec<NamedGroup>,
     /// A slave this far behind still counts as in sync.
     pub max_lag: Size,
+    /// What becomes of sends to a sync master without its slave.
+    pub sync: SyncPolicy,
     /// What is done about instances that run with an older configuration.
     pub restart: Restart,
     /// What is done about an instance that hangs.
@@ -231,6 +234,7 @@ fn judge(file: &ClusterFile, problems: &mut Problems<'_>) -> Option<Topology> {
         hosts,
         named_groups,
         max_lag: file.max_lag.as_ref().map_or(Size::mib(16), |lag| lag.value),
+        sync: judge_sync(file, mode, problems),
         restart: file.restart.as_ref().map_or(Restart::Manual, |restart| restart.value),
         hangs,
         layers: settings::layers(file),
@@ -248,6 +252,15 @@ fn judge_mode(mode: &At<String>, problems: &mut Problems<'_>) -> Option<Mode> {
         problems.add(mode.at, "unknown-mode", "cluster.mode", what, fix);
     }
     known
+}
+
+fn judge_sync(file: &ClusterFile, mode: Option<Mode>, problems: &mut Problems<'_>) -> SyncPolicy {
+    let Some(sync) = &file.sync else { return SyncPolicy::Available };
+    if mode.is_some_and(|mode| mode != Mode::SyncSlaves) {
+        let what = "only masters of mode \"2m-2s-sync\" wait for a slave";
+        problems.add(sync.at, "no-sync-master", "broker.sync", what, "leave it out, or change cluster.mode");
+    }
+    sync.value
 }
 
 fn judge_hangs(file: &ClusterFile, problems: &mut Problems<'_>) -> Policy {

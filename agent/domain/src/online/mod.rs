@@ -3,7 +3,11 @@
 //! rebound (a ghost broker, seen on 4.7.0, 4.9.4 and 5.5.0), bad values and unknown keys are answered with SUCCESS, and
 //! it then writes its whole effective configuration over its file. So only what is listed here is ever sent.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+mod live;
+
+pub use live::{Due, Live, due, live, live_key};
+
+use std::{collections::BTreeMap, fmt, net::SocketAddr, str::FromStr};
 
 /// A key a broker reads at each use, so that a change works at once and safely.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,6 +30,16 @@ pub enum OnlineKey {
     SlaveReadEnable,
     /// Milliseconds between flushes of the commitlog with ASYNC_FLUSH.
     FlushIntervalCommitLog,
+    /// Pages that must be dirty for such a flush.
+    FlushCommitLogLeastPages,
+    /// Milliseconds after which it flushes whatever is dirty.
+    FlushCommitLogThoroughInterval,
+    /// Milliseconds between flushes of the consume queues.
+    FlushIntervalConsumeQueue,
+    /// Pages that must be dirty for such a flush.
+    FlushConsumeQueueLeastPages,
+    /// Milliseconds after which it flushes whatever is dirty.
+    FlushConsumeQueueThoroughInterval,
     /// Milliseconds a send may wait for a thread before it is refused.
     WaitTimeMillsInSendQueue,
     /// 5.x: copies a message must have before it is acknowledged.
@@ -40,11 +54,13 @@ pub enum OnlineKey {
     HaSlaveFallbehindMax,
     /// Whether message tracing is offered to clients.
     TraceOn,
+    /// The NameServers, `ip:port` with `;` between them. Read anew every two minutes from 4.9.4 on.
+    NamesrvAddr,
 }
 
 impl OnlineKey {
     /// Every key there is.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 22] = [
         Self::FileReservedTime,
         Self::DeleteWhen,
         Self::DiskMaxUsedSpaceRatio,
@@ -54,6 +70,11 @@ impl OnlineKey {
         Self::BrokerPermission,
         Self::SlaveReadEnable,
         Self::FlushIntervalCommitLog,
+        Self::FlushCommitLogLeastPages,
+        Self::FlushCommitLogThoroughInterval,
+        Self::FlushIntervalConsumeQueue,
+        Self::FlushConsumeQueueLeastPages,
+        Self::FlushConsumeQueueThoroughInterval,
         Self::WaitTimeMillsInSendQueue,
         Self::InSyncReplicas,
         Self::TotalReplicas,
@@ -61,6 +82,7 @@ impl OnlineKey {
         Self::HaMaxGapNotInSync,
         Self::HaSlaveFallbehindMax,
         Self::TraceOn,
+        Self::NamesrvAddr,
     ];
 
     /// The key in broker.conf.
@@ -75,6 +97,11 @@ impl OnlineKey {
             Self::BrokerPermission => "brokerPermission",
             Self::SlaveReadEnable => "slaveReadEnable",
             Self::FlushIntervalCommitLog => "flushIntervalCommitLog",
+            Self::FlushCommitLogLeastPages => "flushCommitLogLeastPages",
+            Self::FlushCommitLogThoroughInterval => "flushCommitLogThoroughInterval",
+            Self::FlushIntervalConsumeQueue => "flushIntervalConsumeQueue",
+            Self::FlushConsumeQueueLeastPages => "flushConsumeQueueLeastPages",
+            Self::FlushConsumeQueueThoroughInterval => "flushConsumeQueueThoroughInterval",
             Self::WaitTimeMillsInSendQueue => "waitTimeMillsInSendQueue",
             Self::InSyncReplicas => "inSyncReplicas",
             Self::TotalReplicas => "totalReplicas",
@@ -82,6 +109,7 @@ impl OnlineKey {
             Self::HaMaxGapNotInSync => "haMaxGapNotInSync",
             Self::HaSlaveFallbehindMax => "haSlaveFallbehindMax",
             Self::TraceOn => "traceOn",
+            Self::NamesrvAddr => "namesrvAddr",
         }
     }
 
@@ -105,14 +133,24 @@ impl OnlineKey {
                 (matches!(value, "2" | "4" | "6").then(|| value.to_owned()), "2 (write), 4 (read) or 6 (both)")
             }
             Self::AutoCreateSubscriptionGroup | Self::SlaveReadEnable | Self::TraceOn => (flag(), "true or false"),
-            Self::HaMaxGapNotInSync => (number(1, i64::MAX), "a number above 0"),
+            Self::NamesrvAddr => {
+                let is_list = value.split(';').all(|address| address.parse::<SocketAddr>().is_ok());
+                (is_list.then(|| value.to_owned()), "addresses with ports, as in 10.0.0.1:9876;10.0.0.2:9876")
+            }
+            Self::FlushCommitLogLeastPages | Self::FlushConsumeQueueLeastPages => {
+                (number(0, i32::MAX.into()), "0 to 2147483647")
+            }
             Self::FileReservedTime
             | Self::MaxMessageSize
             | Self::FlushIntervalCommitLog
+            | Self::FlushCommitLogThoroughInterval
+            | Self::FlushIntervalConsumeQueue
+            | Self::FlushConsumeQueueThoroughInterval
             | Self::WaitTimeMillsInSendQueue
             | Self::InSyncReplicas
             | Self::TotalReplicas
             | Self::MinInSyncReplicas
+            | Self::HaMaxGapNotInSync
             | Self::HaSlaveFallbehindMax => (int(), "1 to 2147483647"),
         };
         normal.ok_or(rule)
@@ -182,8 +220,13 @@ impl OnlineConfig {
         self.0.iter().map(|(key, value)| (*key, value.as_str()))
     }
 
+    /// Whether nothing is to be sent.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The body of code 25. The broker reads it as a .properties file; no value allowed here needs an escape.
-    pub(super) fn body(&self) -> String {
+    pub fn body(&self) -> String {
         self.iter().map(|(key, value)| format!("{key}={value}\n")).collect()
     }
 }
@@ -232,6 +275,8 @@ mod tests {
             ("brokerPermission", "0"),
             ("slaveReadEnable", "TRUE"),
             ("slaveReadEnable", "true\nbrokerName=x"),
+            ("namesrvAddr", "10.0.0.1:9876;"),
+            ("namesrvAddr", "10.0.0.1:9876\nbrokerName=x"),
         ] {
             let result = OnlineConfig::default().set_named(name, value);
             assert!(matches!(result, Err(OnlineConfigError::Value { .. })), "{name}={value}");

@@ -1,0 +1,177 @@
+//! What is changed on running brokers, beside the loop: keys of their files that need no restart, and for how many members a
+//! sync master waits. In: what should be, and each round of the probe. Out: UPDATE_BROKER_CONFIG, read back. A broker that
+//! can write its file rewrites it then; the loop writes it anew. Nothing is kept on disk: what is due follows from what
+//! the broker says it runs with. What is decided is in `rocketmq_agent_domain::{online, sync_policy}`.
+
+use crate::{
+    peers::Peers,
+    probe::{Service, Services},
+    remoting::{Broker, Client, OnlineConfig, OnlineKey},
+};
+use rocketmq_agent_domain::{
+    desired::{Desired, ExpectedBroker, Instance},
+    health::facts::{BrokerFacts, HaConnection, ServiceFacts},
+    health::report::HostReport,
+    names::{HostName, InstanceName},
+    observed::Fact,
+    online::{Due, Live, due},
+    sync_policy::{IN_SYNC_REPLICAS, SyncPolicy, Track, slave_of},
+};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+/// For an answer of a broker.
+const TIMEOUT: Duration = Duration::from_secs(3);
+/// What a broker did not take is tried again after this: each try makes it write its file.
+const AGAIN: Duration = Duration::from_secs(30);
+
+/// What running brokers are kept to, and who else is in the cluster.
+#[derive(Debug)]
+pub struct Aim {
+    /// This host's part.
+    pub desired: Desired,
+    /// Every host's agent.
+    pub agents: Vec<(HostName, SocketAddr)>,
+    /// Nothing is to be done on this host yet.
+    pub waits: bool,
+}
+
+/// Begins; a round of the probe wakes it.
+pub fn spawn(aim: watch::Receiver<Arc<Aim>>, services: watch::Receiver<Services>, rounds: watch::Receiver<()>) {
+    let (host, agents) = (aim.borrow().desired.host.clone(), aim.borrow().agents.clone());
+    let task = Task {
+        peers: Peers::new(host, agents),
+        client: Client::new(TIMEOUT),
+        began: Instant::now(),
+        known: BTreeMap::new(),
+    };
+    tokio::spawn(task.run(aim, services, rounds));
+}
+
+/// What is remembered of one process.
+#[derive(Debug, Default)]
+struct Known {
+    pid: u32,
+    slave: Track,
+    /// What was wanted when it last ran with all of it.
+    taken: Option<Live>,
+    /// What it did not take, and when.
+    refused: Option<(OnlineConfig, Instant)>,
+}
+
+struct Task {
+    peers: Peers,
+    client: Client,
+    began: Instant,
+    known: BTreeMap<InstanceName, Known>,
+}
+
+impl Task {
+    async fn run(
+        mut self,
+        mut aim: watch::Receiver<Arc<Aim>>,
+        services: watch::Receiver<Services>,
+        mut rounds: watch::Receiver<()>,
+    ) {
+        while rounds.changed().await.is_ok() {
+            if aim.has_changed().unwrap_or(false) {
+                self.peers.set(aim.borrow().agents.clone());
+            }
+            let aim = Arc::clone(&aim.borrow_and_update());
+            let services = services.borrow().clone();
+            self.known.retain(|name, known| services.get(name).is_some_and(|service| service.pid == known.pid));
+            if !aim.waits {
+                self.look(&aim.desired, &services).await;
+            }
+        }
+    }
+
+    async fn look(&mut self, desired: &Desired, services: &Services) {
+        let brokers = desired.instances.iter().filter_map(|instance| {
+            let Service { pid, facts: ServiceFacts::Broker(facts), .. } = services.get(&instance.launch.instance)?
+            else {
+                return None;
+            };
+            Some((instance, instance.broker.as_ref()?, *pid, facts))
+        });
+        let brokers: Vec<(&Instance, &ExpectedBroker, u32, &Box<BrokerFacts>)> = brokers.collect();
+        // Whether its agent brings a slave back matters only while it is away.
+        let is_away = |(_, expected, _, facts): &(_, &ExpectedBroker, _, &Box<BrokerFacts>)| {
+            expected.replicas == Some(SyncPolicy::Available)
+                && facts.ha_connection == Fact::Known(HaConnection::Missing)
+        };
+        let hosts = if brokers.iter().any(is_away) { self.peers.others().await } else { BTreeMap::new() };
+        for (instance, expected, pid, facts) in brokers {
+            // What is not known is no reason to change anything, and no look.
+            let Fact::Known(config) = &facts.config else { continue };
+            let name = &instance.launch.instance;
+            let known = self.known.entry(name.clone()).or_insert_with(|| Known { pid, ..Known::default() });
+            let mut change = OnlineConfig::default();
+            match due(&expected.live, config, known.taken.as_ref()) {
+                Due::Nothing => known.taken = Some(expected.live.clone()),
+                Due::Drifted => {}
+                Due::Set(keys) => change = keys,
+            }
+            let host = expected.partner.as_ref().and_then(|partner| hosts.get(&partner.host)?.known());
+            if let Some(count) = wait_for(self.began.elapsed(), known, expected, facts, name, host) {
+                // 1 and 2 are values that it may have.
+                let _ = change.set(OnlineKey::InSyncReplicas, &count.to_string());
+            }
+            if change.is_empty() {
+                known.refused = None;
+            } else if known.refused.as_ref().is_none_or(|(refused, at)| *refused != change || at.elapsed() > AGAIN) {
+                let broker = Broker::new(&self.client, instance.address.to_string(), TIMEOUT);
+                known.refused = set(&broker, name, config, &change).await.err().map(|()| (change, Instant::now()));
+            }
+        }
+    }
+}
+
+/// For how many members a master is to wait, where that is another number than now.
+fn wait_for(
+    now: Duration,
+    known: &mut Known,
+    expected: &ExpectedBroker,
+    facts: &BrokerFacts,
+    name: &InstanceName,
+    host: Option<&HostReport>,
+) -> Option<u32> {
+    let Fact::Known(config) = &facts.config else { return None };
+    let waits_for = config.get(IN_SYNC_REPLICAS)?.parse().ok()?;
+    match expected.replicas? {
+        SyncPolicy::Strict => (waits_for == 1).then_some(2),
+        SyncPolicy::Available => known.slave.look(now, slave_of(facts, name, host), waits_for),
+    }
+}
+
+async fn set(
+    broker: &Broker,
+    name: &InstanceName,
+    config: &BTreeMap<String, String>,
+    change: &OnlineConfig,
+) -> Result<(), ()> {
+    let done = broker.update_config(change).await;
+    for (key, value) in change.iter() {
+        let before = config.get(key.name()).map(String::as_str).unwrap_or_default();
+        match (&done, key, value) {
+            (Err(error), ..) => {
+                warn!(instance = %name, "{name}: {key} = {value} is not taken while it runs: {error}");
+            }
+            (Ok(()), OnlineKey::InSyncReplicas, "1") => warn!(
+                instance = %name,
+                "{name}: its slave is gone, and sends are acknowledged without it from now on ({key} = {value})"
+            ),
+            (Ok(()), OnlineKey::InSyncReplicas, _) => {
+                info!(instance = %name, "{name}: sends wait for its slave again ({key} = {value})");
+            }
+            (Ok(()), ..) => info!(instance = %name, "{name}: {key} = {value}, taken while it runs (was {before})"),
+        }
+    }
+    done.map_err(|_| ())
+}
