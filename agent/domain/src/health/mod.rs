@@ -6,6 +6,7 @@ mod disk;
 pub mod facts;
 pub mod report;
 pub mod summary;
+pub mod verdict;
 
 use crate::{
     desired::Instance,
