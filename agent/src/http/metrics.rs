@@ -161,6 +161,11 @@ impl Families<'_> {
         some("rocketmq_agent_instance_lag_bytes", "Bytes that the slave of its group is behind the master.", |i| {
             i.lag
         })?;
+        some(
+            "rocketmq_agent_instance_lag_seconds",
+            "Seconds for which the master has had what its slave has not.",
+            |i| i.lag_seconds,
+        )?;
         some("rocketmq_agent_instance_missing_history_bytes", "Older messages that only the master has.", |i| {
             i.missing_history
         })?;

@@ -9,10 +9,14 @@ use futures_util::future::{join, join_all};
 use rocketmq_agent_domain::{
     desired::{Desired, ExpectedBroker, Instance, Partner},
     hang::Others,
-    health::facts::{BrokerFacts, HaConnection, PartnerFacts, Runtime, ServiceFacts},
+    health::{
+        facts::{BrokerFacts, HaConnection, PartnerFacts, Runtime, ServiceFacts},
+        lag::LagClock,
+    },
     launch::Role,
     names::InstanceName,
     observed::Fact,
+    rollout::PERMISSION,
 };
 use std::{
     collections::BTreeMap,
@@ -38,6 +42,8 @@ pub(super) struct Asker {
     configs: BTreeMap<InstanceName, ReadBack>,
     replication: BTreeMap<InstanceName, Replication>,
     tracks: BTreeMap<InstanceName, Track>,
+    lags: BTreeMap<InstanceName, LagClock>,
+    began: Instant,
 }
 
 impl Default for Asker {
@@ -47,6 +53,8 @@ impl Default for Asker {
             configs: BTreeMap::new(),
             replication: BTreeMap::new(),
             tracks: BTreeMap::new(),
+            lags: BTreeMap::new(),
+            began: Instant::now(),
         }
     }
 }
@@ -71,17 +79,32 @@ impl Asker {
         let ha = self.replication(&running);
         let asked = join_all(running.iter().map(|(instance, pid)| self.one(instance, *pid, &views, &ha))).await;
         let mut services = Services::new();
-        for ((instance, pid), Asked { facts, config, answered }) in running.into_iter().zip(asked) {
+        for ((instance, pid), Asked { mut facts, config, answered }) in running.into_iter().zip(asked) {
             let name = instance.launch.instance.clone();
             let answered = answered || config.is_some();
             if let Some(config) = config {
                 self.configs.insert(name.clone(), ReadBack { pid, at: Instant::now(), config });
+            }
+            if let ServiceFacts::Broker(broker) = &mut facts {
+                self.note(instance, broker);
             }
             let track = self.tracks.entry(name.clone()).or_insert_with(|| Track::new(pid));
             let silence = track.look(pid, instance.address, answered, || others_of(instance, &facts, &views)).await;
             services.insert(name, Service { pid, facts, silence });
         }
         services
+    }
+
+    /// What only comes of more than one round.
+    fn note(&mut self, instance: &Instance, facts: &mut BrokerFacts) {
+        let name = &instance.launch.instance;
+        facts.ha_reconnects = self.replication.get_mut(name).map_or(0, Replication::reconnects);
+        if let (Fact::Known(own), Some(Fact::Known(partner))) = (&facts.runtime, &facts.partner) {
+            let (own, other) = (own.max_offset, partner.max_offset);
+            let (slave, master) = if instance.launch.role == Role::Slave { (own, other) } else { (other, own) };
+            let now = self.began.elapsed().as_millis() as u64;
+            facts.behind_for = Some(self.lags.entry(name.clone()).or_default().see(now, master, slave));
+        }
     }
 
     /// The connections for replication, of the brokers that have one.
@@ -132,8 +155,8 @@ impl Asker {
                 Some(kept) => (Fact::Known(kept.config.clone()), None),
                 None => match broker.config().await {
                     Ok(config) => {
-                        let ours: BTreeMap<_, _> =
-                            config.into_iter().filter(|(key, _)| expected.config.contains_key(key)).collect();
+                        let is_ours = |key: &String| key == PERMISSION || expected.config.contains_key(key);
+                        let ours: BTreeMap<_, _> = config.into_iter().filter(|(key, _)| is_ours(key)).collect();
                         (Fact::Known(ours.clone()), Some(ours))
                     }
                     Err(error) => (Fact::from(Err(error)), None),
@@ -144,7 +167,10 @@ impl Asker {
             join(self.offsets(instance.launch.role, &broker, expected), ask_config).await;
         let registered = views.iter().map(|(address, view)| (*address, addresses_of(view, expected))).collect();
         let ha_connection = ha.get(&instance.launch.instance).cloned().unwrap_or(Fact::Known(HaConnection::Missing));
-        let facts = BrokerFacts { runtime, config, registered, partner, ha_connection };
+        let permission = config.known().and_then(|config| config.get(PERMISSION)?.parse().ok());
+        let (ha_reconnects, behind_for) = (0, None);
+        let facts =
+            BrokerFacts { runtime, config, registered, partner, ha_connection, ha_reconnects, behind_for, permission };
         Asked { facts: ServiceFacts::Broker(Box::new(facts)), config: read, answered }
     }
 
@@ -201,7 +227,8 @@ fn others_of(instance: &Instance, facts: &ServiceFacts, views: &Views) -> Others
 }
 
 fn agrees(config: &BTreeMap<String, String>, expected: &ExpectedBroker) -> bool {
-    expected.config.iter().all(|(key, wanted)| config.get(key) == Some(wanted))
+    let writable = config.get(PERMISSION).is_none_or(|permission| permission == "6");
+    writable && expected.config.iter().all(|(key, wanted)| config.get(key) == Some(wanted))
 }
 
 fn addresses_of(view: &Fact<ClusterInfo>, expected: &ExpectedBroker) -> Fact<BTreeMap<u64, String>> {
@@ -227,6 +254,9 @@ fn own(answer: Result<RuntimeInfo, RemotingError>) -> (Fact<Runtime>, bool) {
         min_offset: unsigned(info.commit_log_min_offset),
         max_offset,
         disk_used: fullest(info),
+        page_cache_lock: unsigned(info.page_cache_lock_ms),
+        send_wait: unsigned(info.send_pool.head_wait_ms),
+        pull_wait: unsigned(info.pull_pool.head_wait_ms),
         earliest_message: unsigned(info.earliest_message_timestamp_ms),
         figures: figures::of(&info.raw),
     });

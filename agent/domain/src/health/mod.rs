@@ -4,9 +4,13 @@
 mod broker;
 mod disk;
 pub mod facts;
+pub mod lag;
+mod pressure;
 pub mod report;
 pub mod summary;
 pub mod verdict;
+
+pub(crate) use broker::READ_ONLY;
 
 use crate::{
     desired::Instance,

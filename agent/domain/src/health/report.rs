@@ -74,6 +74,9 @@ pub struct InstanceReport {
     pub warnings: Vec<Cause>,
     /// Bytes that the slave of its group is behind the master.
     pub lag: Option<u64>,
+    /// Seconds for which the master has had what the slave has not; at least so many, where the agent saw no more.
+    #[serde(default)]
+    pub lag_seconds: Option<u64>,
     /// End of its commit log.
     pub max_offset: Option<u64>,
     /// A slave's oldest message (milliseconds since 1970) where its master has older ones; 0 where it has none yet.
@@ -110,6 +113,7 @@ impl InstanceReport {
             reasons: Vec::new(),
             warnings: Vec::new(),
             lag: None,
+            lag_seconds: None,
             max_offset: None,
             no_history_before: None,
             missing_history: None,

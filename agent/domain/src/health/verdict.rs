@@ -2,7 +2,10 @@
 //!
 //! Down is only what is known to be down. A host whose agent does not answer may well serve: that is degraded.
 
-use super::report::{HostView, InstanceReport, State};
+use super::{
+    READ_ONLY,
+    report::{HostView, InstanceReport, State},
+};
 use crate::launch::Role;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -21,7 +24,7 @@ pub enum Verdict {
 }
 
 /// Reasons with which a master that answers takes no messages.
-const REFUSES: [&str; 2] = ["disk-full", "read-only"];
+const REFUSES: [&str; 2] = ["disk-full", READ_ONLY];
 
 /// Whether one instance does something, as far as is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

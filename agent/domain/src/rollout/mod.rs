@@ -13,7 +13,10 @@ pub use step::{Act, Facts, Outcome, Record, resumed, step};
 
 use crate::{
     desired::Desired,
-    health::report::{InstanceReport, State},
+    health::{
+        READ_ONLY,
+        report::{InstanceReport, State},
+    },
     launch::Cause,
     names::InstanceName,
 };
@@ -108,7 +111,7 @@ pub fn forgive(report: &mut InstanceReport) {
     if !report.rollout.as_ref().is_some_and(|turn| turn.phase.is_in_flight()) {
         return;
     }
-    report.reasons.retain(|it| !(it.id == "config-differs" && it.what.contains(PERMISSION)));
+    report.reasons.retain(|it| !(it.id == READ_ONLY || it.id == "config-differs" && it.what.contains(PERMISSION)));
     if report.reasons.is_empty() && report.state == State::NotReady {
         report.state = State::Ready;
     }
