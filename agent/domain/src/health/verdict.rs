@@ -116,7 +116,7 @@ mod tests {
         vec![host("vm1", "broker-a", "broker-b"), host("vm2", "broker-b", "broker-a")]
     }
 
-    fn at<'v>(views: &'v mut [HostView], host: usize, instance: usize) -> &'v mut InstanceReport {
+    fn at(views: &mut [HostView], host: usize, instance: usize) -> &mut InstanceReport {
         &mut views[host].report.as_mut().unwrap().instances[instance]
     }
 
