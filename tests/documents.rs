@@ -81,13 +81,55 @@ fn every_check_has_a_name_of_its_own() {
     assert!(ids.iter().all(|id| id.chars().all(|c| c.is_ascii_lowercase() || c == '-')), "{ids:?}");
 }
 
+/// All texts below a folder whose file names end so.
+fn texts(folder: &Path, ends: &[&str]) -> String {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let read = |path: std::path::PathBuf| match path.is_dir() {
+        true => texts(&path, ends),
+        false if ends.iter().any(|end| path.to_string_lossy().ends_with(end)) => fs::read_to_string(&path).unwrap(),
+        false => String::new(),
+    };
+    entries.map(read).collect()
+}
+
+#[test]
+fn each_of_the_forty_pains_is_met_where_the_table_says() {
+    let page = fs::read_to_string(root().join("docs/pains.md")).unwrap();
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+    let numbers: Vec<String> = rows.iter().map(|row| row.split('|').nth(1).unwrap().trim().to_owned()).collect();
+    assert_eq!(numbers, (1..=40).map(|number| number.to_string()).collect::<Vec<_>>());
+    let code = texts(&root().join("agent"), &[".rs"]);
+    let unit = texts(&root().join("agent/domain/src/unit"), &["mod.rs"]);
+    let rendered = texts(&root().join("tests/fixtures/rendered/2m-2s-sync"), &[".conf", ".command"]);
+    for row in rows {
+        assert!(["`", "*Open*", "*not ours*"].iter().any(|word| row.contains(word)), "nothing is said: {row}");
+        let names = row.split('`').skip(1).step_by(2).filter_map(|word| word.split_once(':'));
+        for (kind, name) in names {
+            let is_there = match kind {
+                "doctor" => CHECKS.iter().any(|check| check.id == name),
+                "rule" => root().join(format!("tests/fixtures/rejected/{name}.toml")).exists(),
+                "key" => rendered.contains(name),
+                "unit" => unit.contains(&format!("\"{name}\"")),
+                "reason" => code.contains(&format!("\"{name}\"")),
+                _ => false,
+            };
+            assert!(is_there, "there is no {kind}:{name}: {row}");
+        }
+    }
+}
+
 /// Every path of this repository that a document names in backticks is there.
 #[test]
 fn every_path_that_a_document_names_exists() {
     let mut missing = Vec::new();
-    for document in
-        ["README.md", "docs/architecture.md", "docs/config-register.md", "docs/config-sync.md", "CONTRIBUTING.md"]
-    {
+    for document in [
+        "README.md",
+        "docs/architecture.md",
+        "docs/config-register.md",
+        "docs/config-sync.md",
+        "docs/monitoring.md",
+        "CONTRIBUTING.md",
+    ] {
         let text = fs::read_to_string(root().join(document)).unwrap();
         for word in text.split('`').skip(1).step_by(2) {
             let first = word.split('/').next().unwrap_or_default();

@@ -40,8 +40,8 @@ system_packages() {
     local missing=() jdk='' pair
     # COMMAND:PACKAGE. build-essential is known by three of its commands.
     for pair in cc:build-essential c++:build-essential make:build-essential pkg-config:pkg-config curl:curl \
-        unzip:unzip zip:zip python3:python3 mvn:maven; do
-        have "${pair%%:*}" || [[ " ${missing[*]-} " == *" ${pair#*:} "* ]] || missing+=("${pair#*:}")
+        unzip:unzip zip:zip python3:python3 mvn:maven haproxy:haproxy; do
+        PATH=$PATH:/usr/sbin have "${pair%%:*}" || [[ " ${missing[*]-} " == *" ${pair#*:} "* ]] || missing+=("${pair#*:}")
     done
     [[ -e /etc/ssl/certs/ca-certificates.crt ]] || missing+=(ca-certificates)
     at_least "$jdk_needed" "$(jdk_version)" || jdk=openjdk-$jdk_needed-jdk-headless

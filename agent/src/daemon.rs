@@ -93,6 +93,11 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         config: config_seen,
     };
     let (stop_http, http_stopped) = watch::channel(false);
+    if let Some(address) = settings.agent_check {
+        let listener = http::bind(address).await?;
+        let ended = stopped(http_stopped.clone());
+        tokio::spawn(http::answer_agent_checks(listener, published.clone(), Limits::default(), ended));
+    }
     let server = tokio::spawn(http::serve(listener, published, Limits::default(), stopped(http_stopped)));
     let (services, rounds) = probe::spawn(desired_seen, pids_seen);
     let (online_sender, online_seen) = watch::channel(Arc::new(online_aim(&goal)));

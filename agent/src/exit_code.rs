@@ -1,5 +1,6 @@
 //! What the program's exit statuses mean; scripts and the unit file rely on them.
 
+use rocketmq_agent_domain::health::verdict::Verdict;
 use std::process::ExitCode;
 
 /// It did what was asked.
@@ -16,4 +17,14 @@ pub const BAD_CONFIGURATION: u8 = 78;
 /// An exit status as the standard library wants it.
 pub fn code(status: u8) -> ExitCode {
     ExitCode::from(status)
+}
+
+/// `status --exit-code`: what Nagios and its kin call OK, WARNING and CRITICAL. Where the agent cannot be asked it is
+/// [`FAILED`], which is degraded: what is not known is not called down.
+pub fn of_verdict(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Ok => 0,
+        Verdict::Degraded => 1,
+        Verdict::Down => 2,
+    }
 }

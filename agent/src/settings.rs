@@ -24,6 +24,8 @@ pub struct Settings {
     pub state_dir: PathBuf,
     /// Where HTTP is served; by default the agent port of the cluster file on all addresses.
     pub listen: Option<SocketAddr>,
+    /// Where HAProxy's agent-checks are answered; nowhere by default.
+    pub agent_check: Option<SocketAddr>,
     /// The secret that all hosts of the cluster share. Where there is none, the cluster file is this host's own affair.
     pub secret_file: PathBuf,
     /// Where config sync is served; by default the sync port of the cluster file on all addresses.
@@ -86,6 +88,7 @@ impl Default for Settings {
             cluster_file: PathBuf::from("/etc/rocketmq-agent/cluster.toml"),
             state_dir: PathBuf::from("/var/lib/rocketmq-agent"),
             listen: None,
+            agent_check: None,
             secret_file: PathBuf::from("/etc/rocketmq-agent/cluster.secret"),
             sync_listen: None,
             control_socket: PathBuf::from("/run/rocketmq-agent/control.sock"),

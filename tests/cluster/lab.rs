@@ -62,6 +62,7 @@ impl Agent {
 pub struct Lab {
     pub agents: Vec<Agent>,
     cluster: RunningCluster,
+    number: u16,
 }
 
 impl Deref for Lab {
@@ -79,6 +80,7 @@ fn ports(number: u16, host: u16) -> BTreeMap<&'static str, u16> {
         ("agent", first),
         ("namesrv", first + 5),
         ("controller", first + 8),
+        ("agent-check", first + 10),
         ("master", first + 20),
         ("slave", first + 40),
     ])
@@ -117,9 +119,11 @@ impl Lab {
             );
             let config = folder.join("agent.toml");
             let settings = format!(
-                "host = \"{host}\"\ncluster_file = \"{}\"\nstate_dir = \"{}\"\nsupervisor = \"embedded\"\n",
+                "host = \"{host}\"\ncluster_file = \"{}\"\nstate_dir = \"{}\"\nsupervisor = \"embedded\"\n\
+                 agent_check = \"{ip}:{}\"\n",
                 dir.join("cluster.toml").display(),
-                folder.join("state").display()
+                folder.join("state").display(),
+                ports["agent-check"]
             );
             fs::write(&config, settings).unwrap();
             let http = format!("{ip}:{}", ports["agent"]).parse().unwrap();
@@ -128,7 +132,7 @@ impl Lab {
         }
         fs::write(dir.join("cluster.toml"), text).unwrap();
         let http = agents.iter().map(|agent: &Agent| (agent.host, agent.http)).collect();
-        Self { cluster: RunningCluster::new(version, dir, http, namesrvs), agents }
+        Self { cluster: RunningCluster::new(version, dir, http, namesrvs), agents, number }
     }
 
     pub fn cluster_file(&self) -> PathBuf {
@@ -137,6 +141,12 @@ impl Lab {
 
     pub fn agent(&mut self, host: &str) -> &mut Agent {
         self.agents.iter_mut().find(|agent| agent.host == host).unwrap()
+    }
+
+    /// The port of a host that is for something.
+    pub fn port(&self, host: &str, what: &str) -> u16 {
+        let index = self.hosts.iter().position(|(name, _)| *name == host).unwrap();
+        ports(self.number, index as u16)[what]
     }
 
     pub fn start(&mut self) {

@@ -125,15 +125,20 @@ pub fn a_rendered_file_that_is_changed_by_hand_is_put_right(lab: &mut Lab) {
 
 pub fn a_key_changed_online_is_named(lab: &mut Lab) {
     let broker = lab.broker("vm2", "broker-b");
-    let set = |value: &str| {
+    let set = |key: OnlineKey, value: &str| {
         let mut change = OnlineConfig::default();
-        change.set(OnlineKey::SlaveReadEnable, value).unwrap();
+        change.set(key, value).unwrap();
         lab.wait(broker.update_config(&change)).unwrap();
     };
-    set("false");
+    set(OnlineKey::SlaveReadEnable, "false");
     let said = lab.until_reason("vm2", "broker-b", "config-differs");
     assert!(said.contains("slaveReadEnable = \"false\""), "{said}");
-    set("true");
+    set(OnlineKey::SlaveReadEnable, "true");
+    lab.until_ready();
+    set(OnlineKey::BrokerPermission, "4");
+    let said = lab.until_reason("vm2", "broker-b", "read-only");
+    assert_eq!(said, "it takes no messages: it runs with brokerPermission = 4");
+    set(OnlineKey::BrokerPermission, "6");
     lab.until_ready();
 }
 

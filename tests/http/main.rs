@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod agent_check;
 mod endpoints;
 mod hostile;
 mod openmetrics;

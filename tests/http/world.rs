@@ -53,6 +53,7 @@ pub fn instance(instance: &str, role: Role, address: &str) -> InstanceReport {
         reasons: vec![],
         warnings: vec![],
         lag: broker_id.map(|_| 0),
+        lag_seconds: broker_id.map(|_| 0),
         max_offset: broker_id.map(|_| 1000),
         no_history_before: None,
         missing_history: None,

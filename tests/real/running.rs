@@ -116,6 +116,11 @@ impl RunningCluster {
 
     /// The official Java client of this version.
     pub fn java_client(&self, arguments: &[&str]) -> Command {
+        self.java_client_of(arguments, &self.namesrv_list())
+    }
+
+    /// The same with other NameServers.
+    pub fn java_client_of(&self, arguments: &[&str], namesrvs: &str) -> Command {
         let folder = made(&format!("client-{}", self.version));
         let mut command = Command::new("java");
         command
@@ -123,7 +128,7 @@ impl RunningCluster {
             .arg(format!("{0}/lib/*:{0}", folder.display()))
             .arg("Client")
             .args(arguments)
-            .args(["--namesrv", &self.namesrv_list()]);
+            .args(["--namesrv", namesrvs]);
         command
     }
 

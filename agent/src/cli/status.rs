@@ -24,6 +24,9 @@ pub(super) struct Status {
     /// Print the report as JSON
     #[arg(long)]
     json: bool,
+    /// Say by the exit status how the cluster is: 0 ok, 1 degraded or not known, 2 down
+    #[arg(long, conflicts_with = "watch")]
+    exit_code: bool,
     /// Ask this agent instead of this host's, such as 10.0.0.2:9877
     #[arg(long, value_name = "ADDRESS")]
     agent: Option<SocketAddr>,
@@ -43,18 +46,22 @@ impl Status {
             if self.watch && out.is_terminal() {
                 write!(out, "\x1b[2J\x1b[H")?;
             }
+            let mut code = exit_code::OK;
             match asked {
-                Ok(text) if self.json => writeln!(out, "{text}")?,
-                Ok(text) => {
-                    let report: ClusterReport =
-                        serde_json::from_str(&text).context("the agent's answer is not a report")?;
-                    write!(out, "{}", table::cluster(&report, out.is_terminal()))?;
+                Ok((text, report)) => {
+                    match self.json {
+                        true => writeln!(out, "{text}")?,
+                        false => write!(out, "{}", table::cluster(&report, out.is_terminal()))?,
+                    }
+                    if self.exit_code {
+                        code = exit_code::of_verdict(report.verdict);
+                    }
                 }
                 Err(error) if self.watch => writeln!(out, "{error:#}")?,
                 Err(error) => return Err(error),
             }
             if !self.watch {
-                return Ok(exit_code::code(exit_code::OK));
+                return Ok(exit_code::code(code));
             }
             out.flush()?;
             tokio::time::sleep(WATCH_EVERY).await;
@@ -62,13 +69,16 @@ impl Status {
     }
 }
 
-async fn ask(client: &reqwest::Client, address: SocketAddr) -> anyhow::Result<String> {
+/// The report as it came, and read.
+async fn ask(client: &reqwest::Client, address: SocketAddr) -> anyhow::Result<(String, ClusterReport)> {
     let url = format!("http://{address}/v1/cluster");
     let answer = client.get(&url).send().await;
     let answer = answer.with_context(|| format!("no agent answers on {address}; is rocketmq-agent running?"))?;
     let answer =
         answer.error_for_status().with_context(|| format!("the agent on {address} has nothing to show yet"))?;
-    answer.text().await.with_context(|| format!("the answer of {address} broke off"))
+    let text = answer.text().await.with_context(|| format!("the answer of {address} broke off"))?;
+    let report = serde_json::from_str(&text).context("the agent's answer is not a report")?;
+    Ok((text, report))
 }
 
 /// Where this host's agent serves. A cluster file that somebody is editing must not hide the cluster: where it has a

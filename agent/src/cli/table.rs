@@ -3,7 +3,10 @@
 use crate::clock;
 use comfy_table::{Table, presets};
 use rocketmq_agent_domain::{
-    health::report::{ClusterReport, HostView, InstanceReport, State, in_words},
+    health::{
+        report::{ClusterReport, HostView, InstanceReport, State, in_words},
+        verdict::Verdict,
+    },
     rollout::{Phase, Turn},
     size::Size,
 };
@@ -29,7 +32,11 @@ pub(super) fn cluster(report: &ClusterReport, colours: bool) -> String {
     for row in &rows {
         table.add_row(row.cells.clone());
     }
-    let verdict = if report.ready { "ready" } else { "not ready" };
+    let verdict = match report.verdict {
+        _ if report.ready => "ready",
+        Verdict::Down => "down",
+        _ => "not ready",
+    };
     let colour = if report.ready { GREEN } else { RED };
     let mut text = format!(
         "{} ({}, RocketMQ {}): {}    seen from {}\n\n",

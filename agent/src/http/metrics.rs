@@ -166,6 +166,11 @@ impl Families<'_> {
             "1 while a sync master acknowledges sends without its slave, which is gone.",
             |i| i.sync_lowered.map(u64::from),
         )?;
+        some(
+            "rocketmq_agent_instance_lag_seconds",
+            "Seconds for which the master has had what its slave has not.",
+            |i| i.lag_seconds,
+        )?;
         some("rocketmq_agent_instance_missing_history_bytes", "Older messages that only the master has.", |i| {
             i.missing_history
         })?;

@@ -17,6 +17,7 @@
 //! Where the loop has stood still too long, its snapshot is out of date and every path that shows it answers 503:
 //! what cannot be known is not called ready.
 
+mod agent_check;
 mod answer;
 mod health;
 mod metrics;
@@ -26,6 +27,7 @@ mod server;
 mod snapshot;
 
 use crate::peers::Peers;
+pub use agent_check::answer as answer_agent_checks;
 use rocketmq_agent_domain::{health::report::HostReport, names::HostName};
 use serde::Serialize;
 pub use server::{HttpError, bind, serve};

@@ -11,13 +11,17 @@ use futures_util::future::{join, join_all};
 use rocketmq_agent_domain::{
     desired::{Desired, Elections, ExpectedBroker, Instance, Partner},
     hang::Others,
-    health::facts::{
-        BrokerFacts, ControllerFacts, HaConnection, MemberFacts, PartnerFacts, Runtime, ServiceFacts,
-        SyncState as InSync,
+    health::{
+        facts::{
+            BrokerFacts, ControllerFacts, HaConnection, MemberFacts, PartnerFacts, Runtime, ServiceFacts,
+            SyncState as InSync,
+        },
+        lag::LagClock,
     },
     launch::Role,
     names::InstanceName,
     observed::Fact,
+    rollout::PERMISSION,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -43,6 +47,8 @@ pub(super) struct Asker {
     configs: BTreeMap<InstanceName, ReadBack>,
     replication: BTreeMap<InstanceName, Replication>,
     tracks: BTreeMap<InstanceName, Track>,
+    lags: BTreeMap<InstanceName, LagClock>,
+    began: Instant,
 }
 
 impl Default for Asker {
@@ -52,6 +58,8 @@ impl Default for Asker {
             configs: BTreeMap::new(),
             replication: BTreeMap::new(),
             tracks: BTreeMap::new(),
+            lags: BTreeMap::new(),
+            began: Instant::now(),
         }
     }
 }
@@ -86,17 +94,32 @@ impl Asker {
         let asked =
             join_all(running.iter().map(|(instance, pid)| self.one(instance, *pid, &views, &controllers, &ha))).await;
         let mut services = Services::new();
-        for ((instance, pid), Asked { facts, config, answered }) in running.into_iter().zip(asked) {
+        for ((instance, pid), Asked { mut facts, config, answered }) in running.into_iter().zip(asked) {
             let name = instance.launch.instance.clone();
             let answered = answered || config.is_some();
             if let Some(config) = config {
                 self.configs.insert(name.clone(), ReadBack { pid, at: Instant::now(), config });
+            }
+            if let ServiceFacts::Broker(broker) = &mut facts {
+                self.note(instance, broker);
             }
             let track = self.tracks.entry(name.clone()).or_insert_with(|| Track::new(pid));
             let silence = track.look(pid, instance.address, answered, || others_of(instance, &facts, &views)).await;
             services.insert(name, Service { pid, facts, silence });
         }
         services
+    }
+
+    /// What only comes of more than one round.
+    fn note(&mut self, instance: &Instance, facts: &mut BrokerFacts) {
+        let name = &instance.launch.instance;
+        facts.ha_reconnects = self.replication.get_mut(name).map_or(0, Replication::reconnects);
+        if let (Fact::Known(own), Some(Fact::Known(partner))) = (&facts.runtime, &facts.partner) {
+            let (own, other) = (own.max_offset, partner.max_offset);
+            let (slave, master) = if instance.launch.role == Role::Slave { (own, other) } else { (other, own) };
+            let now = self.began.elapsed().as_millis() as u64;
+            facts.behind_for = Some(self.lags.entry(name.clone()).or_default().see(now, master, slave));
+        }
     }
 
     /// The connections for replication, of the brokers that have one.
@@ -152,7 +175,9 @@ impl Asker {
                 None => match broker.config().await {
                     Ok(config) => {
                         let live: BTreeSet<&str> = expected.live.keys().map(|key| key.name()).collect();
-                        let is_ours = |key: &str| expected.config.contains_key(key) || live.contains(key);
+                        let is_ours = |key: &String| {
+                            key == PERMISSION || expected.config.contains_key(key) || live.contains(key.as_str())
+                        };
                         let ours: BTreeMap<_, _> = config.into_iter().filter(|(key, _)| is_ours(key)).collect();
                         (Fact::Known(ours.clone()), Some(ours))
                     }
@@ -171,7 +196,19 @@ impl Asker {
         let (((runtime, answered), partner, members), (config, read)) = join(offsets, ask_config).await;
         let registered = views.iter().map(|(address, view)| (*address, addresses_of(view, expected))).collect();
         let ha_connection = ha.get(&instance.launch.instance).cloned().unwrap_or(Fact::Known(HaConnection::Missing));
-        let facts = BrokerFacts { runtime, config, registered, partner, members, ha_connection };
+        let permission = config.known().and_then(|config| config.get(PERMISSION)?.parse().ok());
+        let (ha_reconnects, behind_for) = (0, None);
+        let facts = BrokerFacts {
+            runtime,
+            config,
+            registered,
+            partner,
+            members,
+            ha_connection,
+            ha_reconnects,
+            behind_for,
+            permission,
+        };
         Asked { facts: ServiceFacts::Broker(Box::new(facts)), config: read, answered }
     }
 
@@ -317,7 +354,9 @@ fn others_of_member(instance: &Instance, facts: &BrokerFacts) -> Others {
 }
 
 fn agrees(config: &BTreeMap<String, String>, expected: &ExpectedBroker) -> bool {
-    expected.config.iter().all(|(key, wanted)| config.get(key) == Some(wanted))
+    let writable = config.get(PERMISSION).is_none_or(|permission| permission == "6");
+    writable
+        && expected.config.iter().all(|(key, wanted)| config.get(key) == Some(wanted))
         && expected.live.iter().all(|(key, wanted)| config.get(key.name()).is_none_or(|found| found == wanted))
 }
 
@@ -344,6 +383,9 @@ fn own(answer: Result<RuntimeInfo, RemotingError>) -> (Fact<Runtime>, bool) {
         min_offset: unsigned(info.commit_log_min_offset),
         max_offset,
         disk_used: fullest(info),
+        page_cache_lock: unsigned(info.page_cache_lock_ms),
+        send_wait: unsigned(info.send_pool.head_wait_ms),
+        pull_wait: unsigned(info.pull_pool.head_wait_ms),
         earliest_message: unsigned(info.earliest_message_timestamp_ms),
         figures: figures::of(&info.raw),
     });

@@ -16,11 +16,17 @@ const SETTLES: Duration = Duration::from_secs(6);
 /// The list of sockets is read at least this often: an open socket need not be a connection that stands.
 const LISTED_EVERY: Duration = Duration::from_secs(30);
 
+/// New connections are counted over this time.
+const COUNTED: Duration = Duration::from_secs(180);
+
 /// The connection of one broker.
 #[derive(Debug, Default)]
 pub(super) struct Replication {
     track: Track,
     held: Option<Held>,
+    /// When connections were seen being made.
+    made: Vec<Instant>,
+    of: u32,
 }
 
 impl Replication {
@@ -36,6 +42,11 @@ impl Replication {
 
     /// Takes in the inodes of the connections that stand, of which `pid` has one.
     pub(super) fn see(&mut self, pid: u32, inodes: Fact<Vec<u64>>) -> Fact<HaConnection> {
+        if self.of != pid {
+            // A process that is new connects, and that says nothing.
+            self.made.clear();
+            self.of = pid;
+        }
         let inodes = match inodes {
             Fact::Known(inodes) => inodes,
             Fact::Unknown(why) => return self.track.see(Fact::Unknown(why)),
@@ -50,7 +61,16 @@ impl Replication {
                 *held = inodes.iter().find_map(|inode| Held::find(pid, *inode));
             }
         }
+        if matches!(self.track, Track::Missing) && !inodes.is_empty() {
+            self.made.push(Instant::now());
+        }
         self.track.see(Fact::Known(!inodes.is_empty()))
+    }
+
+    /// How many connections were seen being made in the last three minutes.
+    pub(super) fn reconnects(&mut self) -> usize {
+        self.made.retain(|at| at.elapsed() < COUNTED);
+        self.made.len()
     }
 }
 
@@ -165,6 +185,23 @@ mod tests {
         assert!(!replication.is_held(own));
         assert_eq!(replication.see(own, listed()), Fact::Known(HaConnection::Settling));
         assert!(replication.is_held(own));
+    }
+
+    #[test]
+    fn every_connection_that_takes_anothers_place_is_counted_and_the_first_one_is_not() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let own = std::process::id();
+        let mut replication = Replication::default();
+        for round in 0..6 {
+            let _slave = TcpStream::connect(address).unwrap();
+            let listed = Sockets::read().unwrap().established(address);
+            replication.see(own, Fact::Known(listed));
+            assert_eq!(replication.reconnects(), round);
+            replication.see(own, Fact::Known(vec![]));
+        }
+        replication.made = vec![Instant::now().checked_sub(COUNTED).unwrap()];
+        assert_eq!(replication.reconnects(), 0);
     }
 
     #[test]

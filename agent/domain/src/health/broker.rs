@@ -4,7 +4,7 @@
 use super::{
     Findings, cause, disk,
     facts::{BrokerFacts, HaConnection, PartnerFacts, Runtime},
-    member, not_answering,
+    member, not_answering, pressure,
     report::InstanceReport,
 };
 use crate::{
@@ -20,6 +20,11 @@ use crate::{
 pub(crate) const CONFIG_DIFFERS: &str = "config-differs";
 /// It was never told of a NameServer that is in the file.
 pub(crate) const NAMESRV_NOT_TOLD: &str = "namesrv-not-told";
+/// A master without write permission.
+pub(crate) const READ_ONLY: &str = "read-only";
+
+/// So many new connections in three minutes are no restart.
+const LOOPS: usize = 6;
 
 pub(super) fn judge(instance: &Instance, facts: &BrokerFacts, report: &mut InstanceReport, findings: &mut Findings) {
     let Some(expected) = &instance.broker else { return };
@@ -35,6 +40,8 @@ pub(super) fn judge(instance: &Instance, facts: &BrokerFacts, report: &mut Insta
     report.max_offset = Some(runtime.max_offset);
     report.figures = runtime.figures.clone();
     disk::judge(runtime, findings);
+    pressure::judge(runtime, findings);
+    judge_permission(instance.launch.role, facts, findings);
     if let (Some(elections), Some(members)) = (&expected.elections, &facts.members) {
         member::judge(expected, elections, facts, members, runtime, report, findings);
     } else {
@@ -155,6 +162,18 @@ fn tell_of_sends(expected: &ExpectedBroker, facts: &BrokerFacts, findings: &mut 
     }
 }
 
+/// The permission of its topics in the route: without the bit for writing no client sends to this broker, and nothing
+/// says so anywhere.
+fn judge_permission(role: Role, facts: &BrokerFacts, findings: &mut Findings) {
+    const WRITES: u64 = 2;
+    if let Some(permission) = facts.permission.filter(|permission| role == Role::Master && permission & WRITES == 0) {
+        let what = format!("it takes no messages: it runs with brokerPermission = {permission}");
+        let fix = "somebody took its write permission online; `mqadmin updateBrokerConfig -k brokerPermission -v 6` or a \
+                   restart gives it back";
+        findings.reasons.push(cause(READ_ONLY, what, fix));
+    }
+}
+
 fn judge_replication(
     role: Role,
     expected: &ExpectedBroker,
@@ -194,14 +213,35 @@ fn judge_replication(
         findings
             .put(required, cause("replication-unknown", format!("whether it replicates cannot be told: {why}"), ""));
     }
+    if facts.ha_reconnects >= LOOPS {
+        let who = if is_slave { "it" } else { "its slave" };
+        let what = format!("{who} connected {} times for replication in the last three minutes", facts.ha_reconnects);
+        let fix = "look for the reason in the slave's rocketmqlogs/store.log: its disk, or a log that does not fit its \
+                   master's";
+        findings.put(required, cause("replication-loops", what, fix));
+    }
     let (slave_max, master_max) =
         if is_slave { (runtime.max_offset, partner.max_offset) } else { (partner.max_offset, runtime.max_offset) };
     report.lag = Some(master_max.saturating_sub(slave_max));
+    report.lag_seconds = facts.behind_for.map(|ms| ms / 1000);
     if slave_max == 0 && master_max > 0 {
         // However little the master has: until the first bytes came, sends that wait for the slave time out.
         let what =
             if is_slave { "it has nothing of its master's log yet" } else { "its slave has nothing of its log yet" };
         findings.put(required, cause("slave-empty", what, "replication begins within seconds of the connection"));
+        return;
+    }
+    // A master sends what follows the slave's end, and where it has deleted that, nothing, for ever (HAConnection).
+    let master_min = if is_slave { partner.min_offset } else { runtime.min_offset };
+    if let Some(master_min) = master_min.filter(|min| slave_max < *min) {
+        let (slave, master) = if is_slave { ("its", "its master's") } else { ("its slave's", "its own") };
+        let what = format!(
+            "{slave} log ends at {slave_max} and {master} begins at {master_min}: what lies between is nowhere any more, \
+             and the slave never catches up"
+        );
+        let fix = "stop the slave, move its store folder aside and start it: it begins anew from its master; delete the old \
+                   one when it has caught up";
+        findings.put(required, cause("replication-gap", what, fix));
         return;
     }
     if slave_max > master_max {

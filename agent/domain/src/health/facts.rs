@@ -32,6 +32,12 @@ pub struct BrokerFacts {
     pub members: Option<MemberFacts>,
     /// The TCP connection for replication: a slave's to its master's HA port, a master's from a slave.
     pub ha_connection: Fact<HaConnection>,
+    /// How often that connection was made in the last three minutes, as far as was seen.
+    pub ha_reconnects: usize,
+    /// Milliseconds for which the master of the two has had what the slave has not; `None` where an end is unknown.
+    pub behind_for: Option<u64>,
+    /// `brokerPermission`: 4 for reading, 2 for writing (`PermName`); `None` where it is not known.
+    pub permission: Option<u64>,
 }
 
 /// What is known of a group that elects its master, besides what the NameServers say.
@@ -88,6 +94,12 @@ pub struct Runtime {
     pub earliest_message: Option<u64>,
     /// Used part of the fullest disk that the store lies on, 0 to 1.
     pub disk_used: Option<f64>,
+    /// How long the message that is being stored now has held the store, milliseconds.
+    pub page_cache_lock: Option<u64>,
+    /// How long the first send that waits for a thread has waited, milliseconds.
+    pub send_wait: Option<u64>,
+    /// The same of pulls.
+    pub pull_wait: Option<u64>,
     /// Figures for metrics: exporter's metric name → value.
     pub figures: BTreeMap<String, f64>,
 }

@@ -235,6 +235,9 @@ mod tests {
         });
         let sync = SyncState { in_sync: (1..=3).map(address).collect() };
         let mut facts = BrokerFacts {
+            behind_for: None,
+            ha_reconnects: 0,
+            permission: None,
             runtime: Fact::Known(Runtime { min_offset: Some(0), max_offset: 1000, ..Runtime::default() }),
             config: Fact::Known(expected.config.clone()),
             registered: ["10.0.0.1:9876", "10.0.0.2:9876"]

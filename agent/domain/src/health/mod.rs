@@ -5,9 +5,14 @@ pub(crate) mod broker;
 mod controller;
 mod disk;
 pub mod facts;
+pub mod lag;
 mod member;
+mod pressure;
 pub mod report;
 pub mod summary;
+pub mod verdict;
+
+pub(crate) use broker::READ_ONLY;
 
 use crate::{
     desired::Instance,

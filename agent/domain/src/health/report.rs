@@ -1,6 +1,7 @@
 //! What an agent publishes: one report a host, made by its loop and served as it is. The JSON of `/v1/host` and
 //! `/v1/cluster` is these types; their field names are a promise.
 
+use super::verdict::{self, Verdict};
 use crate::{
     desired::Instance,
     launch::{Cause, Role},
@@ -77,6 +78,9 @@ pub struct InstanceReport {
     pub warnings: Vec<Cause>,
     /// Bytes that the slave of its group is behind the master.
     pub lag: Option<u64>,
+    /// Seconds for which the master has had what the slave has not; at least so many, where the agent saw no more.
+    #[serde(default)]
+    pub lag_seconds: Option<u64>,
     /// End of its commit log.
     pub max_offset: Option<u64>,
     /// A slave's oldest message (milliseconds since 1970) where its master has older ones; 0 where it has none yet.
@@ -117,6 +121,7 @@ impl InstanceReport {
             reasons: Vec::new(),
             warnings: Vec::new(),
             lag: None,
+            lag_seconds: None,
             max_offset: None,
             no_history_before: None,
             missing_history: None,
@@ -254,7 +259,10 @@ pub struct ClusterReport {
     pub seen_from: HostName,
     /// Every host answers and is ready, and all have the same cluster file and placement.
     pub ready: bool,
-    /// What is wrong between the hosts.
+    /// The same for scripts, and whether clients can still work.
+    #[serde(default)]
+    pub verdict: Verdict,
+    /// What is wrong between the hosts, and why the cluster is down.
     pub problems: Vec<String>,
     /// Vulnerabilities that are known of that release.
     #[serde(default)]
@@ -282,13 +290,22 @@ impl ClusterReport {
                 _ => problems.push(format!("the agent of {} does not answer", view.host)),
             }
         }
+        let down = verdict::down(&hosts);
+        let is_down = !down.is_empty();
+        problems.extend(down);
         let all_ready = hosts.iter().all(|view| view.report.as_ref().is_some_and(|report| report.ready));
+        let ready = all_ready && problems.is_empty();
         Self {
             cluster: own.cluster.clone(),
             mode: own.mode,
             rocketmq: own.rocketmq,
             seen_from: own.host.clone(),
-            ready: all_ready && problems.is_empty(),
+            ready,
+            verdict: match (is_down, ready) {
+                (true, _) => Verdict::Down,
+                (false, true) => Verdict::Ok,
+                (false, false) => Verdict::Degraded,
+            },
             problems,
             vulnerabilities: releases::vulnerabilities(own.rocketmq).map(|hole| hole.in_words(own.rocketmq)).collect(),
             hosts,

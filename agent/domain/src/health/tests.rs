@@ -56,6 +56,9 @@ fn healthy(instance: &Instance) -> BrokerFacts {
         partner: Some(Fact::Known(PartnerFacts { min_offset: Some(0), max_offset: 1000 })),
         members: None,
         ha_connection: Fact::Known(HaConnection::Standing),
+        ha_reconnects: 1,
+        behind_for: Some(0),
+        permission: Some(6),
     }
 }
 
@@ -229,6 +232,51 @@ fn a_slave_ahead_of_its_master_is_an_alarm_on_both() {
         });
         assert_eq!(ids(&report.reasons), ["slave-ahead"], "{name}");
     }
+}
+
+#[test]
+fn a_master_without_write_permission_is_not_ready_and_a_slave_needs_none() {
+    let taken = |facts: &mut BrokerFacts| facts.permission = Some(4);
+    let report = judged("2m-2s-sync", "broker-a", taken);
+    assert_eq!(ids(&report.reasons), ["read-only"]);
+    assert_eq!(report.reasons[0].what, "it takes no messages: it runs with brokerPermission = 4");
+    assert_eq!(judged("2m-2s-sync", "broker-b", taken).state, State::Ready);
+    let unknown = |facts: &mut BrokerFacts| facts.permission = None;
+    assert_eq!(judged("2m-2s-sync", "broker-a", unknown).state, State::Ready);
+}
+
+#[test]
+fn a_slave_that_connects_again_and_again_is_named_on_both() {
+    for name in ["broker-a", "broker-b"] {
+        assert_eq!(judged("2m-2s-sync", name, |facts| facts.ha_reconnects = 5).state, State::Ready);
+        assert_eq!(ids(&judged("2m-2s-sync", name, |facts| facts.ha_reconnects = 6).reasons), ["replication-loops"]);
+    }
+    let warned = judged("2m-2s-async", "broker-a", |facts| facts.ha_reconnects = 6);
+    assert_eq!((warned.state, ids(&warned.warnings)), (State::Ready, vec!["replication-loops"]));
+}
+
+#[test]
+fn a_slave_whose_next_byte_its_master_has_deleted_is_told_to_begin_anew() {
+    let slave = judged("2m-2s-sync", "broker-b", |facts| {
+        facts.partner = Some(Fact::Known(PartnerFacts { min_offset: Some(1001), max_offset: 2000 }));
+    });
+    assert_eq!(ids(&slave.reasons), ["replication-gap"]);
+    assert!(slave.reasons[0].what.starts_with("its log ends at 1000 and its master's begins at 1001"), "{slave:?}");
+    let master = judged("2m-2s-sync", "broker-a", |facts| {
+        let Fact::Known(runtime) = &mut facts.runtime else { panic!() };
+        (runtime.min_offset, runtime.max_offset) = (Some(1001), 2000);
+    });
+    assert_eq!(ids(&master.reasons), ["replication-gap"]);
+    assert!(
+        master.reasons[0].what.starts_with("its slave's log ends at 1000 and its own begins at 1001"),
+        "{master:?}"
+    );
+}
+
+#[test]
+fn the_lag_is_told_in_seconds_too() {
+    let report = judged("2m-2s-sync", "broker-b", |facts| facts.behind_for = Some(12_999));
+    assert_eq!(report.lag_seconds, Some(12));
 }
 
 #[test]

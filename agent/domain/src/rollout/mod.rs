@@ -14,6 +14,7 @@ pub use step::{Act, Facts, Outcome, Record, resumed, step};
 use crate::{
     desired::Desired,
     health::{
+        READ_ONLY,
         broker::{CONFIG_DIFFERS, NAMESRV_NOT_TOLD},
         report::{InstanceReport, State},
     },
@@ -114,7 +115,7 @@ pub struct Turns {
 pub fn forgive(report: &mut InstanceReport) {
     let in_flight = report.rollout.as_ref().is_some_and(|turn| turn.phase.is_in_flight());
     if in_flight {
-        report.reasons.retain(|it| !(it.id == CONFIG_DIFFERS && it.what.contains(PERMISSION)));
+        report.reasons.retain(|it| !(it.id == READ_ONLY || it.id == CONFIG_DIFFERS && it.what.contains(PERMISSION)));
     }
     if report.restart_pending {
         let waits = |it: &Cause| [CONFIG_DIFFERS, NAMESRV_NOT_TOLD].contains(&it.id.as_str());

@@ -77,6 +77,9 @@ fn it_is_waited_for_again_only_when_it_stays_and_has_caught_up() {
 fn facts(ha: Fact<HaConnection>, partner: Fact<PartnerFacts>) -> BrokerFacts {
     let addresses = BTreeMap::from([(0, "10.0.0.1:10911".to_owned()), (1, "10.0.0.2:11911".to_owned())]);
     BrokerFacts {
+        behind_for: None,
+        ha_reconnects: 0,
+        permission: None,
         members: None,
         runtime: Fact::Known(Runtime { max_offset: 1000, ..Runtime::default() }),
         config: Fact::Unknown(String::new()),
