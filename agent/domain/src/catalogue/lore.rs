@@ -16,13 +16,13 @@ const RANGES: [(&str, i64, i64, &str); 15] = [
     // A queue of consume-queue entries of 20 bytes; below one of them nothing fits (ConsumeQueue.CQ_STORE_UNIT_SIZE).
     ("mappedFileSizeConsumeQueue", 20, MOST, "one entry has 20 bytes"),
     ("mappedFileSizeCommitLog", 4096, MOST, "a file is mapped by pages"),
-    ("maxHashSlotNum", 1, MOST, NOT_STARTED),
-    ("maxIndexNum", 1, MOST, NOT_STARTED),
-    ("transientStorePoolSize", 1, MOST, NOT_STARTED),
+    ("maxHashSlotNum", 1, MOST, "it is a count"),
+    ("maxIndexNum", 1, MOST, "it is a count"),
+    ("transientStorePoolSize", 1, MOST, "it is a count"),
     ("defaultTopicQueueNums", 1, 65_535, "a topic without queues takes no messages"),
     ("flushIntervalCommitLog", 1, MOST, "it is milliseconds"),
-    ("waitTimeMillsInSendQueue", 1, MOST, "every send would be refused as too late"),
-    ("serverWorkerThreads", 1, MOST, NOT_STARTED),
+    ("waitTimeMillsInSendQueue", 1, MOST, "it is milliseconds"),
+    ("serverWorkerThreads", 1, MOST, "it is a count"),
     ("metricsPromExporterPort", 1, 65_535, "it is a TCP port"),
     ("grpcServerPort", 1, 65_535, "it is a TCP port"),
 ];
@@ -30,18 +30,19 @@ const RANGES: [(&str, i64, i64, &str); 15] = [
 const MOST: i64 = i32::MAX as i64;
 const NOT_STARTED: &str = "RocketMQ does not start with it";
 
-/// Endings of keys whose number must be at least one: `ThreadPoolExecutor` and `LinkedBlockingQueue` refuse less.
+/// Endings of keys whose number must be at least one: `ThreadPoolExecutor` and `LinkedBlockingQueue` refuse less, and a
+/// broker of 4.9.4 and 5.5.0 with `pullMessageThreadPoolNums=0` ended with exit status 255.
 const AT_LEAST_ONE: [&str; 2] = ["ThreadPoolNums", "QueueCapacity"];
 
 /// What is wrong with a value whose type is right.
 pub fn judge(key: &str, value: &str) -> Option<Wrong> {
     match key {
-        // UtilAll.isItTimeToDo of 4.5.2 to 5.5.0: hours with ';' between; what is no number ends the clean-up's task.
+        // UtilAll.isItTimeToDo of 4.5.2 to 5.5.0: hours with ';' between.
         "deleteWhen" if !value.split(';').all(is_hour) => {
             return Some(Wrong {
                 rule: "bad-choice",
                 what: format!("must be hours from 00 to 23 with ';' between, and is \"{value}\""),
-                fix: "such as \"04\" or \"02;14\"; expired files would never be deleted".to_owned(),
+                fix: "such as \"04\" or \"02;14\"".to_owned(),
             });
         }
         // ScheduleMessageService.parseDelayLevel of 4.5.2 to 5.5.0: the store is not loaded if one of them cannot be read.
@@ -94,8 +95,7 @@ const INSTEAD: [(&str, &str); 12] = [
     ("haMaxGapNotInSync", "it is haSlaveFallbehindMax before 5.0.0"),
     // FilterServerManager went with CVE-2023-33246.
     ("filterServerNums", "filter servers went with CVE-2023-33246; leave it out"),
-    ("checkTransactionMessageEnable", "transactions are always checked; leave it out"),
-    // RIP-77; BrokerController of 5.3.3.
+    ("checkTransactionMessageEnable", "leave it out"),
     ("migrateAuthFromV1Enabled", "ACL files of 4.x can be taken over from 5.3.0 on"),
 ];
 
