@@ -14,7 +14,7 @@ pub fn schema() -> Value {
     let about = json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "cluster.toml of rocketmq-agent",
-        "definitions": { "broker.conf": properties(File::Broker), "namesrv.conf": properties(File::Namesrv) },
+        "definitions": { "broker.conf": properties(File::Broker), "namesrv.conf": properties(File::Namesrv), "controller.conf": properties(File::Controller) },
     });
     if let (Value::Object(schema), Value::Object(about)) = (&mut schema, about) {
         schema.extend(about);
@@ -42,7 +42,11 @@ fn one(key: &Key, path: &str) -> Value {
         Kind::Section(keys) => table(keys, path),
         Kind::Sections(keys) => json!({ "type": "array", "items": table(keys, path) }),
         Kind::Properties => {
-            let file = if path.contains("namesrv") { File::Namesrv } else { File::Broker };
+            let file = match path {
+                _ if path.contains("namesrv") => File::Namesrv,
+                _ if path.contains("controller") => File::Controller,
+                _ => File::Broker,
+            };
             // Draft 7 takes nothing beside a reference.
             return json!({ "$ref": format!("#/definitions/{}", file.name()) });
         }

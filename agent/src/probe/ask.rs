@@ -1,15 +1,18 @@
 //! One round of questions. Everything is asked at the same time, each with a limit, over kept connections.
 
-use super::{Pids, Service, Services, figures, replication::Replication, silence::Track};
+use super::{
+    Pids, Service, Services,
+    answers::{connections, is_answer, others, own},
+    replication::Replication,
+    silence::Track,
+};
 use crate::{
-    remoting::{
-        Broker, Client, ClusterInfo, Controller, ControllerMetadata, NameServer, RemotingError, RuntimeInfo, SyncState,
-    },
+    remoting::{Broker, Client, ClusterInfo, Controller, ControllerMetadata, NameServer, SyncState},
     supervise::sockets::Sockets,
 };
 use futures_util::future::{join, join_all};
 use rocketmq_agent_domain::{
-    desired::{Desired, Elections, ExpectedBroker, Instance, Partner},
+    desired::{Desired, Elections, ExpectedBroker, Instance},
     hang::Others,
     health::{
         facts::{
@@ -315,10 +318,6 @@ fn controller(instance: &Instance, controllers: &Controllers) -> Asked {
     Asked { facts: ServiceFacts::Controller(facts), config: None, answered }
 }
 
-fn is_answer<T>(answer: &Result<T, RemotingError>) -> bool {
-    answer.as_ref().err().is_none_or(RemotingError::is_answer)
-}
-
 /// The other member of a broker's group, or the other NameServers.
 fn others_of(instance: &Instance, facts: &ServiceFacts, views: &Views) -> Others {
     match facts {
@@ -367,57 +366,5 @@ fn addresses_of(view: &Fact<ClusterInfo>, expected: &ExpectedBroker) -> Fact<BTr
             Fact::Known(group.map(|group| group.addresses.clone()).unwrap_or_default())
         }
         Fact::Unknown(why) => Fact::Unknown(why.clone()),
-    }
-}
-
-fn unsigned(number: Option<i64>) -> Option<u64> {
-    number.and_then(|number| u64::try_from(number).ok())
-}
-
-/// A broker that does not say where its log ends is unknown: taken for 0, it would be called empty or ahead.
-fn own(answer: Result<RuntimeInfo, RemotingError>) -> (Fact<Runtime>, bool) {
-    let answered = is_answer(&answer);
-    let runtime = known_end(answer, |info, max_offset| Runtime {
-        version: info.version.clone(),
-        boot_timestamp: unsigned(info.boot_timestamp_ms),
-        min_offset: unsigned(info.commit_log_min_offset),
-        max_offset,
-        disk_used: fullest(info),
-        page_cache_lock: unsigned(info.page_cache_lock_ms),
-        send_wait: unsigned(info.send_pool.head_wait_ms),
-        pull_wait: unsigned(info.pull_pool.head_wait_ms),
-        earliest_message: unsigned(info.earliest_message_timestamp_ms),
-        figures: figures::of(&info.raw),
-    });
-    (runtime, answered)
-}
-
-fn fullest(info: &RuntimeInfo) -> Option<f64> {
-    let paths = info.commit_log_disk_ratios.values().copied();
-    paths.chain(info.commit_log_disk_ratio).chain(info.consume_queue_disk_ratio).reduce(f64::max)
-}
-
-fn others(answer: Result<RuntimeInfo, RemotingError>) -> Fact<PartnerFacts> {
-    known_end(answer, |info, max_offset| PartnerFacts { min_offset: unsigned(info.commit_log_min_offset), max_offset })
-}
-
-fn known_end<T>(answer: Result<RuntimeInfo, RemotingError>, make: impl FnOnce(&RuntimeInfo, u64) -> T) -> Fact<T> {
-    match answer {
-        Ok(info) => match unsigned(info.commit_log_max_offset) {
-            Some(end) => Fact::Known(make(&info, end)),
-            None => Fact::Unknown("it does not say where its commit log ends".to_owned()),
-        },
-        Err(error) => Fact::from(Err(error)),
-    }
-}
-
-/// Replication is a TCP connection, and the kernel knows of it whatever the release: a slave's goes to its master's HA
-/// port, a master's comes in on its own.
-fn connections(instance: &Instance, partner: &Partner, sockets: &Fact<Sockets>) -> Fact<Vec<u64>> {
-    match (sockets, instance.launch.role) {
-        (Fact::Unknown(why), _) => Fact::Unknown(why.clone()),
-        (Fact::Known(sockets), Role::Slave) => Fact::Known(sockets.established(partner.ha_address)),
-        // listenPort + 1, see BrokerSeat::ha_port.
-        (Fact::Known(sockets), _) => Fact::Known(sockets.accepted(instance.address.port() + 1)),
     }
 }

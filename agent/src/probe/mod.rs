@@ -1,6 +1,7 @@
 //! Asks RocketMQ itself, beside the loop: the instances of this host, every NameServer, and the other member of each
 //! group. In: what should run and what does. Out: [`Services`], each fact with the process that it is about.
 
+mod answers;
 mod ask;
 mod figures;
 mod replication;
