@@ -98,11 +98,11 @@ impl Task {
             else {
                 return None;
             };
-            Some((instance, instance.broker.as_ref()?, *pid, facts))
+            Some((instance, instance.broker.as_ref()?, *pid, &**facts))
         });
-        let brokers: Vec<(&Instance, &ExpectedBroker, u32, &Box<BrokerFacts>)> = brokers.collect();
+        let brokers: Vec<(&Instance, &ExpectedBroker, u32, &BrokerFacts)> = brokers.collect();
         // Whether its agent brings a slave back matters only while it is away.
-        let is_away = |(_, expected, _, facts): &(_, &ExpectedBroker, _, &Box<BrokerFacts>)| {
+        let is_away = |(_, expected, _, facts): &(_, &ExpectedBroker, _, &BrokerFacts)| {
             expected.replicas == Some(SyncPolicy::Available)
                 && facts.ha_connection == Fact::Known(HaConnection::Missing)
         };
