@@ -98,20 +98,23 @@ impl Task {
             else {
                 return None;
             };
-            Some((instance, instance.broker.as_ref()?, *pid, facts))
+            Some((instance, instance.broker.as_ref()?, *pid, &**facts))
         });
-        let brokers: Vec<(&Instance, &ExpectedBroker, u32, &Box<BrokerFacts>)> = brokers.collect();
+        let brokers: Vec<(&Instance, &ExpectedBroker, u32, &BrokerFacts)> = brokers.collect();
         // Whether its agent brings a slave back matters only while it is away.
-        let is_away = |(_, expected, _, facts): &(_, &ExpectedBroker, _, &Box<BrokerFacts>)| {
+        let is_away = |(_, expected, _, facts): &(_, &ExpectedBroker, _, &BrokerFacts)| {
             expected.replicas == Some(SyncPolicy::Available)
                 && facts.ha_connection == Fact::Known(HaConnection::Missing)
         };
         let hosts = if brokers.iter().any(is_away) { self.peers.others().await } else { BTreeMap::new() };
         for (instance, expected, pid, facts) in brokers {
-            // What is not known is no reason to change anything, and no look.
-            let Fact::Known(config) = &facts.config else { continue };
             let name = &instance.launch.instance;
             let known = self.known.entry(name.clone()).or_insert_with(|| Known { pid, ..Known::default() });
+            let Fact::Known(config) = &facts.config else {
+                // What is not known is no reason to change anything, now or later.
+                known.slave = Track::default();
+                continue;
+            };
             let mut change = OnlineConfig::default();
             match due(&expected.live, config, known.taken.as_ref()) {
                 Due::Nothing => known.taken = Some(expected.live.clone()),
@@ -127,7 +130,12 @@ impl Task {
                 known.refused = None;
             } else if known.refused.as_ref().is_none_or(|(refused, at)| *refused != change || at.elapsed() > AGAIN) {
                 let broker = Broker::new(&self.client, instance.address.to_string(), TIMEOUT);
-                known.refused = set(&broker, name, config, &change).await.err().map(|()| (change, Instant::now()));
+                let done = set(&broker, name, &change).await;
+                known.refused = done.err().map(|error| {
+                    let keys = change.body().lines().collect::<Vec<_>>().join(", ");
+                    warn!(instance = %name, "{name}: {keys} is not taken while it runs: {error:#}");
+                    (change, Instant::now())
+                });
             }
         }
     }
@@ -150,28 +158,29 @@ fn wait_for(
     }
 }
 
-async fn set(
-    broker: &Broker,
-    name: &InstanceName,
-    config: &BTreeMap<String, String>,
-    change: &OnlineConfig,
-) -> Result<(), ()> {
-    let done = broker.update_config(change).await;
-    for (key, value) in change.iter() {
-        let before = config.get(key.name()).map(String::as_str).unwrap_or_default();
-        match (&done, key, value) {
-            (Err(error), ..) => {
-                warn!(instance = %name, "{name}: {key} = {value} is not taken while it runs: {error}");
-            }
-            (Ok(()), OnlineKey::InSyncReplicas, "1") => warn!(
+/// Sets what is not so yet: what the probe read may be from before the last change.
+async fn set(broker: &Broker, name: &InstanceName, change: &OnlineConfig) -> anyhow::Result<()> {
+    let before = broker.config().await?;
+    let value_of = |key: OnlineKey| before.get(key.name()).map(String::as_str).unwrap_or_default();
+    let mut due = OnlineConfig::default();
+    for (key, value) in change.iter().filter(|(key, value)| value_of(*key) != *value) {
+        due.set(key, value)?;
+    }
+    if due.is_empty() {
+        return Ok(());
+    }
+    broker.update_config(&due).await?;
+    for (key, value) in due.iter() {
+        match (key, value) {
+            (OnlineKey::InSyncReplicas, "1") => warn!(
                 instance = %name,
-                "{name}: its slave is gone, and sends are acknowledged without it from now on ({key} = {value})"
+                "{name}: its slave is gone, and sends are acknowledged without it from now on ({key} = 1)"
             ),
-            (Ok(()), OnlineKey::InSyncReplicas, _) => {
+            (OnlineKey::InSyncReplicas, _) => {
                 info!(instance = %name, "{name}: sends wait for its slave again ({key} = {value})");
             }
-            (Ok(()), ..) => info!(instance = %name, "{name}: {key} = {value}, taken while it runs (was {before})"),
+            _ => info!(instance = %name, "{name}: {key} = {value}, taken while it runs (was {})", value_of(key)),
         }
     }
-    done.map_err(|_| ())
+    Ok(())
 }

@@ -25,26 +25,26 @@ fn an_apply_on_one_host_reaches_all_and_their_cluster_files_follow() {
         works_from(agent, 1);
     }
     // vm4 has no vote.
-    let said = hosts.apply("vm4", &hosts.file_with(72), "keep messages longer");
+    let said = hosts.apply("vm4", &hosts.file_with(73), "keep messages longer");
     assert_eq!(said.status, Some(0), "{said:#?}");
     for words in [
-        "vm2: broker-a has to be restarted for it",
-        "fileReservedTime=72",
+        "vm2: broker-a takes fileReservedTime = 73 while it runs",
+        "fileReservedTime=73",
         "generation 2",
         "vm1: works from it",
         "vm3: works from it",
     ] {
         assert!(said.out.contains(words), "no {words:?} in {}", said.out);
     }
-    until("all render it", || (1..=2).all(|n| hosts.renders(&format!("vm{n}"), 72)).then_some(()));
+    until("all render it", || (1..=2).all(|n| hosts.renders(&format!("vm{n}"), 73)).then_some(()));
     for n in 1..=4 {
         let host = format!("vm{n}");
-        until(&host, || (hosts.read(&format!("{host}/cluster.toml")) == hosts.file_with(72)).then_some(()));
+        until(&host, || (hosts.read(&format!("{host}/cluster.toml")) == hosts.file_with(73)).then_some(()));
     }
     let history = hosts.run("vm1", &["history"]).out;
     assert!(history.contains("keep messages longer") && history.contains("vm4"), "{history}");
     assert_eq!(hosts.run("vm1", &["config", "show", "1"]).out, hosts.file());
-    assert!(hosts.run("vm2", &["diff", "1"]).out.contains("fileReservedTime = 72"));
+    assert!(hosts.run("vm2", &["diff", "1"]).out.contains("fileReservedTime = 73"));
 
     let back = hosts.run("vm2", &["rollback", "1", "--yes"]);
     assert!(back.out.contains("generation 3"), "{back:#?}");

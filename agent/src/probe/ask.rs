@@ -169,9 +169,12 @@ impl Asker {
             return Asked { facts: ServiceFacts::Namesrv(answer), config: None, answered };
         };
         let broker = Broker::new(&self.client, instance.address.to_string(), TIMEOUT);
-        let kept = self.configs.get(&instance.launch.instance);
-        let kept =
-            kept.filter(|kept| kept.pid == pid && kept.at.elapsed() < CONFIG_EVERY && agrees(&kept.config, expected));
+        let ha_connection = ha.get(&instance.launch.instance).cloned().unwrap_or(Fact::Known(HaConnection::Missing));
+        // Without its slave a master may be told at any moment to go on alone.
+        let is_settled = expected.replicas.is_none() || ha_connection == Fact::Known(HaConnection::Standing);
+        let kept = self.configs.get(&instance.launch.instance).filter(|kept| {
+            is_settled && kept.pid == pid && kept.at.elapsed() < CONFIG_EVERY && agrees(&kept.config, expected)
+        });
         let ask_config = async {
             match kept {
                 Some(kept) => (Fact::Known(kept.config.clone()), None),
@@ -198,7 +201,6 @@ impl Asker {
         };
         let (((runtime, answered), partner, members), (config, read)) = join(offsets, ask_config).await;
         let registered = views.iter().map(|(address, view)| (*address, addresses_of(view, expected))).collect();
-        let ha_connection = ha.get(&instance.launch.instance).cloned().unwrap_or(Fact::Known(HaConnection::Missing));
         let permission = config.known().and_then(|config| config.get(PERMISSION)?.parse().ok());
         let (ha_reconnects, behind_for) = (0, None);
         let facts = BrokerFacts {
