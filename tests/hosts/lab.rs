@@ -38,6 +38,10 @@ impl Lab {
         let mut text = format!(
             "[cluster]\nmode = \"{mode}\"\n[rocketmq]\nversion = \"{version}\"\nsource = \"/opt/rocketmq.zip\"\n{SMALL}"
         );
+        if mode == "2m-2s-sync" {
+            // No master acknowledges alone, however long a claim keeps its slave away.
+            text = text.replace("[broker]\n", "[broker]\nsync = \"strict\"\n");
+        }
         let mut vms = Vec::new();
         for (name, last) in names.iter().zip(1..) {
             let address = Ipv4Addr::new(10, 77, 0, last);
