@@ -6,7 +6,7 @@
 use crate::{
     peers::Peers,
     probe::{Service, Services},
-    remoting::{Broker, Client, OnlineConfig, OnlineKey},
+    remoting::{Broker, Client, OnlineConfig, OnlineKey, RemotingError},
 };
 use rocketmq_agent_domain::{
     desired::{Desired, ExpectedBroker, Instance},
@@ -28,8 +28,10 @@ use tracing::{info, warn};
 
 /// For an answer of a broker.
 const TIMEOUT: Duration = Duration::from_secs(3);
-/// What a broker did not take is tried again after this: each try makes it write its file.
+/// What a broker does not take is tried again after this: each try makes it write its file.
 const AGAIN: Duration = Duration::from_secs(30);
+/// And what did not come to it, or of which it did not say so.
+const SOON: Duration = Duration::from_secs(3);
 
 /// What running brokers are kept to, and who else is in the cluster.
 #[derive(Debug)]
@@ -61,7 +63,9 @@ struct Known {
     slave: Track,
     /// What was wanted when it last ran with all of it.
     taken: Option<Live>,
-    /// What it did not take, and when.
+    /// For how many members it was last seen to wait.
+    waits_for: Option<u32>,
+    /// What it did not take, and when that is tried again.
     refused: Option<(OnlineConfig, Instant)>,
 }
 
@@ -107,6 +111,7 @@ impl Task {
                 && facts.ha_connection == Fact::Known(HaConnection::Missing)
         };
         let hosts = if brokers.iter().any(is_away) { self.peers.others().await } else { BTreeMap::new() };
+        let release = format!("V{}", desired.version.to_string().replace('.', "_"));
         for (instance, expected, pid, facts) in brokers {
             let name = &instance.launch.instance;
             let known = self.known.entry(name.clone()).or_insert_with(|| Known { pid, ..Known::default() });
@@ -116,10 +121,12 @@ impl Task {
                 continue;
             };
             let mut change = OnlineConfig::default();
+            // One of another release waits for its restart, and may only seem to take what this one does.
+            let is_of_release = facts.runtime.known().is_some_and(|runtime| runtime.version.starts_with(&release));
             match due(&expected.live, config, known.taken.as_ref()) {
                 Due::Nothing => known.taken = Some(expected.live.clone()),
-                Due::Drifted => {}
-                Due::Set(keys) => change = keys,
+                Due::Set(keys) if is_of_release => change = keys,
+                Due::Set(_) | Due::Drifted => {}
             }
             let host = expected.partner.as_ref().and_then(|partner| hosts.get(&partner.host)?.known());
             if let Some(count) = wait_for(self.began.elapsed(), known, expected, facts, name, host) {
@@ -128,13 +135,18 @@ impl Task {
             }
             if change.is_empty() {
                 known.refused = None;
-            } else if known.refused.as_ref().is_none_or(|(refused, at)| *refused != change || at.elapsed() > AGAIN) {
+            } else if known
+                .refused
+                .as_ref()
+                .is_none_or(|(refused, again)| *refused != change || *again <= Instant::now())
+            {
                 let broker = Broker::new(&self.client, instance.address.to_string(), TIMEOUT);
                 let done = set(&broker, name, &change).await;
                 known.refused = done.err().map(|error| {
                     let keys = change.body().lines().collect::<Vec<_>>().join(", ");
-                    warn!(instance = %name, "{name}: {keys} is not taken while it runs: {error:#}");
-                    (change, Instant::now())
+                    let again = if matches!(error, RemotingError::NotApplied { .. }) { AGAIN } else { SOON };
+                    warn!(instance = %name, "{name}: {keys} is not taken while it runs: {error}");
+                    (change, Instant::now() + again)
                 });
             }
         }
@@ -152,6 +164,14 @@ fn wait_for(
 ) -> Option<u32> {
     let Fact::Known(config) = &facts.config else { return None };
     let waits_for = config.get(IN_SYNC_REPLICAS)?.parse().ok()?;
+    // Not when it is set: then it may have come to the broker and its answer not back.
+    match (known.waits_for.replace(waits_for), waits_for) {
+        (before, 1) if before != Some(1) => {
+            warn!(instance = %name, "{name}: sends are acknowledged without its slave ({IN_SYNC_REPLICAS} = 1)");
+        }
+        (Some(1), 2) => info!(instance = %name, "{name}: sends wait for its slave again ({IN_SYNC_REPLICAS} = 2)"),
+        _ => {}
+    }
     match expected.replicas? {
         SyncPolicy::Strict => (waits_for == 1).then_some(2),
         SyncPolicy::Available => known.slave.look(now, slave_of(facts, name, host), waits_for),
@@ -159,28 +179,20 @@ fn wait_for(
 }
 
 /// Sets what is not so yet: what the probe read may be from before the last change.
-async fn set(broker: &Broker, name: &InstanceName, change: &OnlineConfig) -> anyhow::Result<()> {
+async fn set(broker: &Broker, name: &InstanceName, change: &OnlineConfig) -> Result<(), RemotingError> {
     let before = broker.config().await?;
     let value_of = |key: OnlineKey| before.get(key.name()).map(String::as_str).unwrap_or_default();
     let mut due = OnlineConfig::default();
     for (key, value) in change.iter().filter(|(key, value)| value_of(*key) != *value) {
-        due.set(key, value)?;
+        // It came out of another of its kind.
+        let _ = due.set(key, value);
     }
     if due.is_empty() {
         return Ok(());
     }
     broker.update_config(&due).await?;
     for (key, value) in due.iter() {
-        match (key, value) {
-            (OnlineKey::InSyncReplicas, "1") => warn!(
-                instance = %name,
-                "{name}: its slave is gone, and sends are acknowledged without it from now on ({key} = 1)"
-            ),
-            (OnlineKey::InSyncReplicas, _) => {
-                info!(instance = %name, "{name}: sends wait for its slave again ({key} = {value})");
-            }
-            _ => info!(instance = %name, "{name}: {key} = {value}, taken while it runs (was {})", value_of(key)),
-        }
+        info!(instance = %name, "{name}: {key} = {value}, taken while it runs (was {})", value_of(key));
     }
     Ok(())
 }

@@ -72,7 +72,7 @@ fn host(old: &Desired, new: &Desired) -> String {
     for instance in &new.instances {
         let instance_name = &instance.launch.instance;
         let live = |instance: &Instance| instance.broker.as_ref().map(|broker| broker.live.clone()).unwrap_or_default();
-        if let Some(before) = old.instance(instance_name) {
+        if let Some(before) = old.instance(instance_name).filter(|_| old.version == new.version) {
             let keys = taken_live(&live(before), &live(instance));
             text += &keys.iter().map(|key| format!("{name}: {instance_name} {key}\n")).collect::<String>();
         }
