@@ -21,7 +21,7 @@ pub struct Vulnerability {
 static VULNERABILITIES: [Vulnerability; 4] = [
     Vulnerability {
         id: "CVE-2019-17572",
-        what: "a topic's name can reach other folders where topics are made by themselves",
+        what: "a topic's name can reach other folders, with autoCreateTopicEnable",
         fixed_in_4: Version::new(4, 6, 1),
         fixed_in_5: Version::new(5, 0, 0),
     },
@@ -52,9 +52,9 @@ impl Vulnerability {
         if version.is_5() { self.fixed_in_5 } else { self.fixed_in_4 }
     }
 
-    /// All of it in one line, without what to do.
+    /// All of it in one line, without what to do: short enough for a terminal, beside words that name the release.
     pub fn in_words(&self, version: Version) -> String {
-        format!("RocketMQ {version} has {}: {}; fixed in {}", self.id, self.what, self.fixed_in(version))
+        format!("{}: {}; fixed in {}", self.id, self.what, self.fixed_in(version))
     }
 }
 
@@ -125,6 +125,16 @@ mod tests {
         assert_eq!(ids(5, 1, 1), ["CVE-2023-37582", "CVE-2024-23321"]);
         assert_eq!(ids(5, 2, 0), ["CVE-2024-23321"]);
         assert_eq!(ids(5, 5, 0), [""; 0]);
+    }
+
+    #[test]
+    fn a_vulnerability_is_a_line_of_a_terminal() {
+        for hole in &VULNERABILITIES {
+            for version in [Version::new(4, 5, 0), Version::new(5, 0, 0)] {
+                let line = format!("- {}", hole.in_words(version));
+                assert!(line.chars().count() <= 100, "{line}");
+            }
+        }
     }
 
     #[test]
