@@ -15,6 +15,7 @@ use crate::{
     size::Size,
     sync_policy::{IN_SYNC_REPLICAS, SyncPolicy},
 };
+use std::{collections::BTreeMap, net::SocketAddr};
 
 /// It runs with another value than it should.
 pub(crate) const CONFIG_DIFFERS: &str = "config-differs";
@@ -54,35 +55,43 @@ pub(super) fn judge(instance: &Instance, facts: &BrokerFacts, report: &mut Insta
     judge_replication(instance.launch.role, expected, facts, runtime, report, findings);
 }
 
-/// Every NameServer must name this broker, and nobody else, under its name and id: a second claimant makes the route
-/// flap between the two with no error anywhere.
-fn judge_registration(expected: &ExpectedBroker, facts: &BrokerFacts, findings: &mut Findings) {
-    let own = expected.client_address.to_string();
+/// What the NameServers have under its brokerName, of those that answer and that it was told of; the others are named.
+pub(super) fn registrations<'f>(
+    facts: &'f BrokerFacts,
+    findings: &mut Findings,
+) -> Vec<(SocketAddr, &'f BTreeMap<u64, String>)> {
+    let told = facts.config.known().and_then(|config| config.get(OnlineKey::NamesrvAddr.name()));
+    let mut found = Vec::new();
     for (namesrv, registered) in &facts.registered {
         match registered {
             Fact::Unknown(why) => {
                 let what = format!("whether NameServer {namesrv} knows it cannot be told: {why}");
                 findings.reasons.push(cause("namesrv-unreachable", what, "look at that NameServer"));
             }
-            Fact::Known(addresses) => {
-                let namesrv = namesrv.to_string();
-                let told = facts.config.known().and_then(|config| config.get(OnlineKey::NamesrvAddr.name()));
-                if told.is_some_and(|told| !told.split(';').any(|it| it == namesrv)) {
-                    let what = format!("it was started before NameServer {namesrv} was in cluster.toml");
-                    findings.reasons.push(cause(NAMESRV_NOT_TOLD, what, "it registers there when it is told"));
-                } else {
-                    judge_one_registration(expected, &own, &namesrv, addresses, findings);
-                }
+            Fact::Known(_) if told.is_some_and(|told| !told.split(';').any(|it| it == namesrv.to_string())) => {
+                let what = format!("it was started before NameServer {namesrv} was in cluster.toml");
+                findings.reasons.push(cause(NAMESRV_NOT_TOLD, what, "it registers there when it is told"));
             }
+            Fact::Known(addresses) => found.push((*namesrv, addresses)),
         }
+    }
+    found
+}
+
+/// Every NameServer must name this broker, and nobody else, under its name and id: a second claimant makes the route
+/// flap between the two with no error anywhere.
+fn judge_registration(expected: &ExpectedBroker, facts: &BrokerFacts, findings: &mut Findings) {
+    let own = expected.client_address.to_string();
+    for (namesrv, addresses) in registrations(facts, findings) {
+        judge_one_registration(expected, &own, namesrv, addresses, findings);
     }
 }
 
 fn judge_one_registration(
     expected: &ExpectedBroker,
     own: &str,
-    namesrv: &str,
-    addresses: &std::collections::BTreeMap<u64, String>,
+    namesrv: SocketAddr,
+    addresses: &BTreeMap<u64, String>,
     findings: &mut Findings,
 ) {
     let (group, id) = (&expected.group, expected.broker_id);

@@ -3,7 +3,9 @@
 //! has what its master has and counts as in sync.
 
 use super::{
-    Findings, cause,
+    Findings,
+    broker::registrations,
+    cause,
     facts::{BrokerFacts, MemberFacts, Runtime},
     report::InstanceReport,
 };
@@ -51,15 +53,7 @@ fn judge_registration(
     let own = expected.client_address.to_string();
     let mut ids = BTreeSet::new();
     let mut masters = BTreeSet::new();
-    for (namesrv, registered) in &facts.registered {
-        let addresses = match registered {
-            Fact::Unknown(why) => {
-                let what = format!("whether NameServer {namesrv} knows it cannot be told: {why}");
-                findings.reasons.push(cause("namesrv-unreachable", what, "look at that NameServer"));
-                continue;
-            }
-            Fact::Known(addresses) => addresses,
-        };
+    for (namesrv, addresses) in registrations(facts, findings) {
         match addresses.iter().find(|(_, address)| **address == own) {
             Some((id, _)) => {
                 ids.insert(*id);
@@ -255,6 +249,11 @@ mod tests {
         judge(&instance, &Fact::Known(running), Some(&ServiceFacts::Broker(Box::new(facts))))
     }
 
+    /// What it is to run with, but for these.
+    fn expected_with(others: BTreeMap<String, String>) -> BTreeMap<String, String> {
+        instance("dledger").broker.unwrap().config.into_iter().chain(others).collect()
+    }
+
     fn ids(causes: &[crate::launch::Cause]) -> Vec<&str> {
         causes.iter().map(|cause| cause.id.as_str()).collect()
     }
@@ -303,6 +302,21 @@ mod tests {
             facts.registered.values_mut().for_each(|it| *it = Fact::Known(seen.clone()));
         });
         assert_eq!(ids(&stranger.reasons), ["two-claimants"]);
+    }
+
+    /// Up to 4.9.3 only a restart tells it, which must not wait for what it cures.
+    #[test]
+    fn a_member_that_was_never_told_of_a_namesrv_may_be_restarted_for_it() {
+        let mut report = judged("dledger", 1, |facts| {
+            let config = BTreeMap::from([("namesrvAddr".to_owned(), "10.0.0.1:9876".to_owned())]);
+            facts.config = Fact::Known(expected_with(config));
+            facts.registered.insert("10.0.0.2:9876".parse().unwrap(), Fact::Known(BTreeMap::new()));
+        });
+        assert_eq!(ids(&report.reasons), ["namesrv-not-told", "config-differs"]);
+        assert_eq!(report.role, Role::Master, "those that it was told of say so");
+        report.restart_pending = true;
+        crate::rollout::forgive(&mut report);
+        assert_eq!(report.state, State::Ready);
     }
 
     #[test]
