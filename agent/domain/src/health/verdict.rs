@@ -6,7 +6,7 @@ use super::{
     READ_ONLY,
     report::{HostView, InstanceReport, State},
 };
-use crate::launch::Role;
+use crate::{launch::Role, topology::Mode};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -25,6 +25,10 @@ pub enum Verdict {
 
 /// Reasons with which a master that answers takes no messages.
 const REFUSES: [&str; 2] = ["disk-full", READ_ONLY];
+/// The same where controllers say who is in sync; a group that elects by itself is only seen from outside.
+const TOO_FEW: &str = "too-few-in-sync";
+/// Reasons with which a group may have a master that a member's host does not see.
+const MAY_HAVE_MASTER: [&str; 3] = ["namesrv-unreachable", "masters-differ", "two-claimants"];
 
 /// Whether one instance does something, as far as is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,11 +53,12 @@ pub(super) fn down(hosts: &[HostView]) -> Vec<String> {
                 namesrvs.push(answers);
                 continue;
             }
-            groups.entry(instance.instance.as_str()).or_default().push(answers);
-            if instance.role == Role::Master {
-                let refuses = instance.reasons.iter().any(|cause| REFUSES.contains(&cause.id.as_str()));
-                masters.push(if refuses && answers == Serves::Yes { Serves::No } else { answers });
+            // Without a controller nobody is elected, and what serves goes on serving.
+            if !instance.role.is_broker() {
+                continue;
             }
+            groups.entry(instance.instance.as_str()).or_default().push(answers);
+            masters.extend(takes_messages(view, instance, answers));
         }
     }
     let none = |all: &[Serves]| !all.is_empty() && all.iter().all(|it| *it == Serves::No);
@@ -69,6 +74,22 @@ pub(super) fn down(hosts: &[HostView]) -> Vec<String> {
         unread.map(|(group, _)| format!("down: no member of {group} answers, so that its messages cannot be read")),
     );
     why
+}
+
+/// Whether it does so as a master; `None` of a slave.
+fn takes_messages(view: &HostView, instance: &InstanceReport, answers: Serves) -> Option<Serves> {
+    let has = |id: &str| instance.reasons.iter().any(|cause| cause.id == id);
+    let by_controllers = view.report.as_ref().is_some_and(|report| report.mode == Mode::Controller);
+    let refuses = REFUSES.into_iter().any(has) || (by_controllers && has(TOO_FEW));
+    match (instance.role, answers) {
+        (Role::Master, Serves::Yes) if refuses => Some(Serves::No),
+        (Role::Master, answers) => Some(answers),
+        // One whose role is not known: where no NameServer has a master of its group, there is none.
+        (Role::Member, Serves::Yes) if has("no-master") && !MAY_HAVE_MASTER.into_iter().any(has) => Some(Serves::No),
+        (Role::Member, Serves::Yes) => Some(Serves::Unknown),
+        (Role::Member, answers) => Some(answers),
+        _ => None,
+    }
 }
 
 fn answers(view: &HostView, instance: &InstanceReport) -> Serves {
@@ -168,6 +189,56 @@ mod tests {
             assert_eq!(judged(views.clone()).0, Verdict::Degraded, "{id}");
             refuse(at(&mut views, 1, 1));
             assert_eq!(judged(views), (Verdict::Down, vec!["down: no master takes messages".to_owned()]), "{id}");
+        }
+    }
+
+    /// Three hosts with a controller each, and a group that elected vm1's member.
+    fn electing(mode: &str) -> Vec<HostView> {
+        let view = |host: &str, role: &str| {
+            let mut view = pair().remove(0);
+            view.host = host.parse().unwrap();
+            let report = view.report.as_mut().unwrap();
+            (report.host, report.mode) = (view.host.clone(), serde_json::from_value(json!(mode)).unwrap());
+            let instances = [("namesrv", "namesrv"), ("controller", "controller"), ("broker-a", role)];
+            let instances = instances.map(|(name, role)| instance(name, role));
+            report.instances = serde_json::from_value(json!(instances)).unwrap();
+            view
+        };
+        vec![view("vm1", "master"), view("vm2", "slave"), view("vm3", "slave")]
+    }
+
+    #[test]
+    fn without_controllers_what_serves_goes_on_serving() {
+        let mut views = electing("controller");
+        (0..3).for_each(|host| stop(&mut views, host, 1));
+        assert_eq!(judged(views), (Verdict::Degraded, vec![]));
+    }
+
+    #[test]
+    fn a_group_that_has_no_master_is_down_and_one_of_which_that_is_not_known_is_not() {
+        let mut views = electing("dledger");
+        for host in 0..3 {
+            let it = at(&mut views, host, 2);
+            (it.role, it.state) = (Role::Member, State::NotReady);
+            it.reasons = vec![crate::health::cause("no-master", "", "")];
+            views[host].report.as_mut().unwrap().ready = false;
+        }
+        assert_eq!(judged(views.clone()), (Verdict::Down, vec!["down: no master takes messages".to_owned()]));
+        for id in MAY_HAVE_MASTER {
+            let mut views = views.clone();
+            at(&mut views, 1, 2).reasons.push(crate::health::cause(id, "", ""));
+            assert_eq!(judged(views).0, Verdict::Degraded, "{id}");
+        }
+    }
+
+    #[test]
+    fn a_master_of_whom_controllers_say_that_it_is_alone_takes_no_messages() {
+        for (mode, verdict) in [("controller", Verdict::Down), ("dledger", Verdict::Degraded)] {
+            let mut views = electing(mode);
+            let it = at(&mut views, 0, 2);
+            (it.state, it.reasons) = (State::NotReady, vec![crate::health::cause(TOO_FEW, "", "")]);
+            views[0].report.as_mut().unwrap().ready = false;
+            assert_eq!(judged(views).0, verdict, "{mode}");
         }
     }
 
