@@ -302,7 +302,7 @@ mod tests {
     fn record(phase: Phase) -> Record {
         let address = "10.0.0.1:10911".parse().unwrap();
         let (instance, permission) = ("broker-a".parse().unwrap(), "6".to_owned());
-        Record { instance, role: Role::Master, address, permission, pid: 7, phase, since: 1, puts: None }
+        Record { instance, role: Role::Master, address, permission, pid: 7, phase, since: 1, puts: None, asked: None }
     }
 
     fn task(dir: &Path) -> Task {

@@ -114,9 +114,7 @@ impl<'a> Problems<'a> {
         fix: impl Into<String>,
     ) {
         debug_assert!(RULES.contains(&rule), "{rule} is not listed in RULES");
-        let (line, column) = line_and_column(self.text, at);
-        let problem = Problem { line, column, rule, key: key.into(), what: what.into(), fix: fix.into() };
-        self.found.push((at, problem));
+        self.found.push((at, self.problem(at, rule, key.into(), what.into(), fix.into())));
     }
 
     /// Adds a warning at a byte offset of the text.
@@ -129,8 +127,12 @@ impl<'a> Problems<'a> {
         fix: impl Into<String>,
     ) {
         debug_assert!(WARNINGS.contains(&rule), "{rule} is not listed in WARNINGS");
+        self.warned.push(self.problem(at, rule, key.into(), what.into(), fix.into()));
+    }
+
+    fn problem(&self, at: usize, rule: &'static str, key: String, what: String, fix: String) -> Problem {
         let (line, column) = line_and_column(self.text, at);
-        self.warned.push(Problem { line, column, rule, key: key.into(), what: what.into(), fix: fix.into() });
+        Problem { line, column, rule, key, what, fix }
     }
 
     /// What was warned of, in the order of the file.

@@ -43,14 +43,17 @@ pub struct Record {
     pub phase: Phase,
     /// Since when, milliseconds since 1970.
     pub since: u64,
-    /// The messages it had taken, and since when there are no more; while it hands over, when that was asked for.
+    /// The messages it had taken, and since when there are no more.
     #[serde(skip)]
     pub puts: Option<(f64, u64)>,
+    /// When another master was last asked for.
+    #[serde(skip)]
+    pub asked: Option<u64>,
 }
 
 impl Record {
     fn to(self, phase: Phase, now: u64) -> Self {
-        Self { phase, since: now, puts: None, ..self }
+        Self { phase, since: now, puts: None, asked: None, ..self }
     }
 }
 
@@ -109,7 +112,7 @@ pub fn resumed(record: Record) -> Option<Record> {
         (Phase::HandingOver, _) => return None,
         (phase, _) => phase,
     };
-    Some(Record { phase, puts: None, ..record })
+    Some(Record { phase, puts: None, asked: None, ..record })
 }
 
 /// One step. `waits` of an earlier outcome keep their `since`.
@@ -147,7 +150,8 @@ fn announce(seat: &Seat, facts: &Facts<'_>) -> Option<Record> {
     let seen = instance(facts, &seat.instance)?;
     let pid = seen.pid?;
     let (instance, role) = (seat.instance.clone(), if seat.role == Role::Member { seen.role } else { seat.role });
-    Some(Record { instance, role, address, permission, pid, phase: Phase::Announced, since: facts.now, puts: None })
+    let (phase, since) = (Phase::Announced, facts.now);
+    Some(Record { instance, role, address, permission, pid, phase, since, puts: None, asked: None })
 }
 
 type Next = (Option<Record>, Act, Option<Cause>);
@@ -259,11 +263,13 @@ fn hand_over(mut record: Record, seen: &InstanceReport, obstacle: Option<Cause>,
             (None, Act::Nothing, obstacle.or(Some(cause("no-handover", what, ""))))
         }
         (Role::Master, None) => {
-            let asked = record.puts.is_some_and(|(_, at)| facts.now.saturating_sub(at) < ELECTION);
-            let act = if asked { Act::Nothing } else { Act::HandOver };
-            if !asked {
-                record.puts = Some((0.0, facts.now));
-            }
+            let act = match record.asked {
+                Some(at) if facts.now.saturating_sub(at) < ELECTION => Act::Nothing,
+                _ => {
+                    record.asked = Some(facts.now);
+                    Act::HandOver
+                }
+            };
             (Some(record), act, Some(cause("handing-over", "another member is to be its master".to_owned(), "")))
         }
         (_, obstacle) => (Some(record), Act::Nothing, obstacle),
