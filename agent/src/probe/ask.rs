@@ -355,8 +355,9 @@ fn others_of_member(instance: &Instance, facts: &BrokerFacts) -> Others {
 }
 
 fn agrees(config: &BTreeMap<String, String>, expected: &ExpectedBroker) -> bool {
-    let writable = config.get(PERMISSION).is_none_or(|permission| permission == "6");
-    writable
+    let is_its_own =
+        expected.config.contains_key(PERMISSION) || config.get(PERMISSION).is_none_or(|permission| permission == "6");
+    is_its_own
         && expected.config.iter().all(|(key, wanted)| config.get(key) == Some(wanted))
         && expected.live.iter().all(|(key, wanted)| config.get(key.name()).is_none_or(|found| found == wanted))
 }

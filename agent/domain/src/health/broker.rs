@@ -12,6 +12,7 @@ use crate::{
     launch::Role,
     observed::Fact,
     online::OnlineKey,
+    rollout::PERMISSION,
     size::Size,
     sync_policy::{IN_SYNC_REPLICAS, SyncPolicy},
 };
@@ -42,7 +43,7 @@ pub(super) fn judge(instance: &Instance, facts: &BrokerFacts, report: &mut Insta
     report.figures = runtime.figures.clone();
     disk::judge(runtime, findings);
     pressure::judge(runtime, findings);
-    judge_permission(instance.launch.role, facts, findings);
+    judge_permission(instance.launch.role, expected, facts, findings);
     if let (Some(elections), Some(members)) = (&expected.elections, &facts.members) {
         member::judge(expected, elections, facts, members, runtime, report, findings);
     } else {
@@ -172,9 +173,13 @@ fn tell_of_sends(expected: &ExpectedBroker, facts: &BrokerFacts, findings: &mut 
 }
 
 /// The permission of its topics in the route: without the bit for writing no client sends to this broker, and nothing
-/// says so anywhere.
-fn judge_permission(role: Role, facts: &BrokerFacts, findings: &mut Findings) {
+/// says so anywhere. A cluster file that takes it has its reasons.
+fn judge_permission(role: Role, expected: &ExpectedBroker, facts: &BrokerFacts, findings: &mut Findings) {
     const WRITES: u64 = 2;
+    if expected.config.contains_key(PERMISSION) {
+        // Another than the file's is named as any other key.
+        return;
+    }
     if let Some(permission) = facts.permission.filter(|permission| role == Role::Master && permission & WRITES == 0) {
         let what = format!("it takes no messages: it runs with brokerPermission = {permission}");
         let fix = "somebody took its write permission online; `mqadmin updateBrokerConfig -k brokerPermission -v 6` or a \

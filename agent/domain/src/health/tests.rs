@@ -245,6 +245,22 @@ fn a_master_without_write_permission_is_not_ready_and_a_slave_needs_none() {
     assert_eq!(judged("2m-2s-sync", "broker-a", unknown).state, State::Ready);
 }
 
+/// A broker that is to be retired, say.
+#[test]
+fn a_master_whose_file_takes_its_write_permission_is_as_it_should_be() {
+    let mut instance = instance("2m-2s-sync", "broker-a");
+    instance.broker.as_mut().unwrap().config.insert("brokerPermission".to_owned(), "4".to_owned());
+    let judged = |permission: &str| {
+        let mut facts = healthy(&instance);
+        let config = instance.broker.as_ref().unwrap().config.clone();
+        let config = config.into_iter().chain([("brokerPermission".to_owned(), permission.to_owned())]);
+        (facts.config, facts.permission) = (Fact::Known(config.collect()), permission.parse().ok());
+        judge(&instance, &running(), Some(&ServiceFacts::Broker(Box::new(facts))))
+    };
+    assert_eq!(judged("4").state, State::Ready);
+    assert_eq!(ids(&judged("2").reasons), ["config-differs"]);
+}
+
 #[test]
 fn a_slave_that_connects_again_and_again_is_named_on_both() {
     for name in ["broker-a", "broker-b"] {
