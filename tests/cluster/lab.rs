@@ -106,9 +106,11 @@ impl Lab {
             );
             let config = folder.join("agent.toml");
             let settings = format!(
-                "host = \"{host}\"\ncluster_file = \"{}\"\nstate_dir = \"{}\"\nsupervisor = \"embedded\"\n",
+                "host = \"{host}\"\ncluster_file = \"{}\"\nstate_dir = \"{}\"\nsupervisor = \"embedded\"\n\
+                 control_socket = \"{}\"\n",
                 dir.join("cluster.toml").display(),
-                folder.join("state").display()
+                folder.join("state").display(),
+                folder.join("control.sock").display()
             );
             fs::write(&config, settings).unwrap();
             let http = format!("{ip}:{}", ports["agent"]).parse().unwrap();

@@ -70,7 +70,7 @@ fn a_host_that_was_down_catches_up_and_one_that_starts_alone_runs_what_it_held()
     }
     let alone = hosts.agent("vm2");
     works_from(&alone, 2);
-    assert!(alone.ids().contains(&"install-failed".to_owned()), "it works on");
+    alone.reason("install-failed");
 }
 
 #[test]
@@ -167,4 +167,43 @@ fn an_edit_that_was_not_applied_is_shown_and_kept_and_not_taken() {
     let held = hosts.run("vm1", &["config", "show"]).out;
     hosts.write("vm1/cluster.toml", &held, 0o644);
     until("all is well", || remarks(&one).is_empty().then_some(()));
+}
+
+#[test]
+fn a_pause_is_seen_everywhere_and_kept_by_later_changes_until_somebody_lets_it_go_on() {
+    let hosts = Hosts::new(2);
+    let (one, two) = (hosts.agent("vm1"), hosts.agent("vm2"));
+    works_from(&one, 1);
+    works_from(&two, 1);
+    let said = hosts.run("vm1", &["pause", "-m", "the disk is being replaced"]);
+    assert!(said.status == Some(0) && said.out.contains("generation 2"), "{said:#?}");
+    works_from(&two, 2);
+    let paused = |host: &str| {
+        let status = hosts.run(host, &["status"]).out;
+        status.contains("paused by ")
+            && status.contains(" on vm1 for ")
+            && status.contains("the disk is being replaced")
+    };
+    until("vm2 says so", || paused("vm2").then_some(()));
+    let again = hosts.run("vm2", &["pause", "-m", "me too"]);
+    assert!(again.status == Some(1) && again.err.contains("(the disk is being replaced)"), "{again:#?}");
+    assert_eq!(hosts.apply("vm2", &hosts.file_with(72), "longer").status, Some(0));
+    works_from(&one, 3);
+    assert!(paused("vm1"), "it is still paused");
+    let said = hosts.run("vm2", &["resume"]);
+    assert_eq!(said.status, Some(0), "{said:#?}");
+    works_from(&one, 4);
+    until("vm1 says so no more", || (!paused("vm1")).then_some(()));
+    assert_eq!(hosts.read("vm1/cluster.toml"), hosts.file_with(72));
+    assert_eq!(hosts.run("vm1", &["resume"]).status, Some(1));
+
+    let audit = hosts.run("vm2", &["history", "--audit"]).out;
+    for words in ["VERB", "pause", "me too", "has paused it already", "apply", "committed as generation 3", "resume"] {
+        assert!(audit.contains(words), "no {words:?} in {audit}");
+    }
+    assert!(!audit.contains("the disk is being replaced\n"), "what was done on vm1 is in vm1's: {audit}");
+    let lines: serde_json::Value =
+        serde_json::from_str(&hosts.run("vm2", &["history", "--audit", "--json"]).out).unwrap();
+    assert_eq!(lines[0]["who"]["uid"], rustix::process::getuid().as_raw());
+    assert!(!hosts.read("vm2/state/audit.log").contains("fileReservedTime"), "nothing of the file is in it");
 }

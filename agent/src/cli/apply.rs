@@ -137,7 +137,7 @@ fn agrees(held: &Entry, voters: &Voters) -> io::Result<bool> {
 }
 
 /// Who types, also behind sudo.
-fn author() -> String {
+pub(super) fn author() -> String {
     let name = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| env::var(name).ok());
     name.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
 }

@@ -45,7 +45,7 @@ pub enum ProposalError {
 /// A cluster as its first document has it.
 pub fn content(cluster: Cluster) -> Content {
     let config_hosts = config_hosts(&cluster.topology);
-    Content { text: cluster.text, placement: cluster.placement, config_hosts, paused: false }
+    Content { text: cluster.text, placement: cluster.placement, config_hosts, paused: None }
 }
 
 /// The cluster that a file would make of what is held: what runs stays where it is.
@@ -78,11 +78,26 @@ pub fn document(held: &Entry, cluster: Cluster, voters: &Voters, change: Change)
     left_out.extend(voters.without.iter().cloned());
     let config_hosts = remaining(&cluster.topology, &left_out)?;
     let content =
-        Content { text: cluster.text, placement: cluster.placement, config_hosts, paused: document.is_paused() };
+        Content { text: cluster.text, placement: cluster.placement, config_hosts, paused: document.paused().cloned() };
     Ok(match voters.without.is_empty() {
         true => document.next(content, change)?,
         false => document.next_without(voters.without.clone(), None, content, change)?,
     })
+}
+
+/// The document that lets everything stand still, or go on; nothing else changes.
+///
+/// # Errors
+/// It would be longer than a document may be.
+pub fn pausing(held: &Entry, pauses: bool, change: Change) -> Result<Document, ProposalError> {
+    let document = held.document();
+    let content = Content {
+        text: document.text().to_owned(),
+        placement: document.placement().clone(),
+        config_hosts: document.config_hosts().clone(),
+        paused: pauses.then(|| change.clone()),
+    };
+    Ok(document.next(content, change)?)
 }
 
 fn remaining(topology: &Topology, left_out: &BTreeSet<HostName>) -> Result<BTreeSet<HostName>, ProposalError> {

@@ -47,8 +47,8 @@ pub struct Content {
     /// Who votes on the next change. Written down rather than derived from the text again, so that two versions of
     /// the agent never count a majority differently.
     pub config_hosts: BTreeSet<HostName>,
-    /// Whether rolling out is paused.
-    pub paused: bool,
+    /// Who paused rolling out, when and why; none where it is not paused.
+    pub paused: Option<Change>,
 }
 
 /// The first document of an epoch: generation 1, or one that was committed by an override.
@@ -76,9 +76,38 @@ struct Header {
     /// The hosts that an override left out; empty but for overrides.
     without: BTreeSet<HostName>,
     config_hosts: BTreeSet<HostName>,
-    paused: bool,
+    #[serde(with = "paused")]
+    paused: Option<Change>,
     change: Option<Change>,
     placement: Placement,
+}
+
+/// `false` for none, as in documents from before there was a way to pause.
+mod paused {
+    use super::Change;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        By(Change),
+        Not(bool),
+    }
+
+    pub fn serialize<S: Serializer>(paused: &Option<Change>, to: S) -> Result<S::Ok, S::Error> {
+        match paused {
+            Some(change) => change.serialize(to),
+            None => false.serialize(to),
+        }
+    }
+
+    pub fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<Option<Change>, D::Error> {
+        match Written::deserialize(from)? {
+            Written::By(change) => Ok(Some(change)),
+            Written::Not(false) => Ok(None),
+            Written::Not(true) => Err(D::Error::custom("it is paused, and not said by whom")),
+        }
+    }
 }
 
 struct Inner {
@@ -230,9 +259,9 @@ impl Document {
         &self.0.header.without
     }
 
-    /// Whether rolling out is paused.
-    pub fn is_paused(&self) -> bool {
-        self.0.header.paused
+    /// Who paused rolling out, when and why; none where it is not paused.
+    pub fn paused(&self) -> Option<&Change> {
+        self.0.header.paused.as_ref()
     }
 
     /// Who made it, when and why; none for generation 1.

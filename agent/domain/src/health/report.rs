@@ -3,6 +3,7 @@
 
 use crate::{
     desired::Instance,
+    document::Change,
     launch::{Cause, Role},
     names::{HostName, InstanceName, Version},
     plan::Blocked,
@@ -136,6 +137,8 @@ pub struct ConfigReport {
     pub generation: Option<u64>,
     /// Its hash.
     pub hash: Option<String>,
+    /// Who paused rolling out, when and why; none where it is not paused.
+    pub paused: Option<Change>,
     /// Where the host stands in config sync, in words.
     pub standing: String,
     /// What a person should know, such as an edit that was not applied.

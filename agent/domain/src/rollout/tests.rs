@@ -1,6 +1,8 @@
 //! A whole cluster in miniature: agents that see each other only through reports they fetched one by one.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+mod by_hand;
+
 use super::*;
 use crate::{
     desired::{HostFacts, Java, desired},
@@ -23,6 +25,11 @@ struct Agent {
     turns: BTreeMap<InstanceName, Turn>,
     fetched: BTreeMap<HostName, HostReport>,
     permission: BTreeMap<InstanceName, String>,
+    /// What a person at its terminal waits for.
+    wish: Option<Wish>,
+    /// Stopped by hand.
+    held: BTreeSet<InstanceName>,
+    paused: Option<Cause>,
     alive: bool,
 }
 
@@ -31,6 +38,7 @@ struct World {
     agents: Vec<Agent>,
     now: u64,
     next_pid: u32,
+    restart: Restart,
     moved: Vec<String>,
 }
 
@@ -77,11 +85,14 @@ impl World {
                 turns: BTreeMap::new(),
                 fetched: BTreeMap::new(),
                 permission: BTreeMap::new(),
+                wish: None,
+                held: BTreeSet::new(),
+                paused: None,
                 alive: true,
             }
         });
         let agents: Vec<Agent> = agents.collect();
-        Self { order: order(&placement), agents, now: 1, next_pid, moved: Vec::new() }
+        Self { order: order(&placement), agents, now: 1, next_pid, restart: Restart::Auto, moved: Vec::new() }
     }
 
     /// The loop's pass: what is recorded is published, and what is recorded to be stopped is stopped.
@@ -100,6 +111,9 @@ impl World {
                 (instance.state, instance.pid) = (State::Stopped, None);
                 let name = format!("{}/{}", agent.truth.host, instance.instance);
                 self.moved.push(name);
+                if record.verb == Verb::Stop {
+                    agent.held.insert(instance.instance.clone());
+                }
             }
         }
         agent.published = agent.truth.clone();
@@ -140,14 +154,23 @@ impl World {
         let has = agent.record.as_ref().and_then(|record| agent.permission.get(&record.instance).cloned());
         let facts = Facts {
             now: self.now,
-            restart: Restart::Auto,
+            restart: self.restart,
+            paused: agent.paused.as_ref(),
+            wish: agent.wish.as_ref(),
             order: &self.order,
             own: &agent.published,
             hosts: &hosts,
             told: &told,
             permission: Fact::Known(has.unwrap_or("6".to_owned())),
         };
-        let outcome = step(agent.record.take(), &facts, &agent.turns);
+        let before = agent.record.take();
+        let outcome = step(before.clone(), &facts, &agent.turns);
+        // The terminal is told how it ended.
+        if let (Some(before), None) = (before.filter(|it| it.phase.is_in_flight()), &outcome.record)
+            && agent.wish.as_ref().is_some_and(|wish| wish.instance == before.instance)
+        {
+            agent.wish = None;
+        }
         if let Some(record) = &outcome.record {
             match outcome.act {
                 Act::Take => agent.permission.insert(record.instance.clone(), "4".to_owned()),
@@ -163,7 +186,7 @@ impl World {
     fn start(&mut self, at: usize) {
         let agent = &mut self.agents[at];
         for instance in &mut agent.truth.instances {
-            if instance.pid.is_none() {
+            if instance.pid.is_none() && !agent.held.contains(&instance.instance) {
                 self.next_pid += 1;
                 instance.pid = Some(self.next_pid);
                 instance.state = State::Ready;
@@ -183,11 +206,12 @@ impl World {
         let agent = &mut self.agents[at];
         agent.alive = true;
         agent.fetched.clear();
+        agent.wish = None;
         // From Draining on it is on disk.
         agent.record = agent.record.take().and_then(resumed);
         agent.turns.clear();
         if let Some(record) = &agent.record {
-            let turn = Turn { phase: record.phase, since: 0, waits: None };
+            let turn = Turn { verb: record.verb, phase: record.phase, since: 0, waits: None };
             agent.turns.insert(record.instance.clone(), turn);
         }
     }
@@ -342,6 +366,9 @@ proptest! {
                 91 => world.agents[at].alive = false,
                 92..94 => world.restart_agent(at),
                 94 => world.other_file(at, two % 2),
+                95 => world.wish(at, usize::from(two), Verb::Restart),
+                96 => world.wish(at, usize::from(two), Verb::Stop),
+                97 => world.agents[at].held.clear(),
                 _ => {
                     // Renewed by itself: another Java, more memory.
                     let instances = &mut world.agents[at].truth.instances;
@@ -360,6 +387,8 @@ proptest! {
             if world.is_over() {
                 break;
             }
+            // What is stopped is started, as nothing moves before.
+            world.agents.iter_mut().for_each(|agent| agent.held.clear());
             world.everybody_in_turn();
         }
         prop_assert!(world.is_over(), "{:?}", world.agents.iter().map(|a| (&a.record, &a.turns)).collect::<Vec<_>>());
