@@ -3,6 +3,7 @@
 mod file_watch;
 pub mod goal;
 mod synced;
+mod trial;
 
 use self::file_watch::{FileWatch, STILL};
 use crate::{
@@ -72,6 +73,9 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     }
     let (orders, ordered) = mpsc::channel(ORDERS);
     let audit = Audit::new(&settings.state_dir);
+    if let Some(synced) = &synced {
+        tokio::spawn(trial::watch(synced.handle.clone(), audit.clone()));
+    }
     let doors = control::Doors { sync: synced.as_ref().map(|it| it.handle.clone()), orders, audit };
     // Without it nothing can be ordered here; the instances of this host do not depend on that.
     match control::bind(&settings.control_socket).await {

@@ -207,3 +207,57 @@ fn a_pause_is_seen_everywhere_and_kept_by_later_changes_until_somebody_lets_it_g
     assert_eq!(lines[0]["who"]["uid"], rustix::process::getuid().as_raw());
     assert!(!hosts.read("vm2/state/audit.log").contains("fileReservedTime"), "nothing of the file is in it");
 }
+
+#[test]
+fn what_nobody_confirms_is_taken_back_though_the_host_that_applied_it_is_gone_and_what_somebody_confirms_stays() {
+    let hosts = Hosts::new(3);
+    let (one, two, three) = (hosts.agent("vm1"), hosts.agent("vm2"), hosts.agent("vm3"));
+    for agent in [&one, &two, &three] {
+        works_from(agent, 1);
+    }
+    let tries = |host: &str, hours: u32, within: &str| {
+        hosts.write(&format!("{host}/wanted.toml"), &hosts.file_with(hours), 0o644);
+        let wanted = hosts.path(&format!("{host}/wanted.toml"));
+        let said =
+            hosts.run(host, &["apply", wanted.to_str().unwrap(), "-m", "try", "--yes", "--confirm-within", within]);
+        assert!(said.status == Some(0) && said.out.contains("is taken back by itself"), "{said:#?}");
+    };
+    tries("vm1", 72, "1h");
+    works_from(&two, 2);
+    let said = hosts.apply("vm2", &hosts.file_with(96), "over it");
+    assert!(said.status == Some(1) && said.err.contains("generation 2 is not confirmed yet"), "{said:#?}");
+    assert!(hosts.run("vm2", &["status"]).out.contains("unless somebody says `rocketmq-agent confirm`"));
+    assert_eq!(hosts.run("vm2", &["confirm"]).status, Some(0));
+    works_from(&one, 3);
+    let report = until("a report", || one.report());
+    assert!(report["config"]["confirm_until"].is_null(), "{}", report["config"]);
+    assert_eq!(hosts.run("vm1", &["confirm"]).status, Some(1), "it holds already");
+
+    tries("vm1", 96, "5s");
+    one.end();
+    works_from(&two, 5);
+    works_from(&three, 5);
+    until("the file before is back", || (hosts.read("vm3/cluster.toml") == hosts.file_with(72)).then_some(()));
+    let history = hosts.run("vm2", &["history"]).out;
+    assert_eq!(history.matches("nobody confirmed generation 4").count(), 1, "{history}");
+    let one = hosts.agent("vm1");
+    works_from(&one, 5);
+    until("its file is back too", || (hosts.read("vm1/cluster.toml") == hosts.file_with(72)).then_some(()));
+}
+
+#[test]
+fn what_nobody_confirmed_while_the_host_was_off_is_taken_back_when_it_is_on_again() {
+    let hosts = Hosts::new(1);
+    let one = hosts.agent("vm1");
+    works_from(&one, 1);
+    hosts.write("vm1/wanted.toml", &hosts.file_with(72), 0o644);
+    let wanted = hosts.path("vm1/wanted.toml");
+    let arguments = ["apply", wanted.to_str().unwrap(), "-m", "try", "--yes", "--confirm-within", "3s"];
+    assert_eq!(hosts.run("vm1", &arguments).status, Some(0));
+    one.end();
+    let one = hosts.agent("vm1");
+    works_from(&one, 3);
+    until("the file before is back", || (hosts.read("vm1/cluster.toml") == hosts.file()).then_some(()));
+    let audit = hosts.run("vm1", &["history", "--audit"]).out;
+    assert!(audit.contains("take back") && audit.contains("committed as generation 3"), "{audit}");
+}

@@ -70,6 +70,8 @@ enum Command {
     Stop(orders::Stop),
     /// Start instances of this host that were stopped, or failed too often
     Start(orders::Start),
+    /// Make a change stay that was applied with --confirm-within
+    Confirm(orders::Confirm),
     /// Let nothing be restarted or stopped by the agents until `resume`
     Pause(orders::Pause),
     /// Let what was paused go on
@@ -128,6 +130,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Restart(restart) => runtime.block_on(restart.run(settings)),
         Command::Stop(stop) => runtime.block_on(stop.run(settings)),
         Command::Start(start) => runtime.block_on(start.run(settings)),
+        Command::Confirm(confirm) => runtime.block_on(confirm.run(settings)),
         Command::Pause(pause) => runtime.block_on(pause.run(settings)),
         Command::Resume(resume) => runtime.block_on(resume.run(settings)),
         Command::History(history) => runtime.block_on(history.run(settings)),

@@ -1,8 +1,8 @@
-//! `restart`, `stop`, `start`, `pause` and `resume`: what a person orders of the agent of this host.
+//! `restart`, `stop`, `start`, `pause`, `resume` and `confirm`: what a person orders of the agent of this host.
 
 use super::apply::author;
 use crate::{
-    control::{self, Applied, Client, Ordered, Progress, Wanted},
+    control::{Applied, Client, Decide, Decision, Ordered, Progress, Wanted},
     exit_code,
     rollout::ByHand,
     settings::Settings,
@@ -57,9 +57,16 @@ pub(super) struct Pause {
 }
 
 #[derive(Debug, clap::Args)]
+pub(super) struct Confirm {
+    /// Why, for those who read the history
+    #[arg(short, long, default_value = "confirmed")]
+    message: String,
+}
+
+#[derive(Debug, clap::Args)]
 pub(super) struct Resume {
     /// Why, for those who read the history
-    #[arg(short, long, default_value = "")]
+    #[arg(short, long, default_value = "resumed")]
     message: String,
 }
 
@@ -115,21 +122,31 @@ impl Order {
 
 impl Pause {
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
-        pause(settings, true, self.message).await
+        decide(settings, Decision::Pause, self.message).await
     }
 }
 
 impl Resume {
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
-        pause(settings, false, self.message).await
+        decide(settings, Decision::Resume, self.message).await
     }
 }
 
-async fn pause(settings: Settings, paused: bool, message: String) -> anyhow::Result<ExitCode> {
+impl Confirm {
+    pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+        decide(settings, Decision::Confirm, self.message).await
+    }
+}
+
+async fn decide(settings: Settings, decision: Decision, message: String) -> anyhow::Result<ExitCode> {
     let client = Client::new(settings.control_socket);
-    match client.pause(&control::Pause { paused, author: author(), message }).await? {
+    match client.decide(&Decide { decision, author: author(), message }).await? {
         Applied::Committed { generation, .. } => {
-            let words = if paused { "nothing is restarted or stopped from now on" } else { "it goes on" };
+            let words = match decision {
+                Decision::Pause => "nothing is restarted or stopped from now on",
+                Decision::Resume => "it goes on",
+                Decision::Confirm => "it stays",
+            };
             writeln!(io::stdout(), "{words} (generation {generation})")?;
             Ok(exit_code::code(exit_code::OK))
         }

@@ -156,9 +156,13 @@ fn config(report: &ClusterReport) -> Option<String> {
             by.author, by.host, by.message
         )
     });
+    let tried = config.confirm_until.map(|until| {
+        let left = duration(Duration::from_millis(until.saturating_sub(clock::now())));
+        format!("; taken back in {left} unless somebody says `rocketmq-agent confirm`")
+    });
     match config.generation {
         Some(generation) => {
-            let paused = paused.unwrap_or_default();
+            let paused = paused.into_iter().chain(tried).collect::<String>();
             Some(format!("- config: generation {generation}; {} {}{paused}", own.host, config.standing))
         }
         None if config.standing.is_empty() => None,

@@ -1,6 +1,6 @@
 //! The commands' end of the control socket.
 
-use super::{Applied, Apply, ClusterConfig, Held, Ordered, Pause, Progress};
+use super::{Applied, Apply, ClusterConfig, Decide, Held, Ordered, Progress};
 use crate::audit::Line;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -64,9 +64,9 @@ impl Client {
         self.ask(Method::POST, "/apply", serde_json::to_vec(apply)?).await
     }
 
-    /// Asks that everything stand still, or go on, and waits until it is decided.
-    pub async fn pause(&self, pause: &Pause) -> Result<Applied, ControlError> {
-        self.ask(Method::POST, "/pause", serde_json::to_vec(pause)?).await
+    /// Asks for a decision that leaves the cluster file as it is, and waits until it is made.
+    pub async fn decide(&self, decide: &Decide) -> Result<Applied, ControlError> {
+        self.ask(Method::POST, "/decide", serde_json::to_vec(decide)?).await
     }
 
     /// Who changed what on this host, the oldest first.

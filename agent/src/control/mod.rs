@@ -7,7 +7,7 @@
 //! | `GET /status` | [`ClusterConfig`]: what each host holds |
 //! | `GET /documents` | [`Held`] of every committed document that this host still has |
 //! | `POST /apply` | [`Apply`]; [`Applied`] when it is decided |
-//! | `POST /pause` | [`Pause`]; [`Applied`] when it is decided |
+//! | `POST /decide` | [`Decide`]; [`Applied`] when it is decided |
 //! | `POST /order` | [`Wanted`]; a line of JSON for each [`Progress`] |
 //! | `GET /audit` | [`Line`](crate::audit::Line): who changed what here |
 //!
@@ -57,13 +57,28 @@ pub struct Apply {
     pub message: String,
     /// Who votes.
     pub voters: Voters,
+    /// It is taken back after so many milliseconds, unless somebody confirms it.
+    #[serde(default)]
+    pub confirm_within: Option<u64>,
 }
 
-/// Whether rolling out, and what is ordered by hand, stands still.
+/// A change that leaves the cluster file as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decision {
+    /// Rolling out, and what is ordered by hand, stands still.
+    Pause,
+    /// It goes on.
+    Resume,
+    /// What is being tried stays.
+    Confirm,
+}
+
+/// Who wants that.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Pause {
-    /// It is to stand still; else it goes on.
-    pub paused: bool,
+pub struct Decide {
+    /// What.
+    pub decision: Decision,
     /// Who wants it.
     pub author: String,
     /// Why.

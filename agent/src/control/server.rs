@@ -1,6 +1,6 @@
 //! The agent's end of the control socket.
 
-use super::{Applied, Apply, ClusterConfig, Held, HostConfig, Ordered, Pause, Progress};
+use super::{Applied, Apply, ClusterConfig, Decide, Decision, Held, HostConfig, Ordered, Progress};
 use crate::{
     audit::{Audit, Line, Who},
     clock,
@@ -98,7 +98,7 @@ pub async fn serve(listener: UnixListener, doors: Doors) {
         .route("/status", get(status))
         .route("/documents", get(documents))
         .route("/apply", post(apply))
-        .route("/pause", post(pause))
+        .route("/decide", post(decide))
         .route("/order", post(order))
         .route("/audit", get(audit))
         .layer(DefaultBodyLimit::max(3 * LONGEST))
@@ -174,21 +174,25 @@ async fn apply(
 ) -> Result<Json<Applied>, Failed> {
     let handle = doors.sync()?;
     let line = line(who, &apply.author, "apply", format!("to {:.12}", apply.base), &apply.message);
-    Ok(Json(decide(&doors, handle, line, document(handle, apply)).await))
+    Ok(Json(propose(&doors, handle, line, document(handle, apply)).await))
 }
 
-async fn pause(
+async fn decide(
     State(doors): State<Doors>,
     Extension(who): Extension<Who>,
-    Json(pause): Json<Pause>,
+    Json(decide): Json<Decide>,
 ) -> Result<Json<Applied>, Failed> {
     let handle = doors.sync()?;
-    let verb = if pause.paused { "pause" } else { "resume" };
-    let line = line(who, &pause.author, verb, String::new(), &pause.message);
-    Ok(Json(decide(&doors, handle, line, pausing(handle, pause)).await))
+    let verb = match decide.decision {
+        Decision::Pause => "pause",
+        Decision::Resume => "resume",
+        Decision::Confirm => "confirm",
+    };
+    let line = line(who, &decide.author, verb, String::new(), &decide.message);
+    Ok(Json(propose(&doors, handle, line, decided(handle, decide)).await))
 }
 
-async fn decide(doors: &Doors, handle: &Handle, line: Line, document: Result<Document, String>) -> Applied {
+async fn propose(doors: &Doors, handle: &Handle, line: Line, document: Result<Document, String>) -> Applied {
     doors.audit.note(line.clone());
     let applied = match document {
         Ok(document) => in_words(handle.propose(document.clone()).await, &document),
@@ -228,17 +232,23 @@ async fn order(
     Body::from_stream(lines).into_response()
 }
 
-fn pausing(handle: &Handle, pause: Pause) -> Result<Document, String> {
+fn decided(handle: &Handle, Decide { decision, author, message }: Decide) -> Result<Document, String> {
     let held = handle.view.borrow().held.clone().ok_or("this host holds no document yet")?;
-    let now = held.document().paused();
-    match now {
-        Some(by) if pause.paused => return Err(format!("{} has paused it already ({})", by.author, by.message)),
-        None if !pause.paused => return Err("nothing is paused".to_owned()),
+    let document = held.document();
+    match (decision, document.paused()) {
+        (Decision::Pause, Some(by)) => return Err(format!("{} has paused it already ({})", by.author, by.message)),
+        (Decision::Resume, None) => return Err("nothing is paused".to_owned()),
+        (Decision::Confirm, _) if document.trial().is_none() => {
+            return Err(format!("generation {} holds, and needs no confirmation", document.generation()));
+        }
         _ => {}
     }
-    let change =
-        Change { author: pause.author, host: handle.book.me().clone(), time: clock::now(), message: pause.message };
-    proposal::pausing(&held, pause.paused, change).map_err(|error| format!("{:#}", anyhow::Error::from(error)))
+    let change = Change { author, host: handle.book.me().clone(), time: clock::now(), message };
+    let next = match decision {
+        Decision::Pause | Decision::Resume => proposal::pausing(&held, decision == Decision::Pause, change),
+        Decision::Confirm => proposal::confirming(&held, change),
+    };
+    next.map_err(|error| format!("{:#}", anyhow::Error::from(error)))
 }
 
 fn document(handle: &Handle, apply: Apply) -> Result<Document, String> {
@@ -247,10 +257,22 @@ fn document(handle: &Handle, apply: Apply) -> Result<Document, String> {
     if held.mark().hash != apply.base {
         return Err(overtaken(&held));
     }
+    if let Some(trial) = held.document().trial() {
+        let history = handle.history().map_err(|error| format!("{:#}", anyhow::Error::from(error)))?;
+        let before = history.iter().find(|entry| entry.mark().hash == trial.back_to);
+        if before.is_none_or(|before| before.document().text() != apply.text) {
+            let (now, before) = (held.mark().generation, before.map_or(0, |before| before.mark().generation));
+            return Err(format!(
+                "generation {now} is not confirmed yet: `rocketmq-agent confirm` or `rocketmq-agent rollback {before}` \
+                 first"
+            ));
+        }
+    }
     let cluster = proposal::cluster(&held, Path::new("cluster.toml"), apply.text).map_err(words)?;
     let time = clock::now();
     let change = Change { author: apply.author, host: handle.book.me().clone(), time, message: apply.message };
-    proposal::document(&held, cluster, &apply.voters, change).map_err(words)
+    let until = apply.confirm_within.map(|within| time.saturating_add(within));
+    proposal::document(&held, cluster, &apply.voters, until, change).map_err(words)
 }
 
 fn overtaken(newer: &Entry) -> String {

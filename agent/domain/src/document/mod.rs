@@ -49,6 +49,18 @@ pub struct Content {
     pub config_hosts: BTreeSet<HostName>,
     /// Who paused rolling out, when and why; none where it is not paused.
     pub paused: Option<Change>,
+    /// Until when it has to be confirmed; none where it holds.
+    pub trial: Option<Trial>,
+}
+
+/// A change that is taken back by itself where nobody confirms it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trial {
+    /// Until then, milliseconds since 1970, by each host's own clock.
+    pub until: u64,
+    /// The document whose content comes back.
+    pub back_to: DocumentHash,
 }
 
 /// The first document of an epoch: generation 1, or one that was committed by an override.
@@ -78,6 +90,8 @@ struct Header {
     config_hosts: BTreeSet<HostName>,
     #[serde(with = "paused")]
     paused: Option<Change>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trial: Option<Trial>,
     change: Option<Change>,
     placement: Placement,
 }
@@ -200,8 +214,9 @@ impl Document {
         without: BTreeSet<HostName>,
         change: Option<Change>,
     ) -> Result<Self, DocumentError> {
-        let Content { text, placement, config_hosts, paused } = content;
-        let header = Header { generation, epoch, parent, openings, without, config_hosts, paused, change, placement };
+        let Content { text, placement, config_hosts, paused, trial } = content;
+        let header =
+            Header { generation, epoch, parent, openings, without, config_hosts, paused, trial, change, placement };
         Self::of(header, text)
     }
 
@@ -264,6 +279,11 @@ impl Document {
         self.0.header.paused.as_ref()
     }
 
+    /// Until when it has to be confirmed; none where it holds.
+    pub fn trial(&self) -> Option<Trial> {
+        self.0.header.trial
+    }
+
     /// Who made it, when and why; none for generation 1.
     pub fn change(&self) -> Option<&Change> {
         self.0.header.change.as_ref()
@@ -318,6 +338,7 @@ impl Header {
             ((self.generation == 1) == self.change.is_none(), "all documents but the first are somebody's change"),
             ((self.generation == 1) == self.openings.is_empty(), "all documents but the first follow an opening"),
             (self.generation > 1 || self.without.is_empty(), "the first document leaves nobody out"),
+            (self.generation > 1 || self.trial.is_none(), "there is nothing before the first document to go back to"),
             (rising, "the openings rise"),
             (self.openings.last().is_none_or(|it| it.generation < self.generation), "the openings came before it"),
             (

@@ -13,6 +13,7 @@ fn content(text: &str) -> Content {
         placement: Placement::default(),
         config_hosts: hosts(&["vm1", "vm2"]),
         paused: None,
+        trial: None,
     }
 }
 
@@ -121,4 +122,15 @@ proptest! {
         if cut { bytes.truncate(at) } else { bytes[at] ^= 1 << bit }
         prop_assert!(Document::read(std::str::from_utf8(&bytes).unwrap()).is_err());
     }
+}
+
+#[test]
+fn a_document_says_who_paused_it_and_until_when_it_is_tried_and_the_first_one_is_not_tried() {
+    let first = Document::first(content("a")).unwrap();
+    let trial = Some(Trial { until: 7, back_to: first.hash() });
+    let next = Content { trial, paused: Some(change("wait")), ..content("b") };
+    let next = Document::read(&first.next(next, change("try")).unwrap().to_string()).unwrap();
+    assert_eq!((next.trial(), next.paused()), (trial, Some(&change("wait"))));
+    assert!(!first.to_string().contains("trial"), "older agents read what has none");
+    assert!(Document::first(Content { trial, ..content("b") }).is_err());
 }

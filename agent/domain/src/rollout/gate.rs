@@ -92,7 +92,8 @@ pub fn obstacle(verb: Verb, facts: &Facts<'_>, at: usize, announced: bool) -> Op
     for (seat, instance, is_before) in others {
         if !instance.is_ready() {
             let what = format!("{seat} is {}{}", instance.state, why(instance));
-            let fix = instance.reasons.first().map(|it| it.fix.clone()).unwrap_or_default();
+            let fix = instance.reasons.first().map(|it| it.fix.as_str()).filter(|fix| !fix.is_empty());
+            let fix = fix.map(|fix| format!("on {}: {fix}", seat.host)).unwrap_or_default();
             return Some(cause("not-ready", what, &fix));
         }
         if verb == Verb::Renew && is_before && instance.restart_pending {
