@@ -65,6 +65,7 @@ host = "$host"
 cluster_file = "$dir/cluster.toml"
 state_dir = "$dir/$host/state"
 supervisor = "embedded"
+control_socket = "$dir/$host/control.sock"
 EOF
 done
 

@@ -60,10 +60,11 @@ fn the_pure_core_names_no_module_that_does_io() {
 fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
     BTreeMap::from([
         ("accounts", &["settings"][..]),
+        ("audit", &["clock"]),
         ("claim", &["files"]),
         ("clock", &[]),
         ("cluster", &["files"]),
-        ("control", &["clock", "files", "sync"]),
+        ("control", &["audit", "clock", "files", "rollout", "sync"]),
         ("distribution", &["web"]),
         ("doctor", &["accounts", "files", "host", "inventory", "java", "owners", "settings", "supervise"]),
         ("exit_code", &[]),

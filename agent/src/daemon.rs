@@ -3,10 +3,12 @@
 mod file_watch;
 pub mod goal;
 mod synced;
+mod trial;
 
 use self::file_watch::{FileWatch, STILL};
 use crate::{
     accounts::{self, Account},
+    audit::Audit,
     claim::{self, Claim, ClaimError},
     cluster::{Applied, Cluster},
     control,
@@ -24,6 +26,7 @@ use crate::{
 };
 use rocketmq_agent_domain::{
     desired::{Desired, namesrv_addresses},
+    document::Change,
     health::summary,
     launch::{Cause, Role},
     names::{HostName, InstanceName},
@@ -41,12 +44,14 @@ use synced::Synced;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
-    sync::watch,
+    sync::{mpsc, watch},
 };
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 /// While JVMs are waited for, the agent is alive and says so.
 const BEAT: Duration = Duration::from_secs(5);
+/// Orders that wait for the roll-out to look at them.
+const ORDERS: usize = 16;
 const ENDING: &str = "stopping every instance cleanly; this can take minutes";
 
 /// Runs until SIGTERM or SIGINT.
@@ -66,11 +71,17 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     if let Some(synced) = &synced {
         let listener = listen_sync(&settings, &topology, &name).await?;
         tokio::spawn(sync::serve(listener, synced.handle.clone()));
-        // Without it nothing can be applied here; the instances of this host do not depend on that.
-        match control::bind(&settings.control_socket).await {
-            Ok(socket) => drop(tokio::spawn(control::serve(socket, synced.handle.clone()))),
-            Err(error) => error!("{:#}", anyhow::Error::from(error)),
-        }
+    }
+    let (orders, ordered) = mpsc::channel(ORDERS);
+    let audit = Audit::new(&settings.state_dir);
+    if let Some(synced) = &synced {
+        tokio::spawn(trial::watch(synced.handle.clone(), audit.clone()));
+    }
+    let doors = control::Doors { sync: synced.as_ref().map(|it| it.handle.clone()), orders, audit };
+    // Without it nothing can be ordered here; the instances of this host do not depend on that.
+    match control::bind(&settings.control_socket).await {
+        Ok(socket) => drop(tokio::spawn(control::serve(socket, doors))),
+        Err(error) => warn!("commands cannot reach this agent: {:#}", anyhow::Error::from(error)),
     }
     if goal.waits.is_none() {
         Applied::write(&goal.cluster, &settings.state_dir)?;
@@ -112,7 +123,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     };
     let last_report = report.subscribe();
     let (aim_sender, aim_seen) = watch::channel(Arc::new(aim(&goal)));
-    let rollout = rollout::spawn(settings.state_dir.clone(), aim_seen, report.subscribe());
+    let rollout = rollout::spawn(settings.state_dir.clone(), aim_seen, report.subscribe(), ordered);
     let channels = Channels { services, pids, report, rollout, alive };
     let mut reconciler = Reconciler {
         supervisor,
@@ -165,7 +176,8 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
                     if let (Some(synced), Some(entry)) = (&mut synced, &entry) {
                         synced.take(entry, &settings);
                     }
-                    goal = Goal { config: goal.config, account_problem: goal.account_problem, ..next };
+                    let config = synced.as_ref().map_or(goal.config, Synced::report);
+                    goal = Goal { config, account_problem: goal.account_problem, ..next };
                     peers.set(agents(&goal.cluster.topology));
                     nsaddr.send_replace(public_namesrvs(&goal.cluster));
                     desired_sender.send_replace(Arc::new(goal.desired.clone()));
@@ -317,6 +329,7 @@ fn aim(goal: &Goal) -> Aim {
     Aim {
         host: desired.host.clone(),
         restart: cluster.topology.restart,
+        paused: goal.config.paused.as_ref().map(paused),
         order: order(&cluster.placement),
         told: told(desired),
         agents: agents(&cluster.topology),
@@ -330,6 +343,12 @@ fn aim(goal: &Goal) -> Aim {
 fn online_aim(goal: &Goal) -> online::Aim {
     let agents = agents(&goal.cluster.topology);
     online::Aim { desired: goal.desired.clone(), agents, waits: goal.waits.is_some() }
+}
+
+fn paused(by: &Change) -> Cause {
+    let what = format!("{} on {} paused everything ({})", by.author, by.host, by.message);
+    let fix = "`rocketmq-agent resume` lets it go on".to_owned();
+    Cause { id: "paused".to_owned(), what, fix }
 }
 
 /// The list for clients: the addresses that they reach.

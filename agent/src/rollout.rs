@@ -2,6 +2,11 @@
 //! back a master's write permission. In: the aim and the reports that the loop publishes. Out: [`Turns`]; the loop
 //! publishes them, and stops what they name. What is decided is in `rocketmq_agent_domain::rollout`.
 
+mod orders;
+
+pub use orders::{ByHand, Order, Progress, Wanted};
+
+use self::orders::Orders;
 use crate::{
     clock,
     files::{self, FileError},
@@ -10,10 +15,10 @@ use crate::{
 };
 use rocketmq_agent_domain::{
     health::report::{HostReport, HostView},
-    launch::Role,
+    launch::{Cause, Role},
     names::{HostName, InstanceName},
     observed::Fact,
-    rollout::{Act, Facts, PERMISSION, Phase, Record, Restart, Seat, Turn, Turns, resumed, step},
+    rollout::{Act, Facts, PERMISSION, Phase, Record, Restart, Seat, Stop, Turn, Turns, Verb, resumed, step},
 };
 use std::{
     collections::BTreeMap,
@@ -23,7 +28,10 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::{sync::watch, time};
+use tokio::{
+    sync::{mpsc, watch},
+    time,
+};
 use tracing::{info, warn};
 
 /// Between two steps.
@@ -40,6 +48,8 @@ pub struct Aim {
     pub host: HostName,
     /// What the cluster file wants.
     pub restart: Restart,
+    /// Why nothing is to move, where somebody said so.
+    pub paused: Option<Cause>,
     /// All instances, in their order.
     pub order: Vec<Seat>,
     /// Where this host's instances are told, and brokerPermission by their files.
@@ -61,19 +71,21 @@ pub fn spawn(
     state_dir: PathBuf,
     aim: watch::Receiver<Arc<Aim>>,
     report: watch::Receiver<Option<Arc<HostReport>>>,
+    orders: mpsc::Receiver<Order>,
 ) -> watch::Receiver<Turns> {
     let path = state_dir.join("rollout.json");
     let record = read(&path).and_then(resumed);
     let turns = record.iter().map(|it| {
         info!(instance = %it.instance, "{}: goes on: it {}", it.instance, it.phase);
-        (it.instance.clone(), Turn { phase: it.phase, since: it.since, waits: None })
+        (it.instance.clone(), Turn { verb: it.verb, phase: it.phase, since: it.since, waits: None })
     });
     // The first report says so already: nobody else may move.
-    let (turns, seen) = watch::channel(Turns { turns: turns.collect(), stop: None });
+    let (turns, seen) = watch::channel(Turns { turns: turns.collect(), ..Turns::default() });
     let peers = Peers::new(aim.borrow().host.clone(), aim.borrow().agents.clone());
     // An answer from before this agent announced a turn is no answer.
     let peers = peers.with_patience(Patience { fresh: Duration::ZERO, ..Patience::default() });
-    let task = Task { path, record, turns, peers, client: Client::new(TIMEOUT), heard: BTreeMap::new() };
+    let (client, orders) = (Client::new(TIMEOUT), (orders, Orders::default()));
+    let task = Task { path, record, turns, peers, client, heard: BTreeMap::new(), orders };
     tokio::spawn(task.run(aim, report));
     seen
 }
@@ -86,6 +98,8 @@ struct Task {
     client: Client,
     /// When each host's last report was made by its clock, and since when that is known by this one's.
     heard: BTreeMap<HostName, (u64, Instant)>,
+    /// Where they come in, and those that are being followed.
+    orders: (mpsc::Receiver<Order>, Orders),
 }
 
 impl Task {
@@ -96,19 +110,26 @@ impl Task {
             }
             let goal = Arc::clone(&aim.borrow_and_update());
             let own = report.borrow_and_update().clone();
-            match own.filter(|own| self.is_shown(own, &goal)) {
-                Some(own) if self.record.is_some() || own.instances.iter().any(|it| it.restart_pending) => {
-                    self.step(&goal, &own).await;
-                    time::sleep(PAUSE).await;
+            let Some(own) = own.filter(|own| self.is_shown(own, &goal)) else {
+                if report.changed().await.is_err() {
+                    return;
                 }
-                shown => {
-                    if shown.is_some() {
-                        self.publish(BTreeMap::new());
-                    }
-                    if report.changed().await.is_err() {
-                        return;
-                    }
-                }
+                continue;
+            };
+            while let Ok(order) = self.orders.0.try_recv() {
+                self.orders.1.begin(order, &own);
+            }
+            self.orders.1.look_at(&own);
+            if self.record.is_some() || !self.orders.1.is_empty() || own.instances.iter().any(|it| it.restart_pending) {
+                self.step(&goal, &own).await;
+                time::sleep(PAUSE).await;
+                continue;
+            }
+            self.publish(BTreeMap::new());
+            // Both are cancel-safe.
+            tokio::select! {
+                changed = report.changed() => if changed.is_err() { return },
+                Some(order) = self.orders.0.recv() => self.orders.1.begin(order, &own),
             }
         }
     }
@@ -123,14 +144,17 @@ impl Task {
     }
 
     async fn step(&mut self, aim: &Aim, own: &HostReport) {
-        let hosts = match (aim.restart, &self.record) {
-            (Restart::Manual, None) => Vec::new(),
+        let wish = self.orders.1.wish();
+        let hosts = match (aim.restart, &self.record, &wish) {
+            (Restart::Manual, None, None) => Vec::new(),
             _ => self.ask(own).await,
         };
         let permission = self.permission().await;
         let facts = Facts {
             now: clock::now(),
             restart: aim.restart,
+            paused: aim.paused.as_ref(),
+            wish: wish.as_ref(),
             order: &aim.order,
             own,
             hosts: &hosts,
@@ -148,6 +172,8 @@ impl Task {
         if changed {
             log(self.record.as_ref(), outcome.record.as_ref(), &outcome.turns);
         }
+        let wished = wish.and_then(|wish| outcome.turns.get(&wish.instance).cloned());
+        self.orders.1.stepped(self.record.as_ref(), outcome.record.as_ref(), wished.as_ref());
         self.record = outcome.record;
         self.publish(outcome.turns);
         if let Some(record) = &self.record {
@@ -235,8 +261,12 @@ impl Task {
     }
 
     fn publish(&self, turns: BTreeMap<InstanceName, Turn>) {
-        let stop = self.record.as_ref().filter(|it| it.phase == Phase::Stopping);
-        let next = Turns { turns, stop: stop.map(|it| (it.instance.clone(), it.pid)) };
+        let mut next = Turns { turns, ..Turns::default() };
+        if let Some(record) = self.record.as_ref().filter(|it| it.phase == Phase::Stopping) {
+            let stop = Stop { pid: Some(record.pid), stays: record.verb == Verb::Stop };
+            next.stop.insert(record.instance.clone(), stop);
+        }
+        self.orders.1.add_to(&mut next);
         self.turns.send_if_modified(|turns| {
             let differs = *turns != next;
             *turns = next;
@@ -302,14 +332,17 @@ mod tests {
     fn record(phase: Phase) -> Record {
         let address = "10.0.0.1:10911".parse().unwrap();
         let (instance, permission) = ("broker-a".parse().unwrap(), "6".to_owned());
-        Record { instance, role: Role::Master, address, permission, pid: 7, phase, since: 1, puts: None, asked: None }
+        let (verb, role) = (Verb::Renew, Role::Master);
+        Record { instance, verb, role, address, permission, pid: 7, phase, since: 1, puts: None, asked: None }
     }
 
     fn task(dir: &Path) -> Task {
         let peers = Peers::new("vm1".parse().unwrap(), Vec::new());
         let (turns, _) = watch::channel(Turns::default());
         let (path, client) = (dir.join("rollout.json"), Client::new(TIMEOUT));
-        Task { path, record: None, turns, peers, client, heard: BTreeMap::new() }
+        let (_, orders) = mpsc::channel(1);
+        let orders = (orders, Orders::default());
+        Task { path, record: None, turns, peers, client, heard: BTreeMap::new(), orders }
     }
 
     #[tokio::test]

@@ -100,6 +100,7 @@ class Cluster:
             (self.dir / host).mkdir()
             (self.dir / host / "agent.toml").write_text(
                 f'host = "{host}"\ncluster_file = "{self.dir}/cluster.toml"\nstate_dir = "{self.dir}/{host}/state"\nsupervisor = "embedded"\n'
+                f'control_socket = "{self.dir}/{host}/control.sock"\n'
                 '[embedded]\non_exit = "leave"\nrun_as = "self"\n')
         (self.dir / "cluster.toml").write_text(text)
         self.agents = {}

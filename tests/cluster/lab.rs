@@ -120,10 +120,11 @@ impl Lab {
             let config = folder.join("agent.toml");
             let settings = format!(
                 "host = \"{host}\"\ncluster_file = \"{}\"\nstate_dir = \"{}\"\nsupervisor = \"embedded\"\n\
-                 agent_check = \"{ip}:{}\"\n",
+                 agent_check = \"{ip}:{}\"\ncontrol_socket = \"{}\"\n",
                 dir.join("cluster.toml").display(),
                 folder.join("state").display(),
-                ports["agent-check"]
+                ports["agent-check"],
+                folder.join("control.sock").display()
             );
             fs::write(&config, settings).unwrap();
             let http = format!("{ip}:{}", ports["agent"]).parse().unwrap();

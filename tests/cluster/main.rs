@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 mod adoption;
+mod by_hand;
 mod claims;
 mod demo;
 mod elections;
@@ -93,6 +94,9 @@ fn suites() -> Vec<Suite<Lab>> {
             lab: || Lab::new(6, "5.5.0", "2m-2s-sync", 2, SMALL_FILES),
             claims: claims![Lab:
                 claims::one_file_brings_up_two_namesrvs_and_four_brokers_in_sync,
+                by_hand::a_restart_of_a_master_by_hand_under_load_loses_nothing_and_no_send_fails,
+                by_hand::without_its_slave_a_master_is_restarted_only_where_that_is_insisted_on,
+                by_hand::of_two_who_restart_both_members_of_a_group_at_once_one_waits,
                 rollout::hosts_with_different_files_move_nothing_and_say_why,
                 rollout::a_changed_file_is_rolled_out_in_order_under_load_and_nothing_is_lost,
                 rollout::a_partner_that_dies_in_the_drain_stops_it_and_an_agent_that_dies_in_the_drain_goes_on,

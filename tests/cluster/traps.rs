@@ -82,7 +82,8 @@ pub fn a_second_agent_on_a_live_store_starts_nothing(lab: &mut Lab) {
     fs::write(folder.join("cluster.toml"), text).unwrap();
     let config = folder.join("agent.toml");
     let settings = format!(
-        "host = \"vm1\"\ncluster_file = \"{0}/cluster.toml\"\nstate_dir = \"{0}/state\"\nsupervisor = \"embedded\"\nlisten = \"127.0.0.1:29877\"\n",
+        "host = \"vm1\"\ncluster_file = \"{0}/cluster.toml\"\nstate_dir = \"{0}/state\"\nsupervisor = \"embedded\"\n\
+         control_socket = \"{0}/control.sock\"\nlisten = \"127.0.0.1:29877\"\n",
         folder.display()
     );
     fs::write(&config, settings).unwrap();

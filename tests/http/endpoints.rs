@@ -5,7 +5,7 @@ use rocketmq_agent::http::Limits;
 use rocketmq_agent_domain::{
     health::report::HostReport,
     plan::Blocked,
-    rollout::{Phase, Turn},
+    rollout::{Phase, Turn, Verb},
 };
 use std::time::Duration;
 use tokio::{
@@ -193,7 +193,7 @@ async fn openapi_describes_exactly_the_fields_that_are_served() {
     let mut report = troubled("vm1");
     report.blocked = vec![Blocked { instance: None, cause: cause("id", "what", "fix") }];
     let waits = Some(cause("id", "what", "fix"));
-    report.instances[1].rollout = Some(Turn { phase: Phase::Waits, since: 1, waits });
+    report.instances[1].rollout = Some(Turn { verb: Verb::Renew, phase: Phase::Waits, since: 1, waits });
     let agent = Agent::start(Some(report)).await;
     let described = agent.get("/openapi.json").await.json()["components"]["schemas"].clone();
     let cluster = agent.get("/v1/cluster").await.json();

@@ -90,7 +90,7 @@ impl World {
         world.write("cluster.toml", cluster.as_bytes());
         let settings = format!(
             "host = \"vm1\"\ncluster_file = \"{dir}/cluster.toml\"\nstate_dir = \"{dir}/state\"\nsupervisor = \"embedded\"\n\
-             listen = \"127.0.0.1:0\"\n[embedded]\nrun_as = \"self\"\n"
+             listen = \"127.0.0.1:0\"\ncontrol_socket = \"{dir}/control.sock\"\n[embedded]\nrun_as = \"self\"\n"
         );
         world.write("agent.toml", settings.as_bytes());
         world

@@ -173,6 +173,12 @@ impl ProcessState {
             next_start_at: None,
         }
     }
+
+    /// Of one that a person stopped: it is not started by itself.
+    pub fn held(last_exit: Option<Exit>, cause: Cause) -> Self {
+        let (failures, backing_off, quarantined) = (0, true, false);
+        Self::Stopped { last_exit, cause: Some(cause), failures, backing_off, quarantined, next_start_at: None }
+    }
 }
 
 /// What a supervisor backend knows of an instance's process. What it could not find out is an error of the

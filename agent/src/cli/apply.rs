@@ -8,7 +8,7 @@ use crate::{
     sync::{Voters, proposal},
 };
 use anyhow::Context;
-use rocketmq_agent_domain::{names::HostName, register::Entry};
+use rocketmq_agent_domain::{duration::Span, names::HostName, register::Entry};
 use std::{
     collections::BTreeSet,
     env, fs,
@@ -31,6 +31,9 @@ pub(super) struct ApplyCommand {
     /// Commit without this host, which is gone for good: its vote is not waited for, now or later
     #[arg(long, value_name = "HOST")]
     without: Vec<HostName>,
+    /// Take it back after this time, such as 5m, unless somebody says `confirm`
+    #[arg(long, value_name = "TIME")]
+    confirm_within: Option<Span>,
     /// Let this host vote again that was left out before
     #[arg(long, value_name = "HOST")]
     with: Vec<HostName>,
@@ -63,7 +66,8 @@ impl ApplyCommand {
             eprintln!("rocketmq-agent: say why with -m MESSAGE: others read it in the history");
             return Ok(exit_code::code(exit_code::USAGE));
         };
-        commit(&settings, &path, text, message, self.how.yes, voters).await
+        let within = self.confirm_within.map(|Span(within)| u64::try_from(within.as_millis()).unwrap_or(u64::MAX));
+        commit(&settings, &path, text, message, self.how.yes, voters, within).await
     }
 }
 
@@ -73,7 +77,7 @@ impl Rollback {
         let entry = history::find(&documents, self.generation)?;
         let message = self.how.message.unwrap_or_else(|| format!("back to generation {}", self.generation));
         let text = entry.document().text().to_owned();
-        commit(&settings, Path::new("cluster.toml"), text, message, self.how.yes, Voters::default()).await
+        commit(&settings, Path::new("cluster.toml"), text, message, self.how.yes, Voters::default(), None).await
     }
 }
 
@@ -84,6 +88,7 @@ async fn commit(
     message: String,
     yes: bool,
     voters: Voters,
+    confirm_within: Option<u64>,
 ) -> anyhow::Result<ExitCode> {
     let client = Client::new(settings.control_socket.clone());
     let documents = client.documents().await?;
@@ -106,11 +111,17 @@ async fn commit(
         }
     }
     // Bound to what was shown: where somebody else was quicker, the agent refuses.
-    let apply = Apply { base: held.mark().hash, text, author: author(), message, voters };
+    let apply = Apply { base: held.mark().hash, text, author: author(), message, voters, confirm_within };
     match client.apply(&apply).await? {
         Applied::Committed { generation, hash } => {
             writeln!(io::stdout(), "generation {generation} ({hash:.12}) is committed")?;
             follow(&client, generation, &apply.voters.without).await?;
+            if confirm_within.is_some() {
+                writeln!(
+                    io::stdout(),
+                    "it is taken back by itself unless somebody says `rocketmq-agent confirm` in time"
+                )?;
+            }
             Ok(exit_code::code(exit_code::OK))
         }
         Applied::Refused { why } => anyhow::bail!("nothing was changed: {why}"),
@@ -137,7 +148,7 @@ fn agrees(held: &Entry, voters: &Voters) -> io::Result<bool> {
 }
 
 /// Who types, also behind sudo.
-fn author() -> String {
+pub(super) fn author() -> String {
     let name = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| env::var(name).ok());
     name.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
 }

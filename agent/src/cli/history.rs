@@ -2,6 +2,7 @@
 
 use super::changes;
 use crate::{
+    audit::Line,
     control::{Client, ClusterConfig},
     exit_code,
     settings::Settings,
@@ -21,6 +22,9 @@ pub(super) struct History {
     /// Print it as JSON
     #[arg(long)]
     json: bool,
+    /// Show who ordered what on this host instead, and what became of it
+    #[arg(long)]
+    audit: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -64,8 +68,13 @@ pub(super) fn find(documents: &[Entry], generation: u64) -> anyhow::Result<&Entr
 
 impl History {
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
-        let documents = Client::new(settings.control_socket).documents().await?;
+        let client = Client::new(settings.control_socket);
         let mut out = io::stdout();
+        if self.audit {
+            write!(out, "{}", audit(&client.audit().await?, self.json)?)?;
+            return Ok(exit_code::code(exit_code::OK));
+        }
+        let documents = client.documents().await?;
         if self.json {
             let rows: Vec<_> = documents
                 .iter()
@@ -87,9 +96,7 @@ impl History {
             let document = entry.document();
             let (ago, by, on, why) = match document.change() {
                 Some(change) => {
-                    let then = SystemTime::UNIX_EPOCH + Duration::from_millis(change.time);
-                    let ago = super::table::duration(then.elapsed().unwrap_or_default());
-                    (ago, change.author.clone(), change.host.to_string(), change.message.clone())
+                    (ago(change.time), change.author.clone(), change.host.to_string(), change.message.clone())
                 }
                 None => (String::new(), String::new(), String::new(), "the files that the hosts began with".to_owned()),
             };
@@ -101,6 +108,28 @@ impl History {
         }
         Ok(exit_code::code(exit_code::OK))
     }
+}
+
+/// How long it is since that many milliseconds after 1970.
+fn ago(at: u64) -> String {
+    let then = SystemTime::UNIX_EPOCH + Duration::from_millis(at);
+    super::table::duration(then.elapsed().unwrap_or_default())
+}
+
+fn audit(lines: &[Line], json: bool) -> anyhow::Result<String> {
+    if json {
+        return Ok(serde_json::to_string_pretty(lines)? + "\n");
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["AGO", "BY", "VERB", "WHAT", "WHY", "OUTCOME"]);
+    for line in lines.iter().rev() {
+        let user = line.who.user.clone().unwrap_or_else(|| line.who.uid.to_string());
+        let by = if user == line.author { user } else { format!("{} ({user})", line.author) };
+        let (verb, what, why) = (line.verb.clone(), line.what.clone(), line.message.clone());
+        table.add_row([ago(line.at), by, verb, what, why, line.outcome.clone()]);
+    }
+    Ok(table.lines().map(|line| format!("{}\n", line.trim_end())).collect())
 }
 
 impl Diff {

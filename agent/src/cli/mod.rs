@@ -5,6 +5,7 @@ mod changes;
 mod check;
 mod doctor;
 mod history;
+mod orders;
 mod plan;
 mod ready;
 mod remove;
@@ -66,6 +67,18 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Give this host up: stop its instances and take away what the agent made; messages stay
     Remove(remove::Remove),
+    /// Restart instances of this host in turn, where the rest of the cluster bears it
+    Restart(orders::Restart),
+    /// Stop instances of this host until they are started, or the host is booted
+    Stop(orders::Stop),
+    /// Start instances of this host that were stopped, or failed too often
+    Start(orders::Start),
+    /// Make a change stay that was applied with --confirm-within
+    Confirm(orders::Confirm),
+    /// Let nothing be restarted or stopped by the agents until `resume`
+    Pause(orders::Pause),
+    /// Let what was paused go on
+    Resume(orders::Resume),
     /// Show what a cluster file changes, ask, and commit it for all hosts
     Apply(apply::ApplyCommand),
     /// Show the committed cluster files
@@ -118,6 +131,12 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Plan(plan) => runtime.block_on(plan.run(settings)),
         Command::Status(status) => runtime.block_on(status.run(settings)),
         Command::Apply(apply) => runtime.block_on(apply.run(settings)),
+        Command::Restart(restart) => runtime.block_on(restart.run(settings)),
+        Command::Stop(stop) => runtime.block_on(stop.run(settings)),
+        Command::Start(start) => runtime.block_on(start.run(settings)),
+        Command::Confirm(confirm) => runtime.block_on(confirm.run(settings)),
+        Command::Pause(pause) => runtime.block_on(pause.run(settings)),
+        Command::Resume(resume) => runtime.block_on(resume.run(settings)),
         Command::History(history) => runtime.block_on(history.run(settings)),
         Command::Diff(diff) => runtime.block_on(diff.run(settings)),
         Command::Rollback(rollback) => runtime.block_on(rollback.run(settings)),

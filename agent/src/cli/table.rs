@@ -7,7 +7,7 @@ use rocketmq_agent_domain::{
         report::{ClusterReport, HostView, InstanceReport, State, in_words},
         verdict::Verdict,
     },
-    rollout::{Phase, Turn},
+    rollout::Turn,
     size::Size,
 };
 use std::time::Duration;
@@ -149,17 +149,30 @@ fn remarks(report: &ClusterReport) -> Vec<String> {
 
 /// How far its restart is, for how long, and what it waits for.
 fn in_turn(turn: &Turn) -> String {
-    let older = if turn.phase == Phase::Waits { "runs with an older configuration and " } else { "" };
     let waits = turn.waits.as_ref().map(|cause| format!(": {}", in_words(cause))).unwrap_or_default();
-    format!("{older}{}, for {}{waits}", turn.phase, duration(since(turn.since)))
+    format!("{}, for {}{waits}", turn.in_words(), duration(since(turn.since)))
 }
 
 /// Where the cluster file comes from; nothing of agents that do not say so.
 fn config(report: &ClusterReport) -> Option<String> {
     let own = report.hosts.iter().find(|view| view.host == report.seen_from)?.report.as_ref()?;
     let config = &own.config;
+    let paused = config.paused.as_ref().map(|by| {
+        let ago = duration(since(by.time));
+        format!(
+            "; paused by {} on {} for {ago} ({}): `rocketmq-agent resume` lets it go on",
+            by.author, by.host, by.message
+        )
+    });
+    let tried = config.confirm_until.map(|until| {
+        let left = duration(Duration::from_millis(until.saturating_sub(clock::now())));
+        format!("; taken back in {left} unless somebody says `rocketmq-agent confirm`")
+    });
     match config.generation {
-        Some(generation) => Some(format!("- config: generation {generation}; {} {}", own.host, config.standing)),
+        Some(generation) => {
+            let paused = paused.into_iter().chain(tried).collect::<String>();
+            Some(format!("- config: generation {generation}; {} {}{paused}", own.host, config.standing))
+        }
         None if config.standing.is_empty() => None,
         None => Some(format!("- config: {}", config.standing)),
     }

@@ -1,9 +1,10 @@
 //! The commands' end of the control socket.
 
-use super::{Applied, Apply, ClusterConfig, Held};
+use super::{Applied, Apply, ClusterConfig, Decide, Held, Ordered, Progress};
+use crate::audit::Line;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request, StatusCode, body::Incoming};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use std::{io, path::PathBuf};
@@ -12,11 +13,8 @@ use tokio::net::UnixStream;
 /// Why the agent of this host did not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
-    /// No agent, or one without a secret.
-    #[error(
-        "no agent with a secret answers on {path}: is rocketmq-agent running, and is there a cluster.secret? Without \
-         one every host works from its own cluster.toml"
-    )]
+    /// No agent.
+    #[error("no agent answers on {path}: is rocketmq-agent running on this host?")]
     Connect {
         /// The socket.
         path: PathBuf,
@@ -31,7 +29,7 @@ pub enum ControlError {
     #[error("the request could not be made")]
     Request(#[from] hyper::http::Error),
     /// It could not.
-    #[error("the agent could not: {0}")]
+    #[error("the agent does not do it: {0}")]
     Failed(String),
     /// It is another release.
     #[error("the agent's answer is not of this program's kind")]
@@ -66,7 +64,39 @@ impl Client {
         self.ask(Method::POST, "/apply", serde_json::to_vec(apply)?).await
     }
 
+    /// Asks for a decision that leaves the cluster file as it is, and waits until it is made.
+    pub async fn decide(&self, decide: &Decide) -> Result<Applied, ControlError> {
+        self.ask(Method::POST, "/decide", serde_json::to_vec(decide)?).await
+    }
+
+    /// Who changed what on this host, the oldest first.
+    pub async fn audit(&self) -> Result<Vec<Line>, ControlError> {
+        self.ask(Method::GET, "/audit", Vec::new()).await
+    }
+
+    /// Orders something of an instance, and tells how far it is until it is over; how it ended, where that is known.
+    pub async fn order(&self, order: &Ordered, mut tell: impl FnMut(&str)) -> Result<Option<Progress>, ControlError> {
+        let mut answer = self.send(Method::POST, "/order", serde_json::to_vec(order)?).await?;
+        let mut text = Vec::new();
+        while let Some(frame) = answer.frame().await {
+            text.extend_from_slice(frame?.data_ref().map_or(&[][..], |data| data));
+            while let Some(end) = text.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = text.drain(..=end).collect();
+                match serde_json::from_slice(&line)? {
+                    Progress::Says(words) => tell(&words),
+                    ended => return Ok(Some(ended)),
+                }
+            }
+        }
+        Ok(None)
+    }
+
     async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str, body: Vec<u8>) -> Result<T, ControlError> {
+        let answer = self.send(method, path, body).await?;
+        Ok(serde_json::from_slice(&answer.collect().await?.to_bytes())?)
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Incoming, ControlError> {
         let connected = UnixStream::connect(&self.0).await;
         let stream = connected.map_err(|source| ControlError::Connect { path: self.0.clone(), source })?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
@@ -75,10 +105,10 @@ impl Client {
         let request = request.header("content-type", "application/json").body(Full::new(Bytes::from(body)))?;
         let answer = sender.send_request(request).await?;
         let status = answer.status();
-        let body = answer.into_body().collect().await?.to_bytes();
-        match status {
-            StatusCode::OK => Ok(serde_json::from_slice(&body)?),
-            _ => Err(ControlError::Failed(String::from_utf8_lossy(&body).into_owned())),
+        if status == StatusCode::OK {
+            return Ok(answer.into_body());
         }
+        let body = answer.into_body().collect().await?.to_bytes();
+        Err(ControlError::Failed(String::from_utf8_lossy(&body).into_owned()))
     }
 }

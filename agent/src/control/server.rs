@@ -1,18 +1,22 @@
 //! The agent's end of the control socket.
 
-use super::{Applied, Apply, ClusterConfig, Held, HostConfig};
+use super::{Applied, Apply, ClusterConfig, Decide, Decision, Held, HostConfig, Ordered, Progress};
 use crate::{
+    audit::{Audit, Line, Who},
     clock,
     files::{self, FileError},
+    rollout::Order,
     sync::{Ended, Handle, proposal},
 };
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
+    body::Body,
     extract::{DefaultBodyLimit, State},
     http::StatusCode,
+    response::{IntoResponse, Response},
     routing::{get, post},
 };
-use futures_util::future::join_all;
+use futures_util::{future::join_all, stream};
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use rocketmq_agent_domain::{
     document::{Change, Document, LONGEST},
@@ -21,13 +25,17 @@ use rocketmq_agent_domain::{
 };
 use std::{
     collections::BTreeSet,
+    convert::Infallible,
     fs::{self, Permissions},
     io,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     time::Duration,
 };
-use tokio::net::{UnixListener, UnixStream};
+use tokio::{
+    net::{UnixListener, UnixStream},
+    sync::mpsc,
+};
 use tracing::warn;
 
 /// Between two tries to accept where the process has run out of file descriptors.
@@ -73,14 +81,28 @@ pub async fn bind(path: &Path) -> Result<UnixListener, SocketError> {
     Ok(listener)
 }
 
+/// What commands reach.
+#[derive(Clone, Debug)]
+pub struct Doors {
+    /// Config sync, where there is a secret.
+    pub sync: Option<Handle>,
+    /// Where orders for instances go.
+    pub orders: mpsc::Sender<Order>,
+    /// Where it is noted who did what.
+    pub audit: Audit,
+}
+
 /// Serves until it is dropped.
-pub async fn serve(listener: UnixListener, handle: Handle) {
+pub async fn serve(listener: UnixListener, doors: Doors) {
     let router = Router::new()
         .route("/status", get(status))
         .route("/documents", get(documents))
         .route("/apply", post(apply))
+        .route("/decide", post(decide))
+        .route("/order", post(order))
+        .route("/audit", get(audit))
         .layer(DefaultBodyLimit::max(3 * LONGEST))
-        .with_state(handle);
+        .with_state(doors);
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
@@ -92,19 +114,28 @@ pub async fn serve(listener: UnixListener, handle: Handle) {
         };
         // The mode keeps others out as well; this holds also between bind and chmod.
         let own = rustix::process::geteuid().as_raw();
-        if !stream.peer_cred().is_ok_and(|peer| peer.uid() == 0 || peer.uid() == own) {
-            continue;
-        }
-        let service = TowerToHyperService::new(router.clone());
+        let uid = stream.peer_cred().map(|peer| peer.uid()).ok().filter(|uid| *uid == 0 || *uid == own);
+        let Some(uid) = uid else { continue };
+        let service = TowerToHyperService::new(router.clone().layer(Extension(Who::of(uid))));
         // What goes wrong here is the command's affair.
         tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
     }
 }
 
-async fn status(State(handle): State<Handle>) -> Json<ClusterConfig> {
+type Failed = (StatusCode, String);
+
+impl Doors {
+    fn sync(&self) -> Result<&Handle, Failed> {
+        let why = "there is no cluster.secret, and without one every host works from its own cluster.toml";
+        self.sync.as_ref().ok_or_else(|| (StatusCode::CONFLICT, why.to_owned()))
+    }
+}
+
+async fn status(State(doors): State<Doors>) -> Result<Json<ClusterConfig>, Failed> {
+    let handle = doors.sync()?;
     let me = handle.book.me().clone();
     let hosts = handle.book.members().into_iter().map(|host| {
-        let (handle, is_me) = (&handle, host == me);
+        let is_me = host == me;
         async move {
             let state = match is_me {
                 true => Ok(handle.state()),
@@ -118,19 +149,106 @@ async fn status(State(handle): State<Handle>) -> Json<ClusterConfig> {
         }
     });
     let hosts = join_all(hosts).await;
-    Json(ClusterConfig { seen_from: me, hosts })
+    Ok(Json(ClusterConfig { seen_from: me, hosts }))
 }
 
-async fn documents(State(handle): State<Handle>) -> Result<Json<Vec<Held>>, (StatusCode, String)> {
+async fn documents(State(doors): State<Doors>) -> Result<Json<Vec<Held>>, Failed> {
     let failed = |error| (StatusCode::INTERNAL_SERVER_ERROR, format!("{:#}", anyhow::Error::from(error)));
-    handle.history().map(Json).map_err(failed)
+    doors.sync()?.history().map(Json).map_err(failed)
 }
 
-async fn apply(State(handle): State<Handle>, Json(apply): Json<Apply>) -> Json<Applied> {
-    Json(match document(&handle, apply) {
+async fn audit(State(doors): State<Doors>) -> Result<Json<Vec<Line>>, Failed> {
+    doors.audit.lines().map(Json).map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
+}
+
+/// Who wants what, before it is known what becomes of it.
+fn line(who: Who, author: &str, verb: &str, what: String, message: &str) -> Line {
+    let (author, verb, message) = (author.to_owned(), verb.to_owned(), message.to_owned());
+    Line { at: 0, who, author, verb, what, message, outcome: "asked for".to_owned() }
+}
+
+async fn apply(
+    State(doors): State<Doors>,
+    Extension(who): Extension<Who>,
+    Json(apply): Json<Apply>,
+) -> Result<Json<Applied>, Failed> {
+    let handle = doors.sync()?;
+    let line = line(who, &apply.author, "apply", format!("to {:.12}", apply.base), &apply.message);
+    Ok(Json(propose(&doors, handle, line, document(handle, apply)).await))
+}
+
+async fn decide(
+    State(doors): State<Doors>,
+    Extension(who): Extension<Who>,
+    Json(decide): Json<Decide>,
+) -> Result<Json<Applied>, Failed> {
+    let handle = doors.sync()?;
+    let verb = match decide.decision {
+        Decision::Pause => "pause",
+        Decision::Resume => "resume",
+        Decision::Confirm => "confirm",
+    };
+    let line = line(who, &decide.author, verb, String::new(), &decide.message);
+    Ok(Json(propose(&doors, handle, line, decided(handle, decide)).await))
+}
+
+async fn propose(doors: &Doors, handle: &Handle, line: Line, document: Result<Document, String>) -> Applied {
+    doors.audit.note(line.clone());
+    let applied = match document {
         Ok(document) => in_words(handle.propose(document.clone()).await, &document),
         Err(why) => Applied::Refused { why },
-    })
+    };
+    let outcome = match &applied {
+        Applied::Committed { generation, .. } => format!("committed as generation {generation}"),
+        Applied::Refused { why } | Applied::Unknown { why } => why.clone(),
+    };
+    doors.audit.note(Line { outcome, ..line });
+    applied
+}
+
+async fn order(
+    State(doors): State<Doors>,
+    Extension(who): Extension<Who>,
+    Json(Ordered { wanted, author, message }): Json<Ordered>,
+) -> Response {
+    let verb = if wanted.now { format!("{} --now", wanted.verb.word()) } else { wanted.verb.word().to_owned() };
+    let line = line(who, &author, &verb, wanted.instance.to_string(), &message);
+    doors.audit.note(line.clone());
+    let (told, progress) = mpsc::unbounded_channel();
+    if doors.orders.send(Order { wanted, told }).await.is_err() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "the agent is about to end").into_response();
+    }
+    // Dropped with the connection, and so is the order where it has not begun.
+    let lines = stream::unfold((progress, doors.audit, line), |(mut progress, audit, line)| async {
+        let said = progress.recv().await?;
+        match &said {
+            Progress::Says(_) => {}
+            Progress::Done(words) => audit.note(Line { outcome: words.clone(), ..line.clone() }),
+            Progress::Refused(cause) => audit.note(Line { outcome: cause.what.clone(), ..line.clone() }),
+        }
+        let text = serde_json::to_string(&said).ok()? + "\n";
+        Some((Ok::<_, Infallible>(text), (progress, audit, line)))
+    });
+    Body::from_stream(lines).into_response()
+}
+
+fn decided(handle: &Handle, Decide { decision, author, message }: Decide) -> Result<Document, String> {
+    let held = handle.view.borrow().held.clone().ok_or("this host holds no document yet")?;
+    let document = held.document();
+    match (decision, document.paused()) {
+        (Decision::Pause, Some(by)) => return Err(format!("{} has paused it already ({})", by.author, by.message)),
+        (Decision::Resume, None) => return Err("nothing is paused".to_owned()),
+        (Decision::Confirm, _) if document.trial().is_none() => {
+            return Err(format!("generation {} holds, and needs no confirmation", document.generation()));
+        }
+        _ => {}
+    }
+    let change = Change { author, host: handle.book.me().clone(), time: clock::now(), message };
+    let next = match decision {
+        Decision::Pause | Decision::Resume => proposal::pausing(&held, decision == Decision::Pause, change),
+        Decision::Confirm => proposal::confirming(&held, change),
+    };
+    next.map_err(|error| format!("{:#}", anyhow::Error::from(error)))
 }
 
 fn document(handle: &Handle, apply: Apply) -> Result<Document, String> {
@@ -139,10 +257,22 @@ fn document(handle: &Handle, apply: Apply) -> Result<Document, String> {
     if held.mark().hash != apply.base {
         return Err(overtaken(&held));
     }
+    if let Some(trial) = held.document().trial() {
+        let history = handle.history().map_err(|error| format!("{:#}", anyhow::Error::from(error)))?;
+        let before = history.iter().find(|entry| entry.mark().hash == trial.back_to);
+        if before.is_none_or(|before| before.document().text() != apply.text) {
+            let (now, before) = (held.mark().generation, before.map_or(0, |before| before.mark().generation));
+            return Err(format!(
+                "generation {now} is not confirmed yet: `rocketmq-agent confirm` or `rocketmq-agent rollback {before}` \
+                 first"
+            ));
+        }
+    }
     let cluster = proposal::cluster(&held, Path::new("cluster.toml"), apply.text).map_err(words)?;
     let time = clock::now();
     let change = Change { author: apply.author, host: handle.book.me().clone(), time, message: apply.message };
-    proposal::document(&held, cluster, &apply.voters, change).map_err(words)
+    let until = apply.confirm_within.map(|within| time.saturating_add(within));
+    proposal::document(&held, cluster, &apply.voters, until, change).map_err(words)
 }
 
 fn overtaken(newer: &Entry) -> String {

@@ -173,10 +173,13 @@ impl Synced {
         let state = self.handle.state();
         let remarks = state.remarks.into_iter().chain(self.file.clone()).collect();
         let refused = self.handle.book.refused();
+        let held = self.view.borrow().held.clone();
         ConfigReport {
             synced: true,
             generation: state.held.map(|held| held.generation),
             hash: state.held.map(|held| held.hash.to_string()),
+            paused: held.as_ref().and_then(|entry| entry.document().paused().cloned()),
+            confirm_until: held.and_then(|entry| entry.document().trial()).map(|trial| trial.until),
             standing: state.standing,
             remarks,
             refused: refused.into_iter().map(|(reason, count)| (reason.to_owned(), count)).collect(),

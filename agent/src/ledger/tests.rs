@@ -19,8 +19,13 @@ fn entry(document: Document) -> Entry {
 
 /// Generations 1 to `count`.
 fn history(count: usize) -> Vec<Entry> {
-    let content =
-        |text: String| Content { text, placement: Placement::default(), config_hosts: [host()].into(), paused: false };
+    let content = |text: String| Content {
+        text,
+        placement: Placement::default(),
+        config_hosts: [host()].into(),
+        paused: None,
+        trial: None,
+    };
     let mut documents = vec![Document::first(content("# 1\n".to_owned())).unwrap()];
     while documents.len() < count {
         let number = documents.len() + 1;

@@ -15,7 +15,7 @@ use crate::{
     clock,
     cluster::Cluster,
     probe::{Pids, Services},
-    supervise::Supervisor,
+    supervise::{Supervisor, SupervisorError},
 };
 use rocketmq_agent_domain::{
     desired::Desired,
@@ -27,7 +27,7 @@ use rocketmq_agent_domain::{
     names::InstanceName,
     observed::{Fact, Observed},
     plan::{Blocked, Plan, Step, plan},
-    rollout::{self, Turns},
+    rollout::{self, Stop, Turns},
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{sync::watch, time};
@@ -116,7 +116,7 @@ impl<S: Supervisor> Reconciler<S> {
                 warn!(instance = %name, "{name} hangs and cannot be ended: {:#}", anyhow::Error::from(error));
             }
         }
-        self.stop_in_turn(&observed).await;
+        self.follow_orders(goal, &observed).await;
         self.limit(goal).await;
         for instance in report.instances.iter().filter(|instance| instance.is_ready()) {
             self.supervisor.settled(&instance.instance);
@@ -152,15 +152,40 @@ impl<S: Supervisor> Reconciler<S> {
         });
     }
 
-    /// Stops the instance whose turn it is; a later pass starts it with what was rendered.
-    async fn stop_in_turn(&mut self, observed: &Observed) {
-        let Some((name, pid)) = self.channels.rollout.borrow_and_update().stop.clone() else { return };
-        let its = observed.processes.get(&name).and_then(pid_of);
-        if its == Some(pid)
-            && let Err(error) = self.supervisor.stop(&name).await
-        {
-            warn!(instance = %name, "{name} cannot be stopped: {:#}", anyhow::Error::from(error));
+    /// Stops the instance whose turn it is, and what a person wants stopped; a later pass starts what is to come back,
+    /// with what was rendered.
+    async fn follow_orders(&mut self, goal: &Goal, observed: &Observed) {
+        let Turns { stop, start, .. } = self.channels.rollout.borrow_and_update().clone();
+        for (name, stop) in stop {
+            if let Err(error) = self.stop(goal, observed, &name, stop).await {
+                warn!(instance = %name, "{name} cannot be stopped: {:#}", anyhow::Error::from(error));
+            }
         }
+        for name in start {
+            if let Err(error) = self.supervisor.release(&name) {
+                warn!(instance = %name, "{name} cannot be started: {:#}", anyhow::Error::from(error));
+            }
+        }
+    }
+
+    async fn stop(
+        &self,
+        goal: &Goal,
+        observed: &Observed,
+        name: &InstanceName,
+        stop: Stop,
+    ) -> Result<(), SupervisorError> {
+        let its = observed.processes.get(name).and_then(pid_of);
+        if its != stop.pid {
+            return Ok(());
+        }
+        // First, so that an agent that dies over it does not start it again.
+        if stop.stays
+            && let Some(instance) = goal.desired.instance(name)
+        {
+            self.supervisor.hold(&instance.launch).await?;
+        }
+        self.supervisor.stop(name).await
     }
 
     /// Limits what the instances take, before one of them starts.

@@ -177,7 +177,7 @@ impl Remains {
         for entry in entries(state)? {
             match entry.as_str() {
                 "run" => {}
-                "applied.json" => self.files.push(state.join(entry)),
+                "applied.json" | "rollout.json" | "audit.log" | "audit.log.1" => self.files.push(state.join(entry)),
                 half if half.starts_with(".rocketmq-agent-") => self.files.push(state.join(entry)),
                 _ => self.foreign.push(state.join(entry)),
             }

@@ -57,6 +57,20 @@ impl Supervisor for Backend {
         }
     }
 
+    async fn hold(&self, launch: &Launch) -> Result<(), SupervisorError> {
+        match self {
+            Backend::Embedded(embedded) => embedded.hold(launch).await,
+            Backend::Systemd(systemd) => systemd.hold(launch).await,
+        }
+    }
+
+    fn release(&self, instance: &InstanceName) -> Result<(), SupervisorError> {
+        match self {
+            Backend::Embedded(embedded) => embedded.release(instance),
+            Backend::Systemd(systemd) => systemd.release(instance),
+        }
+    }
+
     async fn end(&self, instance: &InstanceName, cause: &Cause) -> Result<(), SupervisorError> {
         match self {
             Backend::Embedded(embedded) => embedded.end(instance, cause).await,

@@ -154,6 +154,12 @@ pub trait Supervisor {
     /// Asks it to stop and returns; [`Supervisor::observe`] shows `Stopping` until it is gone. Idempotent.
     fn stop(&self, instance: &InstanceName) -> impl Future<Output = Result<(), SupervisorError>> + Send;
 
+    /// It stays stopped, once it is, until [`Supervisor::release`] or the next boot, whichever agent there is then.
+    fn hold(&self, launch: &Launch) -> impl Future<Output = Result<(), SupervisorError>> + Send;
+
+    /// It may start, and at once, though a person stopped it or it has failed too often. Idempotent.
+    fn release(&self, instance: &InstanceName) -> Result<(), SupervisorError>;
+
     /// Ends it at once, for this cause, and returns; [`Supervisor::observe`] shows `Running` until it is gone, and then a
     /// crash. For a process that does not serve and would not hear [`Supervisor::stop`].
     fn end(&self, instance: &InstanceName, cause: &Cause) -> impl Future<Output = Result<(), SupervisorError>> + Send;

@@ -39,6 +39,9 @@ pub(super) struct Record {
     /// The boot in which its unit was stopped, and not by the agent: until the next one it is a person's to start again.
     #[serde(default)]
     pub stopped_by_another: Option<String>,
+    /// The boot in which a person stopped it through the agent: the same holds.
+    #[serde(default)]
+    pub held: Option<String>,
     /// When its unit was last looked at, a job was stopping it.
     #[serde(skip)]
     pub is_being_stopped: bool,
@@ -87,6 +90,7 @@ impl Record {
             hung: None,
             backoff: Backoff::default(),
             stopped_by_another: None,
+            held: None,
             is_being_stopped: false,
             is_wanted: false,
             is_outside: false,
@@ -102,6 +106,40 @@ impl Record {
     /// it stopped.
     pub fn is_stopped_by_another(&self) -> bool {
         self.stopped_by_another.is_some() && self.stopped_by_another == boot_id().ok()
+    }
+
+    /// Why it is not to be started before the next boot, where a person stopped it.
+    pub fn stopped_by_hand(&self) -> Option<Cause> {
+        let name = &self.launch.instance;
+        let id = "stopped-by-hand".to_owned();
+        if self.held.is_some() && self.held == boot_id().ok() {
+            let what = "it was stopped by hand".to_owned();
+            return Some(Cause {
+                id,
+                what,
+                fix: format!("`rocketmq-agent start {name}`, or a reboot, starts it again"),
+            });
+        }
+        self.is_stopped_by_another().then(|| Cause {
+            id,
+            what: format!("rocketmq-{name}.service was stopped, and not by this agent"),
+            fix: format!("`systemctl start rocketmq-{name}`, or a reboot, starts it again"),
+        })
+    }
+
+    /// It stays stopped, once it is, until it is released or the host is booted.
+    pub fn hold(&mut self) -> Result<(), SupervisorError> {
+        let look = |source| SupervisorError::Look { what: "which boot this is".to_owned(), source };
+        self.held = Some(boot_id().map_err(look)?);
+        Ok(())
+    }
+
+    /// It may start, and at once; whether that is new.
+    pub fn release(&mut self) -> bool {
+        let differs = self.held.is_some() || self.stopped_by_another.is_some() || self.backoff.failures() > 0;
+        (self.held, self.stopped_by_another) = (None, None);
+        self.backoff.settled();
+        differs
     }
 
     /// Reads one; `None` where there is none.

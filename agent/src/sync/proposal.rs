@@ -3,7 +3,7 @@
 
 use crate::cluster::{Cluster, ClusterError};
 use rocketmq_agent_domain::{
-    document::{Change, Content, Document, DocumentError, config_hosts},
+    document::{Change, Content, Document, DocumentError, Trial, config_hosts},
     names::{ClusterName, HostName},
     register::Entry,
     topology::{self, Topology},
@@ -45,7 +45,7 @@ pub enum ProposalError {
 /// A cluster as its first document has it.
 pub fn content(cluster: Cluster) -> Content {
     let config_hosts = config_hosts(&cluster.topology);
-    Content { text: cluster.text, placement: cluster.placement, config_hosts, paused: false }
+    Content { text: cluster.text, placement: cluster.placement, config_hosts, paused: None, trial: None }
 }
 
 /// The cluster that a file would make of what is held: what runs stays where it is.
@@ -63,26 +63,89 @@ pub fn cluster(held: &Entry, path: &Path, text: String) -> Result<Cluster, Propo
     }
 }
 
-/// The document of a change.
+/// The document of a change, that is to be confirmed `until` then where that is said.
 ///
 /// # Errors
 /// As above; or the file is longer than a document may be.
-pub fn document(held: &Entry, cluster: Cluster, voters: &Voters, change: Change) -> Result<Document, ProposalError> {
+pub fn document(
+    held: &Entry,
+    cluster: Cluster,
+    voters: &Voters,
+    until: Option<u64>,
+    change: Change,
+) -> Result<Document, ProposalError> {
     let document = held.document();
-    // Whom an override left out does not come back by itself: the next change would wait for it.
+    let content = Content {
+        config_hosts: config_hosts_after(document, &cluster.topology, voters)?,
+        text: cluster.text,
+        placement: cluster.placement,
+        paused: document.paused().cloned(),
+        trial: until.map(|until| Trial { until, back_to: document.hash() }),
+    };
+    Ok(match voters.without.is_empty() {
+        true => document.next(content, change)?,
+        false => document.next_without(voters.without.clone(), None, content, change)?,
+    })
+}
+
+/// What is held, with nothing of the cluster file changed.
+fn as_held(document: &Document) -> Content {
+    Content {
+        text: document.text().to_owned(),
+        placement: document.placement().clone(),
+        config_hosts: document.config_hosts().clone(),
+        paused: document.paused().cloned(),
+        trial: document.trial(),
+    }
+}
+
+/// The document that lets everything stand still, or go on.
+///
+/// # Errors
+/// It would be longer than a document may be.
+pub fn pausing(held: &Entry, pauses: bool, change: Change) -> Result<Document, ProposalError> {
+    let content = Content { paused: pauses.then(|| change.clone()), ..as_held(held.document()) };
+    Ok(held.document().next(content, change)?)
+}
+
+/// The document that makes a change stay which is being tried.
+///
+/// # Errors
+/// It would be longer than a document may be.
+pub fn confirming(held: &Entry, change: Change) -> Result<Document, ProposalError> {
+    Ok(held.document().next(Content { trial: None, ..as_held(held.document()) }, change)?)
+}
+
+/// The document that takes back what nobody confirmed.
+///
+/// # Errors
+/// The file that comes back cannot be read by this version of the agent.
+pub fn reverting(held: &Entry, before: &Document, change: Change) -> Result<Document, ProposalError> {
+    let path = Path::new("cluster.toml");
+    let cluster = Cluster::of(path, before.text().to_owned(), Some(before.placement()))?;
+    let content = Content {
+        config_hosts: config_hosts_after(held.document(), &cluster.topology, &Voters::default())?,
+        text: cluster.text,
+        placement: before.placement().clone(),
+        paused: held.document().paused().cloned(),
+        trial: None,
+    };
+    Ok(held.document().next(content, change)?)
+}
+
+/// Whom an override left out does not come back by itself: the next change would wait for it.
+fn config_hosts_after(
+    document: &Document,
+    topology: &Topology,
+    voters: &Voters,
+) -> Result<BTreeSet<HostName>, ProposalError> {
     let mut left_out = match topology::read(document.text()) {
         Ok(before) => &config_hosts(&before) - document.config_hosts(),
         Err(_) => BTreeSet::new(),
     };
     left_out.retain(|host| !voters.with.contains(host));
     left_out.extend(voters.without.iter().cloned());
-    let config_hosts = remaining(&cluster.topology, &left_out)?;
-    let content =
-        Content { text: cluster.text, placement: cluster.placement, config_hosts, paused: document.is_paused() };
-    Ok(match voters.without.is_empty() {
-        true => document.next(content, change)?,
-        false => document.next_without(voters.without.clone(), None, content, change)?,
-    })
+    remaining(topology, &left_out)
 }
 
 fn remaining(topology: &Topology, left_out: &BTreeSet<HostName>) -> Result<BTreeSet<HostName>, ProposalError> {

@@ -50,14 +50,16 @@ fn first(text: &str) -> Document {
     let topology = topology::read(text).unwrap();
     let placement = place(&topology, None).unwrap();
     let config_hosts = config_hosts(&topology);
-    Document::first(Content { text: text.to_owned(), placement, config_hosts, paused: false }).unwrap()
+    Document::first(Content { text: text.to_owned(), placement, config_hosts, paused: None, trial: None }).unwrap()
 }
 
 fn next(held: &Entry, text: &str, message: &str) -> Document {
     let change = Change { author: "ann".to_owned(), host: name("vm1"), time: 1, message: message.to_owned() };
     let config_hosts = config_hosts(&topology::read(text).unwrap());
     let placement = Placement::clone(held.document().placement());
-    held.document().next(Content { text: text.to_owned(), placement, config_hosts, paused: false }, change).unwrap()
+    held.document()
+        .next(Content { text: text.to_owned(), placement, config_hosts, paused: None, trial: None }, change)
+        .unwrap()
 }
 
 impl Cluster {

@@ -47,8 +47,20 @@ pub struct Content {
     /// Who votes on the next change. Written down rather than derived from the text again, so that two versions of
     /// the agent never count a majority differently.
     pub config_hosts: BTreeSet<HostName>,
-    /// Whether rolling out is paused.
-    pub paused: bool,
+    /// Who paused rolling out, when and why; none where it is not paused.
+    pub paused: Option<Change>,
+    /// Until when it has to be confirmed; none where it holds.
+    pub trial: Option<Trial>,
+}
+
+/// A change that is taken back by itself where nobody confirms it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trial {
+    /// Until then, milliseconds since 1970, by each host's own clock.
+    pub until: u64,
+    /// The document whose content comes back.
+    pub back_to: DocumentHash,
 }
 
 /// The first document of an epoch: generation 1, or one that was committed by an override.
@@ -76,9 +88,40 @@ struct Header {
     /// The hosts that an override left out; empty but for overrides.
     without: BTreeSet<HostName>,
     config_hosts: BTreeSet<HostName>,
-    paused: bool,
+    #[serde(with = "paused")]
+    paused: Option<Change>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trial: Option<Trial>,
     change: Option<Change>,
     placement: Placement,
+}
+
+/// `false` for none, as in documents from before there was a way to pause.
+mod paused {
+    use super::Change;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        By(Change),
+        Not(bool),
+    }
+
+    pub fn serialize<S: Serializer>(paused: &Option<Change>, to: S) -> Result<S::Ok, S::Error> {
+        match paused {
+            Some(change) => change.serialize(to),
+            None => false.serialize(to),
+        }
+    }
+
+    pub fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<Option<Change>, D::Error> {
+        match Written::deserialize(from)? {
+            Written::By(change) => Ok(Some(change)),
+            Written::Not(false) => Ok(None),
+            Written::Not(true) => Err(D::Error::custom("it is paused, and not said by whom")),
+        }
+    }
 }
 
 struct Inner {
@@ -171,8 +214,9 @@ impl Document {
         without: BTreeSet<HostName>,
         change: Option<Change>,
     ) -> Result<Self, DocumentError> {
-        let Content { text, placement, config_hosts, paused } = content;
-        let header = Header { generation, epoch, parent, openings, without, config_hosts, paused, change, placement };
+        let Content { text, placement, config_hosts, paused, trial } = content;
+        let header =
+            Header { generation, epoch, parent, openings, without, config_hosts, paused, trial, change, placement };
         Self::of(header, text)
     }
 
@@ -230,9 +274,14 @@ impl Document {
         &self.0.header.without
     }
 
-    /// Whether rolling out is paused.
-    pub fn is_paused(&self) -> bool {
-        self.0.header.paused
+    /// Who paused rolling out, when and why; none where it is not paused.
+    pub fn paused(&self) -> Option<&Change> {
+        self.0.header.paused.as_ref()
+    }
+
+    /// Until when it has to be confirmed; none where it holds.
+    pub fn trial(&self) -> Option<Trial> {
+        self.0.header.trial
     }
 
     /// Who made it, when and why; none for generation 1.
@@ -289,6 +338,7 @@ impl Header {
             ((self.generation == 1) == self.change.is_none(), "all documents but the first are somebody's change"),
             ((self.generation == 1) == self.openings.is_empty(), "all documents but the first follow an opening"),
             (self.generation > 1 || self.without.is_empty(), "the first document leaves nobody out"),
+            (self.generation > 1 || self.trial.is_none(), "there is nothing before the first document to go back to"),
             (rising, "the openings rise"),
             (self.openings.last().is_none_or(|it| it.generation < self.generation), "the openings came before it"),
             (

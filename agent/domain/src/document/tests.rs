@@ -12,7 +12,8 @@ fn content(text: &str) -> Content {
         text: text.to_owned(),
         placement: Placement::default(),
         config_hosts: hosts(&["vm1", "vm2"]),
-        paused: false,
+        paused: None,
+        trial: None,
     }
 }
 
@@ -104,7 +105,7 @@ fn a_file_that_is_sealed_well_and_does_not_add_up_is_refused() {
 proptest! {
     #[test]
     fn every_document_is_read_back_as_it_was(text in "\\PC*(\n\n?[a-z{}\"#=]*)*", message in ".*", paused: bool) {
-        let first = Document::first(Content { paused, ..content(&text) }).unwrap();
+        let first = Document::first(Content { paused: paused.then(|| change("no")), ..content(&text) }).unwrap();
         let second = first.next(content(&text), change(&message)).unwrap();
         for document in [first, second] {
             let read = Document::read(&document.to_string()).unwrap();
@@ -121,4 +122,15 @@ proptest! {
         if cut { bytes.truncate(at) } else { bytes[at] ^= 1 << bit }
         prop_assert!(Document::read(std::str::from_utf8(&bytes).unwrap()).is_err());
     }
+}
+
+#[test]
+fn a_document_says_who_paused_it_and_until_when_it_is_tried_and_the_first_one_is_not_tried() {
+    let first = Document::first(content("a")).unwrap();
+    let trial = Some(Trial { until: 7, back_to: first.hash() });
+    let next = Content { trial, paused: Some(change("wait")), ..content("b") };
+    let next = Document::read(&first.next(next, change("try")).unwrap().to_string()).unwrap();
+    assert_eq!((next.trial(), next.paused()), (trial, Some(&change("wait"))));
+    assert!(!first.to_string().contains("trial"), "older agents read what has none");
+    assert!(Document::first(Content { trial, ..content("b") }).is_err());
 }

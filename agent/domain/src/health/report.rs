@@ -4,6 +4,7 @@
 use super::verdict::{self, Verdict};
 use crate::{
     desired::Instance,
+    document::Change,
     launch::{Cause, Role},
     names::{HostName, InstanceName, Version},
     plan::Blocked,
@@ -156,6 +157,10 @@ pub struct ConfigReport {
     pub generation: Option<u64>,
     /// Its hash.
     pub hash: Option<String>,
+    /// Who paused rolling out, when and why; none where it is not paused.
+    pub paused: Option<Change>,
+    /// Until when the document has to be confirmed, milliseconds since 1970; none where it holds.
+    pub confirm_until: Option<u64>,
     /// Where the host stands in config sync, in words.
     pub standing: String,
     /// What a person should know, such as an edit that was not applied.

@@ -17,7 +17,7 @@ fn names(indices: &[usize]) -> BTreeSet<HostName> {
 
 fn content(text: &str, config: &[usize]) -> Content {
     let placement = Placement::default();
-    Content { text: text.to_owned(), placement, config_hosts: names(config), paused: false }
+    Content { text: text.to_owned(), placement, config_hosts: names(config), paused: None, trial: None }
 }
 
 fn change() -> Change {

@@ -1,6 +1,6 @@
 //! Who is before whom, and what stands in the way of one instance's turn. What is unknown stands in the way.
 
-use super::{Phase, Restart};
+use super::{Facts, Phase, Restart, Verb};
 use crate::{
     health::report::{HostReport, HostView, InstanceReport},
     launch::{Cause, Role},
@@ -51,27 +51,36 @@ pub fn order(placement: &Placement) -> Vec<Seat> {
     namesrvs.chain(controllers).chain(brokers).collect()
 }
 
-/// What stands in the way of the turn of `own`'s instance at `order[at]`; `announced` where its agent has said so and
-/// asked the others since. All hosts of the cluster are in `hosts`, `own` with the report that it has published last.
+/// What stands in the way of the turn of this host's instance at `order[at]`; `announced` where its agent has said so and
+/// asked the others since. All hosts of the cluster are in the facts, this one with the report that it has published last.
 ///
 /// One that is announced bears with announcements of those after it: they will withdraw.
-pub fn obstacle(
-    restart: Restart,
-    order: &[Seat],
-    at: usize,
-    announced: bool,
-    own: &HostReport,
-    hosts: &[HostView],
-) -> Option<Cause> {
+pub fn obstacle(verb: Verb, facts: &Facts<'_>, at: usize, announced: bool) -> Option<Cause> {
+    let (order, own, hosts) = (facts.order, facts.own, facts.hosts);
     let me = order.get(at)?;
     let leads = instance_of(own, me).is_some_and(|mine| leads(me, mine));
-    if restart == Restart::Manual {
-        let fix = "restart it by hand, or say restart = \"auto\" under [rollout] in cluster.toml, on every host";
-        return Some(cause("manual", "the cluster file leaves restarts to a person".to_owned(), fix));
+    if verb == Verb::Renew && facts.restart == Restart::Manual {
+        let fix = format!(
+            "`rocketmq-agent restart {}` on {}, or restart = \"auto\" under [rollout] in cluster.toml, on every host",
+            me.instance, me.host
+        );
+        return Some(cause("manual", "the cluster file leaves restarts to a person".to_owned(), &fix));
     }
-    if me.role == Role::Master && order.iter().filter(|seat| seat.role == Role::Master).count() == 1 {
-        let what = "it is the only master: while it restarts nobody takes messages".to_owned();
-        return Some(cause("only-master", what, "restart it by hand at a time of your choice"));
+    if let Some(paused) = facts.paused {
+        return Some(paused.clone());
+    }
+    let is_only = |role| me.role == role && order.iter().filter(|seat| seat.role == role).count() == 1;
+    if is_only(Role::Master) {
+        let what = "it is the only master: without it nobody takes messages".to_owned();
+        return Some(cause("only-master", what, &by_hand(verb, me, "at a time of your choice")));
+    }
+    if verb == Verb::Stop && is_only(Role::Namesrv) {
+        let what = "it is the only NameServer: without it no client finds a broker".to_owned();
+        return Some(cause("only-namesrv", what, ""));
+    }
+    if verb == Verb::Stop && is_only(Role::Controller) {
+        let what = "it is the only controller: without it no group gets another master".to_owned();
+        return Some(cause("only-controller", what, ""));
     }
     // All hosts first: until they agree on the cluster there is no order.
     for view in hosts {
@@ -79,28 +88,50 @@ pub fn obstacle(
             return Some(cause);
         }
     }
+    let mut others = Vec::new();
     for (index, seat) in order.iter().enumerate().filter(|(index, _)| *index != at) {
         let report = hosts.iter().find(|view| view.host == seat.host).and_then(|view| view.report.as_ref());
-        let found = report.and_then(|report| instance_of(report, seat));
-        let Some(instance) = found else {
+        let Some(instance) = report.and_then(|report| instance_of(report, seat)) else {
             let what = format!("the agent of {} does not know {seat}", seat.host);
             return Some(cause("instance-unknown", what, "give every host the same cluster.toml"));
         };
+        others.push((seat, instance, index));
+    }
+    // What moves is why others are not ready, so that it is named first.
+    let in_flight = others.iter().find_map(|(seat, other, index)| in_flight(seat, other, *index < at, announced));
+    if in_flight.is_some() {
+        return in_flight;
+    }
+    for (seat, instance, index) in others {
+        if !instance.is_ready() {
+            let what = format!("{seat} is {}{}", instance.state, why(instance));
+            let fix = instance.reasons.first().map(|it| it.fix.as_str()).filter(|fix| !fix.is_empty());
+            let fix = fix.map(|fix| format!("on {}: {fix}", seat.host)).unwrap_or_default();
+            return Some(cause("not-ready", what, &fix));
+        }
         // Those that lead now come after all others of their kind.
         let is_before = match me.role == seat.role {
             true => (self::leads(seat, instance), index) < (leads, at),
             false => index < at,
         };
-        if let Some(cause) = instance_obstacle(seat, instance, index < at, is_before, announced) {
-            return Some(cause);
+        if verb == Verb::Renew && is_before && instance.restart_pending {
+            return Some(cause("not-its-turn", format!("{seat} is before it"), ""));
         }
     }
     let mine = instance_of(own, me)?;
     if !mine.is_ready() {
         let what = format!("it is {} itself{}", mine.state, why(mine));
-        return Some(cause("not-ready", what, "put that right, or restart it by hand"));
+        return Some(cause("not-ready", what, &by_hand(verb, me, "where that does not help")));
     }
     None
+}
+
+/// What a person can do about an instance that the roll-out leaves alone; one who gives an order is told by the command.
+fn by_hand(verb: Verb, me: &Seat, when: &str) -> String {
+    match verb {
+        Verb::Renew => format!("`rocketmq-agent restart {} --now` on {}, {when}", me.instance, me.host),
+        _ => String::new(),
+    }
 }
 
 fn host_obstacle(own: &HostReport, view: &HostView) -> Option<Cause> {
@@ -135,32 +166,14 @@ fn leads(seat: &Seat, instance: &InstanceReport) -> bool {
 }
 
 /// Of two announcements the one that is first in the order stands, which never changes; whose turn it is may.
-fn instance_obstacle(
-    seat: &Seat,
-    instance: &InstanceReport,
-    is_first: bool,
-    is_before: bool,
-    announced: bool,
-) -> Option<Cause> {
-    if let Some(turn) = &instance.rollout {
-        let in_the_way = match turn.phase {
-            Phase::Waits => false,
-            Phase::Announced => !announced || is_first,
-            _ => true,
-        };
-        if in_the_way {
-            return Some(cause("in-flight", format!("{seat} {}", turn.phase), ""));
-        }
-    }
-    if !instance.is_ready() {
-        let what = format!("{seat} is {}{}", instance.state, why(instance));
-        let fix = instance.reasons.first().map(|it| it.fix.clone()).unwrap_or_default();
-        return Some(cause("not-ready", what, &fix));
-    }
-    if is_before && instance.restart_pending {
-        return Some(cause("not-its-turn", format!("{seat} is before it"), ""));
-    }
-    None
+fn in_flight(seat: &Seat, instance: &InstanceReport, is_first: bool, announced: bool) -> Option<Cause> {
+    let turn = instance.rollout.as_ref()?;
+    let in_the_way = match turn.phase {
+        Phase::Waits => false,
+        Phase::Announced => !announced || is_first,
+        _ => true,
+    };
+    in_the_way.then(|| cause("in-flight", format!("{seat} {}", turn.phase), ""))
 }
 
 fn instance_of<'r>(report: &'r HostReport, seat: &Seat) -> Option<&'r InstanceReport> {

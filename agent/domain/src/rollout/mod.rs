@@ -22,7 +22,12 @@ use crate::{
     names::InstanceName,
 };
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fmt, net::SocketAddr, str::FromStr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    net::SocketAddr,
+    str::FromStr,
+};
 
 /// What is done about instances that run with an older configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +54,28 @@ impl FromStr for Restart {
     }
 }
 
+/// Why an instance moves.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verb {
+    /// It runs with an older configuration than the one rendered.
+    #[default]
+    Renew,
+    /// A person wants it restarted.
+    Restart,
+    /// A person wants it stopped.
+    Stop,
+}
+
+/// What a person wants done with one instance of this host, through the gate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wish {
+    /// Which.
+    pub instance: InstanceName,
+    /// What.
+    pub verb: Verb,
+}
+
 /// How far the restart of an instance is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -63,7 +90,7 @@ pub enum Phase {
     HandingOver,
     /// It is being stopped.
     Stopping,
-    /// It comes back with the new configuration.
+    /// It comes back.
     Starting,
     /// Its write permission is given back, as it is not stopped after all.
     Restoring,
@@ -84,7 +111,7 @@ impl fmt::Display for Phase {
             Phase::Draining => "gives up its writers",
             Phase::HandingOver => "hands its group over to another member",
             Phase::Stopping => "is being stopped",
-            Phase::Starting => "comes back with the new configuration",
+            Phase::Starting => "comes back",
             Phase::Restoring => "gets its write permission back",
         })
     }
@@ -93,6 +120,9 @@ impl fmt::Display for Phase {
 /// The restart of one instance, in its report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Turn {
+    /// What for.
+    #[serde(default)]
+    pub verb: Verb,
     /// How far it is.
     pub phase: Phase,
     /// Since when, milliseconds since 1970.
@@ -101,13 +131,37 @@ pub struct Turn {
     pub waits: Option<Cause>,
 }
 
+impl Turn {
+    /// What happens to it, without what it waits for.
+    pub fn in_words(&self) -> String {
+        let before = match (self.phase, self.verb) {
+            (Phase::Waits, Verb::Renew) => "runs with an older configuration and ",
+            (Phase::Waits, Verb::Restart) => "is to be restarted by hand and ",
+            (Phase::Waits, Verb::Stop) => "is to be stopped by hand and ",
+            _ => "",
+        };
+        format!("{before}{}", self.phase)
+    }
+}
+
+/// An order to stop an instance, as long as it is still that process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stop {
+    /// The process; none where there is none, and it is only to stay stopped.
+    pub pid: Option<u32>,
+    /// It stays stopped until a person starts it, or the host is booted; else it is started as anything that should run.
+    pub stays: bool,
+}
+
 /// What the loop is told: what to publish, and what to stop.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Turns {
     /// For each instance that is restarted or is to be: how far it is.
     pub turns: BTreeMap<InstanceName, Turn>,
-    /// The instance to stop, if this is still its process. It is started again as anything that should run.
-    pub stop: Option<(InstanceName, u32)>,
+    /// What to stop.
+    pub stop: BTreeMap<InstanceName, Stop>,
+    /// What may start again, and at once, though a person stopped it or it has failed too often.
+    pub start: BTreeSet<InstanceName>,
 }
 
 /// A master whose permission the roll-out took runs otherwise than rendered, and that is as it should be. So does what waits

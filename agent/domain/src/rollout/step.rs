@@ -1,7 +1,7 @@
 //! One host's part of a roll-out, a step at a time. In: how far it was, and what is seen now. Out: how far it is, and
 //! the one thing to do. What must outlive the agent is the [`Record`]: it is on disk before anything is done on it.
 
-use super::{PERMISSION, Phase, Restart, Seat, Turn, gate::obstacle};
+use super::{PERMISSION, Phase, Restart, Seat, Turn, Verb, Wish, gate::obstacle};
 use crate::{
     health::report::{HostReport, HostView, InstanceReport, State},
     launch::{Cause, Role},
@@ -31,6 +31,9 @@ const PUTS: &str = "rocketmq_brokeruntime_msg_put_total_today_now";
 pub struct Record {
     /// Which instance.
     pub instance: InstanceName,
+    /// What for.
+    #[serde(default)]
+    pub verb: Verb,
     /// As what.
     pub role: Role,
     /// Where it is asked and told.
@@ -77,6 +80,10 @@ pub struct Facts<'f> {
     pub now: u64,
     /// What the cluster file wants.
     pub restart: Restart,
+    /// Why nothing is to move at all, where somebody said so.
+    pub paused: Option<&'f Cause>,
+    /// What a person wants done on this host.
+    pub wish: Option<&'f Wish>,
     /// All instances.
     pub order: &'f [Seat],
     /// What this host's agent has published last.
@@ -106,6 +113,8 @@ pub struct Outcome {
 pub fn resumed(record: Record) -> Option<Record> {
     let phase = match (record.phase, record.role) {
         (Phase::Waits | Phase::Announced, _) => return None,
+        // It is not to come back; whether it was told to stop, it shows.
+        (Phase::Stopping, _) if record.verb == Verb::Stop => Phase::Stopping,
         // It may have been told to stop, or not. Starting finds out.
         (Phase::Stopping, _) => Phase::Starting,
         // Whoever is the master by now, nothing was taken from it.
@@ -120,38 +129,43 @@ pub fn step(record: Option<Record>, facts: &Facts<'_>, before: &BTreeMap<Instanc
     let pending = facts.order.iter().enumerate().filter(|(_, seat)| seat.host == facts.own.host);
     let pending = pending.filter(|(_, seat)| instance(facts, &seat.instance).is_some_and(|it| it.restart_pending));
     let mut turns = BTreeMap::new();
-    let mut put = |name: &InstanceName, phase: Phase, waits: Option<Cause>| {
+    let mut put = |name: &InstanceName, verb: Verb, phase: Phase, waits: Option<Cause>| {
         let same = before.get(name).filter(|turn| {
-            turn.phase == phase && turn.waits.as_ref().map(|it| &it.id) == waits.as_ref().map(|it| &it.id)
+            (turn.verb, turn.phase) == (verb, phase)
+                && turn.waits.as_ref().map(|it| &it.id) == waits.as_ref().map(|it| &it.id)
         });
-        turns.insert(name.clone(), Turn { phase, since: same.map_or(facts.now, |turn| turn.since), waits });
+        turns.insert(name.clone(), Turn { verb, phase, since: same.map_or(facts.now, |turn| turn.since), waits });
     };
+    // What a person wants goes before what is due.
+    let wished = facts.wish.and_then(|wish| Some((facts.seat(&wish.instance)?, wish.verb)));
+    let due = pending.map(|(at, _)| (at, Verb::Renew));
     let mut first = None;
-    for (at, seat) in pending {
-        let waits = obstacle(facts.restart, facts.order, at, false, facts.own, facts.hosts);
+    for (at, verb) in wished.into_iter().chain(due.filter(|(at, _)| wished.is_none_or(|(wished, _)| wished != *at))) {
+        let waits = obstacle(verb, facts, at, false);
+        let Some(seat) = facts.order.get(at) else { continue };
         if first.is_none() && record.is_none() && waits.is_none() {
-            first = Some(seat);
+            first = Some((seat, verb));
         }
-        put(&seat.instance, Phase::Waits, waits);
+        put(&seat.instance, verb, Phase::Waits, waits);
     }
     let (record, act, waits) = match (record, first) {
         (Some(record), _) => go_on(record, facts),
-        (None, Some(seat)) => (announce(seat, facts), Act::Nothing, None),
+        (None, Some((seat, verb))) => (announce(seat, verb, facts), Act::Nothing, None),
         (None, None) => (None, Act::Nothing, None),
     };
     if let Some(record) = &record {
-        put(&record.instance, record.phase, waits);
+        put(&record.instance, record.verb, record.phase, waits);
     }
     Outcome { record, act, turns }
 }
 
-fn announce(seat: &Seat, facts: &Facts<'_>) -> Option<Record> {
+fn announce(seat: &Seat, verb: Verb, facts: &Facts<'_>) -> Option<Record> {
     let (address, permission) = facts.told.get(&seat.instance)?.clone();
     let seen = instance(facts, &seat.instance)?;
     let pid = seen.pid?;
     let (instance, role) = (seat.instance.clone(), if seat.role == Role::Member { seen.role } else { seat.role });
     let (phase, since) = (Phase::Announced, facts.now);
-    Some(Record { instance, role, address, permission, pid, phase, since, puts: None, asked: None })
+    Some(Record { instance, verb, role, address, permission, pid, phase, since, puts: None, asked: None })
 }
 
 type Next = (Option<Record>, Act, Option<Cause>);
@@ -161,14 +175,20 @@ fn go_on(record: Record, facts: &Facts<'_>) -> Next {
         // It left the cluster file and runs on, so it must not be left without its writers.
         return restore(record, facts);
     };
-    let at = facts.order.iter().position(|it| it.host == facts.own.host && it.instance == record.instance);
-    let obstacle = || at.and_then(|at| obstacle(facts.restart, facts.order, at, true, facts.own, facts.hosts));
+    let at = facts.seat(&record.instance);
+    let verb = record.verb;
+    let obstacle = || at.and_then(|at| obstacle(verb, facts, at, true));
+    // An order stands once its master has been told to drain; before that, whoever gave it may have gone away.
+    let is_wanted = match record.verb {
+        Verb::Renew => seen.restart_pending,
+        _ => record.phase != Phase::Announced || facts.wish.is_some_and(|wish| wish.instance == record.instance),
+    };
     let is_same_process = seen.pid == Some(record.pid) && seen.state != State::Stopping;
     match record.phase {
         Phase::Waits | Phase::Announced => match obstacle() {
             // Those after it withdraw; it withdraws for all others.
             Some(_) => (None, Act::Nothing, None),
-            None if !seen.restart_pending || !is_same_process || at.is_none() => (None, Act::Nothing, None),
+            None if !is_wanted || !is_same_process || at.is_none() => (None, Act::Nothing, None),
             None if others_announced(&record, facts) => (Some(record), Act::Nothing, None),
             None if record.role == Role::Master => {
                 let elected = at.and_then(|at| facts.order.get(at)).is_some_and(|seat| seat.role == Role::Member);
@@ -182,15 +202,19 @@ fn go_on(record: Record, facts: &Facts<'_>) -> Next {
             }
             None => (Some(record.to(Phase::Stopping, facts.now)), Act::Nothing, None),
         },
-        Phase::HandingOver if at.is_none() || !is_same_process || !seen.restart_pending => (None, Act::Nothing, None),
+        Phase::HandingOver if at.is_none() || !is_same_process || !is_wanted => (None, Act::Nothing, None),
         Phase::HandingOver => hand_over(record, seen, obstacle(), facts),
-        Phase::Draining if at.is_none() || !is_same_process || !seen.restart_pending => {
+        Phase::Draining if at.is_none() || !is_same_process || !is_wanted => {
             (Some(record.to(Phase::Restoring, facts.now)), Act::Nothing, None)
         }
         Phase::Draining => match obstacle() {
             Some(waits) => (Some(record.to(Phase::Restoring, facts.now)), Act::Nothing, Some(waits)),
             None => drain(record, seen, facts),
         },
+        Phase::Stopping if record.verb == Verb::Stop && seen.state == State::Stopping => {
+            (Some(record), Act::Nothing, None)
+        }
+        Phase::Stopping if !is_same_process && record.verb == Verb::Stop => (None, Act::Nothing, None),
         Phase::Stopping if !is_same_process => (Some(record.to(Phase::Starting, facts.now)), Act::Nothing, None),
         Phase::Stopping if facts.now.saturating_sub(record.since) > LONGEST_ORDER => {
             (Some(record.to(Phase::Restoring, facts.now)), Act::Nothing, None)
@@ -291,6 +315,13 @@ fn restore(record: Record, facts: &Facts<'_>) -> Next {
             let what = format!("what it runs with cannot be read: {why}");
             (Some(record), Act::Nothing, Some(cause("config-unknown", what, "")))
         }
+    }
+}
+
+impl Facts<'_> {
+    /// Where this host's instance is in the order.
+    fn seat(&self, name: &InstanceName) -> Option<usize> {
+        self.order.iter().position(|it| it.host == self.own.host && it.instance == *name)
     }
 }
 

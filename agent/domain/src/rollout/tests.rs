@@ -1,6 +1,7 @@
 //! Roll-outs of whole clusters, step by step and at random.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+mod by_hand;
 mod world;
 
 use super::*;
@@ -147,6 +148,9 @@ proptest! {
                 91 => world.agents[at].alive = false,
                 92..94 => world.restart_agent(at),
                 94 => world.other_file(at, two % 2),
+                95 => world.wish(at, usize::from(two), Verb::Restart),
+                96 => world.wish(at, usize::from(two), Verb::Stop),
+                97 => world.agents[at].held.clear(),
                 _ => {
                     // Renewed by itself: another Java, more memory.
                     let instances = &mut world.agents[at].truth.instances;
@@ -165,6 +169,8 @@ proptest! {
             if world.is_over() {
                 break;
             }
+            // What is stopped is started, as nothing moves before.
+            world.agents.iter_mut().for_each(|agent| agent.held.clear());
             world.everybody_in_turn();
         }
         prop_assert!(world.is_over(), "{:?}", world.agents.iter().map(|a| (&a.record, &a.turns)).collect::<Vec<_>>());

@@ -84,7 +84,7 @@ pub fn host(index: usize) -> HostName {
 }
 
 pub fn content(text: &str, config_hosts: BTreeSet<HostName>) -> Content {
-    Content { text: text.to_owned(), placement: Placement::default(), config_hosts, paused: false }
+    Content { text: text.to_owned(), placement: Placement::default(), config_hosts, paused: None, trial: None }
 }
 
 pub fn change(author: &HostName, message: &str) -> Change {

@@ -39,6 +39,9 @@ impl Supervisor for Embedded {
             match instance.state(now()) {
                 ProcessState::Running { pid, .. } => return Ok(Start::Running { pid }),
                 ProcessState::Stopping { .. } => return Ok(Start::HeldBack { until: None }),
+                ProcessState::Stopped { .. } if instance.record.stopped_by_hand().is_some() => {
+                    return Ok(Start::HeldBack { until: None });
+                }
                 ProcessState::Stopped { .. } => {}
             }
             instance.record.backoff.launching(&launch.fingerprint);
@@ -71,6 +74,26 @@ impl Supervisor for Embedded {
         run.stopping = true;
         live.stop_asked.notify_one();
         self.shared.write(&instance.record);
+        Ok(())
+    }
+
+    async fn hold(&self, launch: &Launch) -> Result<(), SupervisorError> {
+        self.know(&launch.instance)?;
+        let mut instances = self.shared.lock();
+        let instance = instances.entry(launch.instance.clone()).or_insert_with(|| Instance::new(launch));
+        instance.record.hold()?;
+        self.shared.write(&instance.record);
+        Ok(())
+    }
+
+    fn release(&self, name: &InstanceName) -> Result<(), SupervisorError> {
+        self.know(name)?;
+        if let Some(instance) = self.shared.lock().get_mut(name)
+            && instance.record.release()
+        {
+            self.shared.write(&instance.record);
+            self.shared.tell();
+        }
         Ok(())
     }
 

@@ -58,6 +58,9 @@ impl Instance {
     pub fn state(&self, now: u64) -> ProcessState {
         let record = &self.record;
         let (Some(live), Some(run)) = (&self.live, &record.run) else {
+            if let Some(cause) = record.stopped_by_hand() {
+                return ProcessState::held(record.last_exit, cause);
+            }
             let backoff = &record.backoff;
             return ProcessState::Stopped {
                 last_exit: record.last_exit,

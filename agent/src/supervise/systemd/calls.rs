@@ -58,7 +58,9 @@ impl Supervisor for Systemd {
             ProcessState::Stopped { .. } if snapshot.has_job => {
                 return Ok(Start::HeldBack { until: None });
             }
-            ProcessState::Stopped { .. } if self.shared.lock().get(name).is_some_and(Record::is_stopped_by_another) => {
+            ProcessState::Stopped { .. }
+                if self.shared.lock().get(name).is_some_and(|record| record.stopped_by_hand().is_some()) =>
+            {
                 return Ok(Start::HeldBack { until: None });
             }
             ProcessState::Stopped { .. } => {}
@@ -110,6 +112,26 @@ impl Supervisor for Systemd {
             return kill_process(pid, Signal::TERM).map_err(failed);
         }
         stop_unit(&connection, name).await
+    }
+
+    async fn hold(&self, launch: &Launch) -> Result<(), SupervisorError> {
+        self.shared.know(&launch.instance)?;
+        let mut records = self.shared.lock();
+        let record = records.entry(launch.instance.clone()).or_insert_with(|| Record::new(launch));
+        record.hold()?;
+        self.shared.write(record);
+        Ok(())
+    }
+
+    fn release(&self, name: &InstanceName) -> Result<(), SupervisorError> {
+        self.shared.know(name)?;
+        if let Some(record) = self.shared.lock().get_mut(name)
+            && record.release()
+        {
+            self.shared.write(record);
+            self.shared.tell();
+        }
+        Ok(())
     }
 
     async fn end(&self, name: &InstanceName, cause: &Cause) -> Result<(), SupervisorError> {

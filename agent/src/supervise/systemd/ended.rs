@@ -77,7 +77,8 @@ impl Shared {
             },
         }
         if record.run.is_some() {
-            record.stopped_by_another = None;
+            // It is another process than the one that was stopped.
+            (record.stopped_by_another, record.held) = (None, None);
         }
         self.write(&record);
         let held_back = is_held_back(&record, snapshot);

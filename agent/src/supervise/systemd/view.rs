@@ -1,13 +1,9 @@
 //! From what systemd says of a unit and what was written down to the state of an instance. It looks at /proc for who a
 //! process is and with which configuration it was started; it changes nothing.
 
-use super::{bus::Snapshot, units};
+use super::bus::Snapshot;
 use crate::supervise::{SupervisorError, embedded::UNKNOWN_FINGERPRINT, now, process::Identity, record::Record};
-use rocketmq_agent_domain::{
-    launch::{Cause, ProcessState},
-    names::InstanceName,
-    unit::FINGERPRINT,
-};
+use rocketmq_agent_domain::{launch::ProcessState, unit::FINGERPRINT};
 use std::fs;
 
 /// The process that a unit runs now; `None` where it has ended since systemd was asked, or there is none.
@@ -69,15 +65,8 @@ pub(super) fn state(record: Option<&Record>, snapshot: &Snapshot) -> Result<Proc
         // It has ended, and systemd has not looked yet.
         return Ok(ProcessState::Stopping { pid });
     }
-    if let Some(record) = record.filter(|record| record.is_stopped_by_another()) {
-        return Ok(ProcessState::Stopped {
-            last_exit: record.last_exit,
-            cause: Some(stopped_by_another(&record.launch.instance)),
-            failures: 0,
-            backing_off: true,
-            quarantined: false,
-            next_start_at: None,
-        });
+    if let Some((record, cause)) = record.and_then(|record| Some((record, record.stopped_by_hand()?))) {
+        return Ok(ProcessState::held(record.last_exit, cause));
     }
     Ok(ProcessState::Stopped {
         last_exit: record.and_then(|record| record.last_exit),
@@ -87,9 +76,4 @@ pub(super) fn state(record: Option<&Record>, snapshot: &Snapshot) -> Result<Proc
         quarantined: backoff.quarantined(),
         next_start_at: backoff.next_start_at(now()),
     })
-}
-
-fn stopped_by_another(name: &InstanceName) -> Cause {
-    let what = format!("rocketmq-{name}.service was stopped, and not by this agent");
-    units::cause("stopped-by-hand", what, &format!("`systemctl start rocketmq-{name}`, or a reboot, starts it again"))
 }

@@ -11,7 +11,10 @@ use crate::{
     size::Size,
     topology::read,
 };
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+};
 
 pub struct Agent {
     /// What is true on its host; as published, but for what happened since.
@@ -21,6 +24,11 @@ pub struct Agent {
     pub turns: BTreeMap<InstanceName, Turn>,
     pub fetched: BTreeMap<HostName, HostReport>,
     pub permission: BTreeMap<InstanceName, String>,
+    /// What a person at its terminal waits for.
+    pub wish: Option<Wish>,
+    /// Stopped by hand.
+    pub held: BTreeSet<InstanceName>,
+    pub paused: Option<Cause>,
     pub alive: bool,
 }
 
@@ -29,6 +37,7 @@ pub struct World {
     pub agents: Vec<Agent>,
     pub now: u64,
     pub next_pid: u32,
+    pub restart: Restart,
     pub moved: Vec<String>,
     pub by_controllers: bool,
 }
@@ -87,12 +96,16 @@ impl World {
                 turns: BTreeMap::new(),
                 fetched: BTreeMap::new(),
                 permission: BTreeMap::new(),
+                wish: None,
+                held: BTreeSet::new(),
+                paused: None,
                 alive: true,
             }
         });
         let agents: Vec<Agent> = agents.collect();
         let by_controllers = mode == "controller";
-        Self { order: order(&placement), agents, now: 1, next_pid, moved: Vec::new(), by_controllers }
+        let (restart, moved) = (Restart::Auto, Vec::new());
+        Self { order: order(&placement), agents, now: 1, next_pid, restart, moved, by_controllers }
     }
 
     /// Another member than that host's becomes the master, where the group elects it and one runs.
@@ -128,6 +141,9 @@ impl World {
                 lost_master |= instance.role == Role::Master;
                 let name = format!("{}/{}", agent.truth.host, instance.instance);
                 self.moved.push(name);
+                if record.verb == Verb::Stop {
+                    agent.held.insert(instance.instance.clone());
+                }
             }
         }
         if lost_master {
@@ -172,7 +188,9 @@ impl World {
         let has = agent.record.as_ref().and_then(|record| agent.permission.get(&record.instance).cloned());
         let facts = Facts {
             now: self.now,
-            restart: Restart::Auto,
+            restart: self.restart,
+            paused: agent.paused.as_ref(),
+            wish: agent.wish.as_ref(),
             order: &self.order,
             own: &agent.published,
             hosts: &hosts,
@@ -180,7 +198,14 @@ impl World {
             by_controllers: self.by_controllers,
             permission: Fact::Known(has.unwrap_or("6".to_owned())),
         };
-        let outcome = step(agent.record.take(), &facts, &agent.turns);
+        let before = agent.record.take();
+        let outcome = step(before.clone(), &facts, &agent.turns);
+        // The terminal is told how it ended.
+        if let (Some(before), None) = (before.filter(|it| it.phase.is_in_flight()), &outcome.record)
+            && agent.wish.as_ref().is_some_and(|wish| wish.instance == before.instance)
+        {
+            agent.wish = None;
+        }
         if let Some(record) = outcome.record.as_ref().filter(|_| outcome.act != Act::HandOver) {
             match outcome.act {
                 Act::Take => agent.permission.insert(record.instance.clone(), "4".to_owned()),
@@ -199,7 +224,7 @@ impl World {
     pub fn start(&mut self, at: usize) {
         let agent = &mut self.agents[at];
         for instance in &mut agent.truth.instances {
-            if instance.pid.is_none() {
+            if instance.pid.is_none() && !agent.held.contains(&instance.instance) {
                 self.next_pid += 1;
                 instance.pid = Some(self.next_pid);
                 instance.state = State::Ready;
@@ -222,11 +247,12 @@ impl World {
         let agent = &mut self.agents[at];
         agent.alive = true;
         agent.fetched.clear();
+        agent.wish = None;
         // From Draining on it is on disk.
         agent.record = agent.record.take().and_then(resumed);
         agent.turns.clear();
         if let Some(record) = &agent.record {
-            let turn = Turn { phase: record.phase, since: 0, waits: None };
+            let turn = Turn { verb: record.verb, phase: record.phase, since: 0, waits: None };
             agent.turns.insert(record.instance.clone(), turn);
         }
     }

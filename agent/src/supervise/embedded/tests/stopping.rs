@@ -129,3 +129,31 @@ async fn a_process_that_was_ended_for_a_hang_has_crashed_for_that_reason() {
         state => panic!("{state:?}"),
     }
 }
+
+#[tokio::test]
+async fn what_a_person_stops_stays_stopped_for_the_next_agent_until_it_is_released_or_the_host_was_booted() {
+    let host = Host::new();
+    let launch = host.shell("namesrv", "while :; do sleep 0.02; done");
+    {
+        let agent = host.agent();
+        start(&agent, &launch).await;
+        agent.hold(&launch).await.unwrap();
+        agent.stop(&launch.instance).await.unwrap();
+        stopped(&agent, &launch).await;
+    }
+    let agent = host.agent();
+    match agent.observe(&launch.instance).await.unwrap() {
+        ProcessState::Stopped { cause: Some(cause), backing_off: true, failures: 0, .. } => {
+            assert!(cause.id == "stopped-by-hand" && cause.fix.contains("rocketmq-agent start namesrv"), "{cause:?}");
+        }
+        state => panic!("{state:?}"),
+    }
+    assert_eq!(agent.start(&launch).await.unwrap(), Start::HeldBack { until: None });
+    agent.release(&launch.instance).unwrap();
+    start(&agent, &launch).await;
+    agent.hold(&launch).await.unwrap();
+    agent.stop(&launch.instance).await.unwrap();
+    stopped(&agent, &launch).await;
+    agent.shared.lock().get_mut(&launch.instance).unwrap().record.held = Some("an earlier boot".to_owned());
+    start(&agent, &launch).await;
+}

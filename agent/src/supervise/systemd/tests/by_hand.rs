@@ -101,3 +101,32 @@ async fn limits_are_written_when_they_change_and_restart_nothing() {
     agent.limit(&limits).await.unwrap();
     assert_eq!(fs::read_to_string(&slice).unwrap(), "[Slice]\n");
 }
+
+#[tokio::test]
+async fn what_a_person_stops_through_the_agent_stays_stopped_for_the_next_agent_until_it_is_released() {
+    let host = Host::new().await;
+    let launch = host.sleeper("broker-a");
+    let stopped = |state: &ProcessState| matches!(state, ProcessState::Stopped { .. });
+    {
+        let agent = host.agent().await;
+        start(&agent, &launch).await;
+        agent.hold(&launch).await.unwrap();
+        agent.stop(&launch.instance).await.unwrap();
+        let state = until(&agent, &launch, stopped).await;
+        let ProcessState::Stopped { cause: Some(cause), backing_off: true, .. } = state else { panic!("{state:?}") };
+        assert!(cause.id == "stopped-by-hand" && cause.fix.contains("rocketmq-agent start broker-a"), "{cause:?}");
+    }
+    let agent = host.agent().await;
+    assert_eq!(agent.start(&launch).await.unwrap(), Start::HeldBack { until: None });
+    agent.release(&launch.instance).unwrap();
+    start(&agent, &launch).await;
+    // A start with systemctl is a release too.
+    agent.hold(&launch).await.unwrap();
+    agent.stop(&launch.instance).await.unwrap();
+    until(&agent, &launch, stopped).await;
+    host.fake.restart_by_itself(UNIT).await;
+    until(&agent, &launch, |state| matches!(state, ProcessState::Running { .. })).await;
+    agent.stop(&launch.instance).await.unwrap();
+    until(&agent, &launch, stopped).await;
+    start(&agent, &launch).await;
+}
