@@ -2,7 +2,9 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
+ifneq ($(MAKECMDGOALS),cluster-claims hosts-claims)
 .NOTPARALLEL:
+endif
 .DELETE_ON_ERROR:
 
 # Where rustup puts cargo: not yet in PATH in the shell that ran `make setup`.
@@ -22,8 +24,8 @@ QUICK := $(filter-out catalogue cluster hosts,$(sort \
 	$(basename $(notdir $(wildcard tests/*.rs agent/*/tests/*.rs))) \
 	$(notdir $(patsubst %/main.rs,%,$(wildcard tests/*/main.rs agent/*/tests/*/main.rs)))))
 
-.PHONY: help setup build release distribution client catalogue lint quick sim cluster hosts-tools hosts soak test demo \
-	clean-demo bench packaging-tools deb rpm packages-check
+.PHONY: help setup build release distribution client catalogue lint quick sim cluster cluster-claims hosts-tools hosts \
+	hosts-claims soak test demo clean-demo bench packaging-tools deb rpm packages-check
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -71,6 +73,9 @@ catalogue: setup ## Read the configuration keys of all catalogued releases out o
 	RELEASES='$(CATALOGUED)' cargo test --test catalogue
 
 cluster: client ## The tests on real RocketMQ clusters of all tested versions
+	@$(MAKE) --no-print-directory cluster-claims
+
+cluster-claims:
 	cargo test --test catalogue
 	cargo test --test cluster -- --test-threads=1
 
@@ -82,17 +87,22 @@ hosts-tools: client ## What the test hosts are made of: their roots, two package
 	DEB_VERSION=$$(cargo pkgid | sed 's/.*[#@]//')+next-1 packaging/build.sh deb
 
 hosts: hosts-tools ## The tests on hosts that boot a systemd of their own
+	@$(MAKE) --no-print-directory hosts-claims
+
+hosts-claims:
 	tests/hosts/run.sh
 
 soak: hosts-tools ## Power-offs under load, SOAK=100 of them, alternating between two hosts
 	SOAK=$(or $(SOAK),100) tests/hosts/run.sh power
 
+# Those on real JVMs mostly wait, for routes to age or a host to boot, so that two run side by side.
 test: ## Everything, quick things first; what CI runs
 	@$(MAKE) --no-print-directory setup
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory quick
-	@$(MAKE) --no-print-directory cluster
-	@$(MAKE) --no-print-directory hosts
+	@$(MAKE) --no-print-directory hosts-tools
+	cargo test --no-run --test catalogue --test cluster --test hosts
+	@$(MAKE) --no-print-directory --jobs=2 cluster-claims hosts-claims
 
 demo: setup build ## A whole cluster on this machine, to look at: tests/demo.sh
 	@tests/rocketmq/make-distribution.sh 5.5.0
