@@ -141,3 +141,31 @@ fn every_path_that_a_document_names_exists() {
     }
     assert!(missing.is_empty(), "{}", missing.join("\n"));
 }
+
+/// What is typed, named or shown, without what is said about it: code blocks without comments, first columns, headings' count.
+fn skeleton(readme: &str) -> Vec<String> {
+    let mut in_code = false;
+    let lines = readme.lines().filter_map(|line| {
+        if line.starts_with("```") {
+            in_code = !in_code;
+            return Some(line.to_owned());
+        }
+        let is_row = line.starts_with("| `");
+        match in_code {
+            true => Some(line.split(" # ").next().unwrap_or_default().trim_end().to_owned()),
+            false if line.starts_with("## ") => Some("##".to_owned()),
+            // A mode's requirement stands beside its name.
+            false if is_row => {
+                line.split('|').nth(1).map(|cell| cell.split(['(', '（']).next().unwrap().trim().to_owned())
+            }
+            false => None,
+        }
+    });
+    lines.filter(|line| !line.is_empty()).collect()
+}
+
+#[test]
+fn the_chinese_readme_has_the_same_commands_paths_and_files() {
+    let read = |name| fs::read_to_string(root().join(name)).unwrap();
+    assert_eq!(skeleton(&read("README.zh-CN.md")), skeleton(&read("README.md")));
+}
