@@ -22,6 +22,8 @@ use std::{collections::BTreeMap, net::SocketAddr};
 pub(crate) const CONFIG_DIFFERS: &str = "config-differs";
 /// It was never told of a NameServer that is in the file.
 pub(crate) const NAMESRV_NOT_TOLD: &str = "namesrv-not-told";
+/// A NameServer does not answer, so that nobody knows whether it has the broker.
+pub(crate) const NAMESRV_UNREACHABLE: &str = "namesrv-unreachable";
 /// A master without write permission.
 pub(crate) const READ_ONLY: &str = "read-only";
 
@@ -57,17 +59,18 @@ pub(super) fn judge(instance: &Instance, facts: &BrokerFacts, report: &mut Insta
 }
 
 /// What the NameServers have under its brokerName, of those that answer and that it was told of; the others are named.
+/// Clients go on to the next NameServer when one does not answer, so that one which answers is enough to be found.
 pub(super) fn registrations<'f>(
     facts: &'f BrokerFacts,
     findings: &mut Findings,
 ) -> Vec<(SocketAddr, &'f BTreeMap<u64, String>)> {
     let told = facts.config.known().and_then(|config| config.get(OnlineKey::NamesrvAddr.name()));
-    let mut found = Vec::new();
+    let (mut found, mut unreachable) = (Vec::new(), Vec::new());
     for (namesrv, registered) in &facts.registered {
         match registered {
             Fact::Unknown(why) => {
                 let what = format!("whether NameServer {namesrv} knows it cannot be told: {why}");
-                findings.reasons.push(cause("namesrv-unreachable", what, "look at that NameServer"));
+                unreachable.push(cause(NAMESRV_UNREACHABLE, what, "look at that NameServer"));
             }
             Fact::Known(_) if told.is_some_and(|told| !told.split(';').any(|it| it == namesrv.to_string())) => {
                 let what = format!("it was started before NameServer {namesrv} was in cluster.toml");
@@ -76,6 +79,7 @@ pub(super) fn registrations<'f>(
             Fact::Known(addresses) => found.push((*namesrv, addresses)),
         }
     }
+    if found.is_empty() { &mut findings.reasons } else { &mut findings.warnings }.extend(unreachable);
     found
 }
 

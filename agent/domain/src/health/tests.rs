@@ -91,11 +91,21 @@ fn a_broker_that_one_namesrv_does_not_know_is_not_ready() {
 }
 
 #[test]
-fn a_namesrv_that_does_not_answer_is_unknown_and_not_ready() {
+fn a_broker_is_ready_while_a_namesrv_that_answers_has_it_and_not_when_none_answers() {
+    let refused = || Fact::Unknown("connection refused".to_owned());
     let report = judged("2m-2s-sync", "broker-a", |facts| {
-        facts.registered.insert("10.0.0.2:9876".parse().unwrap(), Fact::Unknown("connection refused".to_owned()));
+        facts.registered.insert("10.0.0.2:9876".parse().unwrap(), refused());
     });
-    assert_eq!(ids(&report.reasons), ["namesrv-unreachable"]);
+    assert_eq!((report.state, ids(&report.warnings)), (State::Ready, vec!["namesrv-unreachable"]));
+    let report = judged("2m-2s-sync", "broker-a", |facts| {
+        facts.registered.insert("10.0.0.1:9876".parse().unwrap(), Fact::Known(BTreeMap::new()));
+        facts.registered.insert("10.0.0.2:9876".parse().unwrap(), refused());
+    });
+    assert_eq!((report.state, ids(&report.reasons)), (State::NotReady, vec!["not-registered"]));
+    let report = judged("2m-2s-sync", "broker-a", |facts| {
+        facts.registered.values_mut().for_each(|it| *it = refused());
+    });
+    assert_eq!(ids(&report.reasons), ["namesrv-unreachable"; 2]);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 use super::{
     READ_ONLY,
+    broker::NAMESRV_UNREACHABLE,
     report::{HostView, InstanceReport, State},
 };
 use crate::{launch::Role, topology::Mode};
@@ -27,8 +28,8 @@ pub enum Verdict {
 const REFUSES: [&str; 2] = ["disk-full", READ_ONLY];
 /// The same where controllers say who is in sync; a group that elects by itself is only seen from outside.
 const TOO_FEW: &str = "too-few-in-sync";
-/// Reasons with which a group may have a master that a member's host does not see.
-const MAY_HAVE_MASTER: [&str; 3] = ["namesrv-unreachable", "masters-differ", "two-claimants"];
+/// What is said where a group may have a master that a member's host does not see.
+const MAY_HAVE_MASTER: [&str; 3] = [NAMESRV_UNREACHABLE, "masters-differ", "two-claimants"];
 
 /// Whether one instance does something, as far as is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,13 +80,14 @@ pub(super) fn down(hosts: &[HostView]) -> Vec<String> {
 /// Whether it does so as a master; `None` of a slave.
 fn takes_messages(view: &HostView, instance: &InstanceReport, answers: Serves) -> Option<Serves> {
     let has = |id: &str| instance.reasons.iter().any(|cause| cause.id == id);
+    let said = |id: &str| instance.reasons.iter().chain(&instance.warnings).any(|cause| cause.id == id);
     let by_controllers = view.report.as_ref().is_some_and(|report| report.mode == Mode::Controller);
     let refuses = REFUSES.into_iter().any(has) || (by_controllers && has(TOO_FEW));
     match (instance.role, answers) {
         (Role::Master, Serves::Yes) if refuses => Some(Serves::No),
         (Role::Master, answers) => Some(answers),
         // One whose role is not known: where no NameServer has a master of its group, there is none.
-        (Role::Member, Serves::Yes) if has("no-master") && !MAY_HAVE_MASTER.into_iter().any(has) => Some(Serves::No),
+        (Role::Member, Serves::Yes) if has("no-master") && !MAY_HAVE_MASTER.into_iter().any(said) => Some(Serves::No),
         (Role::Member, Serves::Yes) => Some(Serves::Unknown),
         (Role::Member, answers) => Some(answers),
         _ => None,
@@ -226,7 +228,9 @@ mod tests {
         assert_eq!(judged(views.clone()), (Verdict::Down, vec!["down: no master takes messages".to_owned()]));
         for id in MAY_HAVE_MASTER {
             let mut views = views.clone();
-            at(&mut views, 1, 2).reasons.push(crate::health::cause(id, "", ""));
+            let it = at(&mut views, 1, 2);
+            let said = if id == NAMESRV_UNREACHABLE { &mut it.warnings } else { &mut it.reasons };
+            said.push(crate::health::cause(id, "", ""));
             assert_eq!(judged(views).0, Verdict::Degraded, "{id}");
         }
     }

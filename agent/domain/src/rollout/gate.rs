@@ -2,7 +2,10 @@
 
 use super::{Facts, Phase, Restart, Verb};
 use crate::{
-    health::report::{HostReport, HostView, InstanceReport},
+    health::{
+        broker::NAMESRV_UNREACHABLE,
+        report::{HostReport, HostView, InstanceReport},
+    },
     launch::{Cause, Role},
     names::{HostName, InstanceName},
     placement::Placement,
@@ -108,6 +111,9 @@ pub fn obstacle(verb: Verb, facts: &Facts<'_>, at: usize, announced: bool) -> Op
             let fix = instance.reasons.first().map(|it| it.fix.as_str()).filter(|fix| !fix.is_empty());
             let fix = fix.map(|fix| format!("on {}: {fix}", seat.host)).unwrap_or_default();
             return Some(cause("not-ready", what, &fix));
+        }
+        if let Some(unseen) = instance.warnings.iter().find(|it| it.id == NAMESRV_UNREACHABLE) {
+            return Some(cause("not-ready", format!("{seat}: {}", unseen.what), &unseen.fix));
         }
         // Those that lead now come after all others of their kind.
         let is_before = match me.role == seat.role {
