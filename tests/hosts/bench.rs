@@ -80,17 +80,22 @@ pub fn start_up_beside_units_written_by_hand(lab: &mut Lab) {
     lab.vms.iter().for_each(write_by_hand);
     let agent = ["rocketmq-agent".to_owned()];
     let (mut agents, mut hands) = (Vec::new(), Vec::new());
-    for _ in 0..number("ROUNDS", 5) {
-        everywhere(lab, &["stop"], &agent);
-        everywhere(lab, &["stop"], &own);
-        everywhere(lab, &["start", "--no-block"], &by_hand);
-        hands.push(until_registered(lab));
-        everywhere(lab, &["stop"], &by_hand);
-        // What a person stopped, the agent alone would leave so.
-        everywhere(lab, &["start", "--no-block"], &[&agent[..], &own].concat());
-        agents.push(until_registered(lab));
-        lab.until_ready();
+    // What a person stopped, the agent alone would leave so.
+    let by_agent = [&agent[..], &own].concat();
+    for round in 0..number("ROUNDS", 5) {
+        let mut turns = [(&by_hand, &mut hands), (&by_agent, &mut agents)];
+        // Whoever comes second finds the machine as the first has left it.
+        turns.rotate_left(round as usize % 2);
+        for (units, times) in turns {
+            everywhere(lab, &["stop"], &[&by_agent[..], &by_hand].concat());
+            everywhere(lab, &["start", "--no-block"], units);
+            times.push(until_registered(lab));
+        }
     }
+    everywhere(lab, &["stop"], &by_hand);
+    everywhere(lab, &["start", "--no-block"], &by_agent);
+    lab.until_ready();
+    println!("  agent {agents:.1?}, by hand {hands:.1?}");
     let (agent, hand) = (median(agents), median(hands));
     let ratio = format!("{:.2}", agent / hand);
     row(
