@@ -75,6 +75,8 @@ struct Shared {
     turn: tokio::sync::Mutex<()>,
     records: Mutex<BTreeMap<InstanceName, Record>>,
     changes: channel::Sender<u64>,
+    /// How large stores were, and when; `None` where that could not be told.
+    sizes: Mutex<BTreeMap<InstanceName, (Instant, Option<Size>)>>,
     tasks: Mutex<JoinSet<()>>,
 }
 
@@ -236,14 +238,21 @@ impl Shared {
             Ok(())
         };
         let look = async {
-            while let Some((name, failed)) = told.recv().await {
-                let _turn = self.turn.lock().await;
-                if failed {
-                    self.dependency_failed(&name);
+            while let Some(first) = told.recv().await {
+                // systemd tells of each step of a restart several times: one look is enough for all that came in by now.
+                let mut all = BTreeMap::from([first]);
+                while let Ok((name, failed)) = told.try_recv() {
+                    *all.entry(name).or_default() |= failed;
                 }
-                if let Err(error) = self.look(connection, &name).await {
-                    let error = anyhow::Error::new(error);
-                    tracing::warn!(instance = %name, "{name}: cannot be looked at: {error:#}");
+                let _turn = self.turn.lock().await;
+                for (name, failed) in all {
+                    if failed {
+                        self.dependency_failed(&name);
+                    }
+                    if let Err(error) = self.look(connection, &name).await {
+                        let error = anyhow::Error::new(error);
+                        tracing::warn!(instance = %name, "{name}: cannot be looked at: {error:#}");
+                    }
                 }
                 self.tell();
             }
