@@ -173,6 +173,30 @@ fn give(path: &Path, owner: Option<Account>) -> Result<(), FileError> {
     }
 }
 
+/// The bytes of all files in a folder, however deep; none where there is no folder.
+///
+/// # Errors
+/// It cannot be looked into.
+pub fn size_of_folder(folder: &Path) -> io::Result<u64> {
+    let list = match fs::read_dir(folder) {
+        Ok(list) => list,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(error),
+    };
+    let mut bytes = 0;
+    for entry in list {
+        let entry = entry?;
+        bytes += match entry.metadata() {
+            Ok(found) if found.is_dir() => size_of_folder(&entry.path())?,
+            Ok(found) => found.len(),
+            // Whose it is deletes what it does not need any more.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+            Err(error) => return Err(error),
+        };
+    }
+    Ok(bytes)
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -188,6 +212,16 @@ mod tests {
         assert_eq!(observe_file(&path, "a=2\n", 0o644).unwrap(), FileState::Differs);
         assert_eq!(observe_file(&path, "a=1\n", 0o600).unwrap(), FileState::Differs);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_folder_is_as_large_as_all_the_files_below_it() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("data")).unwrap();
+        fs::write(dir.path().join("a"), "12345").unwrap();
+        fs::write(dir.path().join("data/b"), "678").unwrap();
+        assert_eq!(size_of_folder(dir.path()).unwrap(), 8);
+        assert_eq!(size_of_folder(&dir.path().join("none")).unwrap(), 0);
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub fn what_was_acknowledged_survives_hosts_that_lose_their_power(lab: &mut Lab)
         sender.until_sent(4);
         lab.vm(name).boot();
         lab.until_ready();
+        let said = lab.vm(name).journal("rocketmq-agent", 100);
+        assert!(said.contains("broker-a: ended: the host was restarted while it ran"), "{said}");
         sender.until_acknowledged(50);
         println!("  power-off {} of {times}: {} acknowledged so far", time + 1, sender.acknowledged().0.len());
     }

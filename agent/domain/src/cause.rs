@@ -9,8 +9,8 @@ mod texts;
 mod unmade;
 
 pub use found::{
-    address_not_here, folder_unusable, instance_locked, killed_after_stop, port_in_use, program_unusable, store_in_use,
-    store_locked,
+    address_not_here, folder_unusable, host_restarted, instance_locked, killed_after_stop, port_in_use,
+    program_unusable, store_in_use, store_locked,
 };
 pub use unmade::unmade;
 

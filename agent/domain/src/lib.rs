@@ -9,6 +9,7 @@
 
 pub mod adoption;
 pub mod backoff;
+pub mod boot;
 pub mod catalogue;
 pub mod cause;
 pub mod cluster_file;

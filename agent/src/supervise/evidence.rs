@@ -73,7 +73,8 @@ fn disk(path: &Path) -> Option<Disk> {
     Some(Disk { path: path.to_owned(), free: bytes(space.f_bavail), total: bytes(space.f_blocks) })
 }
 
-fn memory() -> Option<Memory> {
+/// The memory of this host.
+pub(super) fn memory() -> Option<Memory> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
     let bytes = |name: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;

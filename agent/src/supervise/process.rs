@@ -1,7 +1,11 @@
 //! Looking at processes through /proc: who a pid is, and who has a file open. In: pids and paths. Out: facts. It changes
 //! nothing. Without root, other users' open files cannot be seen.
 
-use rocketmq_agent_domain::{cause::Occupant, hang::Activity};
+use rocketmq_agent_domain::{
+    boot::{self, Boot},
+    cause::Occupant,
+    hang::Activity,
+};
 use serde::{Deserialize, Serialize};
 use std::{
     fs, io,
@@ -41,6 +45,16 @@ impl Identity {
         let boot = stat.lines().find_map(|line| line.strip_prefix("btime ")?.trim().parse::<u64>().ok());
         let boot = boot.ok_or_else(|| io::Error::other("no btime in /proc/stat"))?;
         Ok(boot * 1000 + self.start_ticks * 1000 / TICKS_PER_SECOND)
+    }
+
+    /// Whether the host was started anew since.
+    ///
+    /// # Errors
+    /// /proc cannot be read.
+    pub fn is_of_an_earlier_boot(&self) -> io::Result<bool> {
+        // Of processes of others, an account without rights may not even know when they started.
+        let now = Boot { id: boot_id()?, first_process: start_ticks(1).ok().flatten() };
+        Ok(boot::is_of_an_earlier_one(&self.boot_id, self.start_ticks, &now))
     }
 
     /// Microseconds from boot to its start, the clock of the kernel's log.
@@ -234,6 +248,15 @@ mod tests {
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(activity(child.id()).is_err());
+    }
+
+    #[test]
+    fn a_process_that_runs_is_of_this_boot_and_one_older_than_the_first_is_not() {
+        let me = Identity::of(std::process::id()).unwrap().unwrap();
+        assert!(!me.is_of_an_earlier_boot().unwrap());
+        let first = start_ticks(1).unwrap().unwrap();
+        let before = Identity { start_ticks: first.saturating_sub(1), ..me };
+        assert_eq!(before.is_of_an_earlier_boot().unwrap(), before.start_ticks != 0);
     }
 
     #[test]

@@ -74,6 +74,11 @@ pub fn address_not_here(line: &str) -> Cause {
     )
 }
 
+/// All processes of the host ended with it.
+pub fn host_restarted() -> Cause {
+    cause("host-restarted", "the host was restarted while it ran", "")
+}
+
 /// The supervisor itself had to end it: it had been told to stop, and its store was silent.
 pub fn killed_after_stop(silent_seconds: u64) -> Cause {
     cause(

@@ -5,14 +5,17 @@
 
 mod quoting;
 mod slice;
+mod stop;
 #[cfg(test)]
 mod tests;
 
 pub use slice::{SLICE, slice};
+pub use stop::most_dirty;
 
 use crate::{
     launch::{Launch, Role},
     names::InstanceName,
+    size::Size,
 };
 use quoting::{raw_path, word, word_path};
 use std::path::{Path, PathBuf};
@@ -29,6 +32,8 @@ pub struct Options<'a> {
     pub agent: Option<&'a Path>,
     /// The file that [`Launch`]'s process keeps locked for as long as it lives.
     pub lock: &'a Path,
+    /// The most that a stop may have to flush ([`most_dirty`]); `None` where there is nothing, or nothing is known.
+    pub dirty: Option<Size>,
 }
 
 /// Why there is no unit for a launch.
@@ -57,9 +62,6 @@ pub const FIRST_LINE: &str = "# Made by rocketmq-agent; changes are overwritten.
 /// How long systemd waits before it starts a crashed instance itself. The agent, where it runs, has started it or held it
 /// back long before.
 pub const RESTART_SECONDS: u64 = 2;
-
-/// A store that is flushed must not be killed: this comes on top of [`Launch::stop_deadline`].
-pub const STOP_GRACE_SECONDS: u64 = 600;
 
 /// What a unit ends with where another process kept the instance's lock (EX_TEMPFAIL).
 pub const LOCKED_STATUS: i32 = 75;
@@ -130,7 +132,7 @@ pub fn render(launch: &Launch, options: &Options<'_>) -> Result<String, UnitErro
     text.line("RestartSec", &RESTART_SECONDS.to_string());
     text.comment("Checking a large store takes as long as it takes, and so does flushing one.");
     text.line("TimeoutStartSec", "infinity");
-    text.line("TimeoutStopSec", &(launch.stop_deadline.as_secs() + STOP_GRACE_SECONDS).to_string());
+    text.line("TimeoutStopSec", &stop::seconds(launch, options.dirty).to_string());
     text.line("KillMode", "mixed");
     text.line("KillSignal", "SIGTERM");
 

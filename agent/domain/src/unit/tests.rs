@@ -53,6 +53,7 @@ fn options() -> Options<'static> {
         flock: Path::new("/usr/bin/flock"),
         agent: Some(Path::new("/usr/bin/rocketmq-agent")),
         lock: Path::new("/var/lib/rocketmq/broker-a/supervisor.lock"),
+        dirty: None,
     }
 }
 
@@ -83,6 +84,23 @@ fn a_sandbox_does_not_hide_the_folders_that_the_instance_lives_in() {
     launch.directory = "/tmp/broker-a".into();
     let text = render(&launch, &options()).unwrap();
     assert!(text.contains("\nProtectHome=yes\n") && text.contains("\nPrivateTmp=no\n"), "{text}");
+}
+
+#[test]
+fn a_stop_may_take_longer_the_more_there_may_be_to_flush() {
+    let gib = |count: u64| Some(Size::mib(count << 10));
+    let seconds = |store, memory| stop::seconds(&launch(), most_dirty(store, memory));
+    assert_eq!(seconds(None, None), 900);
+    // A gibibyte takes 52 s, at 20 MiB a second.
+    assert_eq!(seconds(gib(1), gib(64)), 952);
+    // A store of a terabyte is not dirty from end to end: it would have to fit into memory.
+    assert_eq!(seconds(gib(1 << 10), gib(64)), 900 + 3277);
+    assert_eq!(seconds(None, gib(64)), 900 + 3277, "what is not known may be large");
+    // It grows in steps.
+    assert_eq!(seconds(gib(33), gib(64)), seconds(gib(64), gib(64)));
+    assert_eq!(seconds(Some(Size(u64::MAX)), None), 900 + u64::MAX.div_ceil(20 << 20));
+    let unit = render(&launch(), &Options { dirty: gib(1), ..options() }).unwrap();
+    assert!(unit.contains("\nTimeoutStopSec=952\n"), "{unit}");
 }
 
 #[test]

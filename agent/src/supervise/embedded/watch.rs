@@ -152,13 +152,9 @@ pub(super) fn ended_unseen(shared: &Shared, name: &InstanceName, run: &Run) {
     let Some(launch) = shared.lock().get(name).map(|instance| instance.record.launch.clone()) else { return };
     // It never became a process: nothing ended.
     let Some(process) = &run.process else { return shared.lock().get_mut(name).map_or((), |it| it.record.run = None) };
-    let other_boot = process::boot_id().is_ok_and(|boot| boot != process.boot_id);
+    let other_boot = process.is_of_an_earlier_boot().unwrap_or(false);
     let cause = match other_boot {
-        true => Some(Cause {
-            id: "host-restarted".to_owned(),
-            what: "the host was restarted while it ran".to_owned(),
-            fix: String::new(),
-        }),
+        true => Some(cause::host_restarted()),
         false => hung(shared, name, process.pid).or_else(|| why(&launch, Exit::Unknown, run, process)),
     };
     note_end(shared, name, Exit::Unknown, cause, run.stopping || other_boot);

@@ -136,9 +136,8 @@ fn end(record: &Record, run: &Run, snapshot: &Snapshot, flock: &Path) -> Result<
     let unseen = || Identity { pid: snapshot.exec_pid, start_ticks: 0, boot_id: boot_id.clone() };
     let process = run.process.clone().unwrap_or_else(unseen);
     let exit = snapshot.exit(process.pid);
-    if process.boot_id != boot_id {
-        let what = "the host was restarted while it ran".to_owned();
-        let cause = Some(units::cause("host-restarted", what, ""));
+    if process.is_of_an_earlier_boot().map_err(look)? {
+        let cause = Some(cause::host_restarted());
         return Ok(Ended { exit: Exit::Unknown, cause, forgiven: true, stopped_by_another: None });
     }
     let clean = matches!(exit, Exit::Status(0 | 143) | Exit::Signal(15) | Exit::Unknown);
@@ -147,16 +146,16 @@ fn end(record: &Record, run: &Run, snapshot: &Snapshot, flock: &Path) -> Result<
     let forgiven = run.stopping || by_another || record.is_being_stopped;
     let cause = match forgiven {
         true if clean => None,
-        true if snapshot.result == "timeout" => Some(killed_in_time(launch)),
+        true if snapshot.result == "timeout" => Some(killed_in_time()),
         _ => record.hung(process.pid).or_else(|| Some(why(launch, exit, run, &process, snapshot, flock))),
     };
     Ok(Ended { exit, cause, forgiven, stopped_by_another: by_another.then_some(boot_id) })
 }
 
-fn killed_in_time(launch: &Launch) -> Cause {
-    let seconds = launch.stop_deadline.as_secs() + unit::STOP_GRACE_SECONDS;
-    let what = format!("it was told to stop and had not ended after {seconds} s, so systemd killed it");
-    units::cause("killed-after-stop", what, "the next start checks the store from end to end")
+fn killed_in_time() -> Cause {
+    let what = "it was told to stop and had not ended in the time that its unit gives it (TimeoutStopSec), so systemd \
+                killed it";
+    units::cause("killed-after-stop", what.to_owned(), "the next start checks the store from end to end")
 }
 
 fn why(launch: &Launch, exit: Exit, run: &Run, process: &Identity, snapshot: &Snapshot, flock: &Path) -> Cause {

@@ -24,13 +24,13 @@ use super::{
 };
 use crate::accounts::Account;
 use futures_util::{StreamExt, stream};
-use rocketmq_agent_domain::{names::InstanceName, unit};
+use rocketmq_agent_domain::{names::InstanceName, size::Size, unit};
 use std::{
     collections::BTreeMap,
     fs::File,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::{
     sync::{mpsc, watch as channel},
@@ -120,6 +120,7 @@ impl Systemd {
             turn: tokio::sync::Mutex::default(),
             records: Mutex::default(),
             changes,
+            sizes: Mutex::default(),
             tasks: Mutex::default(),
         });
         if let Some(connection) = bus {

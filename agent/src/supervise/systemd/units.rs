@@ -4,20 +4,25 @@
 use super::{Shared, bus::ManagerProxy, manager};
 use crate::{
     accounts, files,
-    supervise::{SupervisorError, locks},
+    supervise::{SupervisorError, evidence, locks},
 };
 use rocketmq_agent_domain::{
     launch::{Cause, Launch},
     limits::Limits,
     names::InstanceName,
+    size::Size,
     unit::{self, FIRST_LINE, Options},
 };
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    sync::Once,
+    sync::{Once, PoisonError},
+    time::{Duration, Instant},
 };
 use zbus::Connection;
+
+/// Stores grow slowly beside the steps in which their size counts, and one of terabytes is thousands of files.
+const SIZES_EVERY: Duration = Duration::from_secs(3600);
 
 static FOREIGN_SLICE: Once = Once::new();
 
@@ -33,7 +38,8 @@ pub(super) async fn keep(
     let rendered = unit::name(&launch.instance).and_then(|name| {
         let lock = locks::path(launch);
         let account = shared.account.map(|_| (accounts::NAME, accounts::NAME));
-        let options = Options { account, flock: &shared.flock, agent: shared.agent.as_deref(), lock: &lock };
+        let dirty = shared.most_dirty(launch);
+        let options = Options { account, flock: &shared.flock, agent: shared.agent.as_deref(), lock: &lock, dirty };
         Ok((name, unit::render(launch, &options)?))
     });
     let (name, text) = match rendered {
@@ -63,6 +69,20 @@ pub(super) async fn keep(
         reload(manager).await?;
     }
     Ok(Ok(changed))
+}
+
+impl Shared {
+    /// The most that a stop of a broker may have to flush, looked up now and then.
+    fn most_dirty(&self, launch: &Launch) -> Option<Size> {
+        let store = launch.store.as_ref()?;
+        let mut sizes = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = sizes.get(&launch.instance).filter(|(at, _)| at.elapsed() < SIZES_EVERY);
+        let size = fresh.map_or_else(|| files::size_of_folder(&store.commit_log).ok().map(Size), |(_, size)| *size);
+        if fresh.is_none() {
+            sizes.insert(launch.instance.clone(), (Instant::now(), size));
+        }
+        unit::most_dirty(size, evidence::memory().map(|memory| Size(memory.total)))
+    }
 }
 
 /// Makes the slice what it should be. Running processes get the new limits when systemd reads it.
