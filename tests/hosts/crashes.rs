@@ -22,13 +22,16 @@ pub fn every_instance_that_is_killed_comes_back(lab: &mut Lab) {
     }
 }
 
-/// Where the cluster file asks for it; that it is only named where not, tests/cluster shows.
+/// Where the cluster file asks for it; that it is only named where not, tests/cluster shows. The agent that sees it began
+/// after the hang, and has never heard the broker.
 pub fn a_broker_that_hangs_is_named_and_started_anew(lab: &mut Lab) {
     let before = lab.pids();
     let hung = before["vm1/broker-a"];
+    let agent = lab.vm("vm1").property("rocketmq-agent", "MainPID");
+    lab.vm("vm1").signal(agent.parse().unwrap(), "KILL");
     lab.vm("vm1").signal(hung, "STOP");
     let said = lab.until_reason("vm1", "broker-a", "hangs");
-    assert!(said.ends_with(&format!("pid {hung} is stopped (SIGSTOP)")), "{said}");
+    assert!(said.ends_with(&format!(", nor ever since this agent runs: pid {hung} is stopped (SIGSTOP)")), "{said}");
     until(LONG, "another one runs", || {
         lab.instance("vm1", "broker-a").is_ok_and(|found| found.pid.is_some_and(|pid| pid != hung))
     });

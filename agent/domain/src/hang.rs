@@ -1,8 +1,9 @@
 //! Whether an instance hangs, and whether it may be ended for it. In: how long it has been silent, what is seen of its
 //! process, how the others are, and what the cluster file wants. Out: a verdict, and words. Pure: all times come in.
 //!
-//! An instance that has not answered since its process started is not here at all: it is starting, and a broker checks a
-//! large store for as long as it takes.
+//! An instance that has neither answered since its process started nor taken a connection is not here at all: it is
+//! starting. A broker checks its store for as long as that takes, and opens its port after it (4.7.0-5.5.0
+//! `BrokerController.start`).
 
 use crate::{launch::Cause, observed::Fact};
 use std::{fmt, str::FromStr, time::Duration};
@@ -68,11 +69,13 @@ pub enum Others {
     Unknown(String),
 }
 
-/// An instance that has answered since its process started, and does not any more.
+/// An instance that serves, as far as can be seen, and does not answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Silence {
     /// For how long it was asked in vain.
     pub quiet_for: Duration,
+    /// It has answered this agent before. One that has not may hang since before the agent was there.
+    pub has_answered: bool,
     /// Its port takes connections. One that was told to stop closes its port first and flushes its store then.
     pub accepts: bool,
     /// What its process does.
@@ -152,6 +155,9 @@ impl fmt::Display for Seen<'_> {
         let Seen { silence, port, pid } = self;
         let seconds = silence.quiet_for.as_secs();
         write!(f, "accepts connections on {port} and has not answered for {seconds} s")?;
+        if !silence.has_answered {
+            f.write_str(", nor ever since this agent runs")?;
+        }
         match silence.activity {
             Fact::Known(Activity::Stopped) => write!(f, ": pid {pid} is stopped (SIGSTOP)"),
             Fact::Known(Activity::Traced) => write!(f, ": pid {pid} is held by a debugger or a dump"),

@@ -1,6 +1,6 @@
-//! For how long an instance that has answered has not done so any more. In: of each round, whether it answered. Out: a
-//! [`Silence`], none while it answers or has not answered since its process started. Only time in which it was asked
-//! counts: after a pause of the agent or of the whole host nothing is called a hang.
+//! For how long an instance that serves has not answered. In: of each round, whether it answered. Out: a [`Silence`],
+//! none while it answers, or has neither answered since its process started nor taken a connection. Only time in which it
+//! was asked counts: after a pause of the agent or of the whole host nothing is called a hang.
 
 use crate::supervise::{process, sockets::Sockets};
 use rocketmq_agent_domain::{
@@ -22,27 +22,37 @@ const CONNECT: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Track {
     pid: u32,
-    /// When it was last asked, and for how long it was silent by then; `None` while it has not answered yet.
-    heard: Option<(Instant, Duration)>,
+    /// When it was last asked, and for how long it was silent by then; `None` while there is nothing that it could be
+    /// silent since.
+    asked: Option<(Instant, Duration)>,
+    /// It has answered.
+    answered: bool,
     /// It took a connection during this silence. Later its queue of connections may be full.
     accepted: bool,
 }
 
 impl Track {
     pub(super) fn new(pid: u32) -> Self {
-        Self { pid, heard: None, accepted: false }
+        Self { pid, asked: None, answered: false, accepted: false }
     }
 
     /// Takes in what came of a question; for how long it has been silent.
     fn see(&mut self, now: Instant, answered: bool) -> Option<Duration> {
         if answered {
-            *self = Self { heard: Some((now, Duration::ZERO)), ..Self::new(self.pid) };
+            *self = Self { asked: Some((now, Duration::ZERO)), answered, ..Self::new(self.pid) };
             return None;
         }
-        let (before, quiet_for) = self.heard?;
+        let (before, quiet_for) = self.asked?;
         let quiet_for = quiet_for + now.saturating_duration_since(before).min(LONGEST_STEP);
-        self.heard = Some((now, quiet_for));
+        self.asked = Some((now, quiet_for));
         Some(quiet_for)
+    }
+
+    /// Takes in that it takes connections: from then on one that has not answered yet is silent too. It may be that the
+    /// agent is younger than the hang.
+    fn accepts(&mut self, now: Instant) {
+        self.accepted = true;
+        self.asked.get_or_insert((now, Duration::ZERO));
     }
 
     /// The same, of `pid` at `address`, with what else there is to know about a silence.
@@ -56,14 +66,19 @@ impl Track {
         if self.pid != pid {
             *self = Self::new(pid);
         }
-        let quiet_for = self.see(Instant::now(), answered)?;
-        if !self.accepted {
-            self.accepted = matches!(timeout(CONNECT, TcpStream::connect(address)).await, Ok(Ok(_)));
+        let quiet_for = self.see(Instant::now(), answered);
+        if !answered
+            && !self.accepted
+            && let Ok(Ok(_)) = timeout(CONNECT, TcpStream::connect(address)).await
+        {
+            self.accepts(Instant::now());
         }
+        let quiet_for = quiet_for?;
         // It may have closed its port since, as one that stops does.
         let listens = Sockets::read().is_ok_and(|sockets| !sockets.listening(address.port()).is_empty());
-        let accepts = self.accepted && listens;
-        Some(Silence { quiet_for, accepts, activity: Fact::from(process::activity(pid)), others: others() })
+        let (accepts, has_answered) = (self.accepted && listens, self.answered);
+        let activity = Fact::from(process::activity(pid));
+        Some(Silence { quiet_for, has_answered, accepts, activity, others: others() })
     }
 }
 
@@ -78,11 +93,14 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_has_not_answered_yet_is_not_silent() {
+    fn a_process_that_has_not_answered_yet_is_silent_only_once_it_takes_connections() {
         let now = Instant::now();
         let mut track = Track::new(7);
         assert_eq!(track.see(now, false), None);
         assert_eq!(track.see(now + seconds(9000), false), None);
+        track.accepts(now + seconds(9000));
+        assert_eq!(track.see(now + seconds(9005), false), Some(seconds(5)));
+        assert!(!track.answered);
     }
 
     #[test]
@@ -114,7 +132,7 @@ mod tests {
         assert!(track.look(own, address, false, || Others::Nobody).await.unwrap().accepts);
         drop(listener);
         assert!(!track.look(own, address, false, || Others::Nobody).await.unwrap().accepts);
-        // Another process has answered nothing yet.
+        // Another process has answered nothing yet, and takes no connection.
         assert_eq!(track.look(own + 1, address, false, || Others::Nobody).await, None);
     }
 }

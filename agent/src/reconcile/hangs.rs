@@ -40,14 +40,16 @@ impl Hangs {
             }
             return None;
         };
-        // It has served, so that it is not starting.
-        report.state = State::NotReady;
         let ended = self.ended.get(name);
         let verdict = match hang::judge(policy, silence, ended.map(|(_, at)| at.elapsed())) {
             // It is about to end.
             Verdict::NotNow(_) if ended.is_some_and(|(ended, _)| *ended == pid) => Verdict::End,
             verdict => verdict,
         };
+        // Once it has served, or hangs, it is not starting.
+        if silence.has_answered || verdict != Verdict::Patience {
+            report.state = State::NotReady;
+        }
         if verdict == Verdict::Patience {
             return None;
         }

@@ -9,6 +9,7 @@ const REPORT: Policy = Policy { on_hang: OnHang::Report, ..RESTART };
 fn silence() -> Silence {
     Silence {
         quiet_for: Duration::from_secs(75),
+        has_answered: true,
         accepts: true,
         activity: Fact::Known(Activity::Runs),
         others: Others::Answer,
@@ -78,6 +79,9 @@ fn a_hang_says_for_how_long_and_what_its_process_does() {
     assert_eq!(words(Activity::Runs), silent);
     assert_eq!(words(Activity::Stopped), format!("{silent}: pid 812 is stopped (SIGSTOP)"));
     assert_eq!(words(Activity::WaitsForDisk), format!("{silent}: pid 812 waits for its disk"));
+    let never = Silence { has_answered: false, ..silence() };
+    let never = cause(&Verdict::Named, &never, 10911, 812).what;
+    assert_eq!(never, format!("{silent}, nor ever since this agent runs"));
     let held = cause(&Verdict::NotNow("its slave does not answer".to_owned()), &silence(), 10911, 812);
     assert!(held.fix.starts_with("it is not restarted now: its slave does not answer; "), "{}", held.fix);
 }
