@@ -97,3 +97,19 @@ pub fn a_user_with_other_ids_is_named_and_clears(lab: &mut Lab) {
     lab.vm("vm1").write("etc/passwd", &users);
     lab.until_ready();
 }
+
+/// The process is never made, so that its console and logs say nothing.
+pub fn a_unit_that_systemd_cannot_start_is_named_in_systemds_words_and_clears(lab: &mut Lab) {
+    let folder = "etc/systemd/system/rocketmq-broker-b.service.d";
+    let pid = lab.pids()["vm1/broker-b"];
+    let vm = lab.vm("vm1");
+    std::fs::create_dir_all(vm.path(folder)).unwrap();
+    vm.write(&format!("{folder}/own.conf"), "[Service]\nReadWritePaths=/not-there\n");
+    vm.ok(&["systemctl", "daemon-reload"]);
+    vm.signal(pid, "KILL");
+    until_said(lab, "vm1", "/not-there: No such file or directory");
+    let vm = lab.vm("vm1");
+    vm.ok(&["rm", "-r", &format!("/{folder}")]);
+    vm.ok(&["systemctl", "daemon-reload"]);
+    lab.until_ready();
+}

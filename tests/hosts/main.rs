@@ -45,6 +45,7 @@ fn suites() -> Vec<Suite<Lab>> {
                 faults::a_port_that_another_program_took_is_named_with_that_program_and_clears,
                 faults::a_store_that_belongs_to_another_user_is_named_and_clears,
                 faults::a_user_with_other_ids_is_named_and_clears,
+                faults::a_unit_that_systemd_cannot_start_is_named_in_systemds_words_and_clears,
                 crashes::a_host_that_is_given_up_and_taken_back_has_its_messages,
                 crashes::a_removed_package_leaves_the_brokers_and_a_purged_one_the_messages,
                 bring_up::stopping_the_hosts_leaves_no_abort_file,

@@ -12,7 +12,7 @@ pub use found::{
     address_not_here, folder_unusable, host_restarted, instance_locked, killed_after_stop, port_in_use,
     program_unusable, store_in_use, store_locked,
 };
-pub use unmade::unmade;
+pub use unmade::{in_systemds_words, unmade};
 
 use crate::launch::{Cause, Exit, Launch};
 use std::{fmt, path::PathBuf};

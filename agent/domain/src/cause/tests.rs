@@ -152,3 +152,23 @@ fn a_process_that_systemd_could_not_make_has_a_cause_and_a_jvm_that_ended_has_no
         assert_eq!(of(status, None), None, "{status}");
     }
 }
+
+#[test]
+fn systemds_own_words_are_those_of_the_first_failure() {
+    let launch = launch();
+    let cause = || unmade(&launch, 226, None, Path::new("/usr/bin/flock"), Path::new("/x/supervisor.lock")).unwrap();
+    // systemd 252.
+    let lines = [
+        "Starting rocketmq-broker-a.service - RocketMQ broker-a (master)...",
+        "rocketmq-broker-a.service: Failed to set up mount namespacing: /not-there: No such file or directory",
+        "rocketmq-broker-a.service: Failed at step NAMESPACE spawning /usr/bin/flock: No such file or directory",
+        "rocketmq-broker-a.service: Main process exited, code=exited, status=226/NAMESPACE",
+        "rocketmq-broker-a.service: Failed with result 'exit-code'.",
+    ]
+    .map(str::to_owned);
+    let words = |lines: &[String]| in_systemds_words(cause(), "rocketmq-broker-a.service", lines).what;
+    let says = "; systemd says: Failed to set up mount namespacing: /not-there: No such file or directory";
+    assert_eq!(words(&lines), cause().what + says);
+    assert_eq!(words(&lines[3..]), cause().what, "that it failed is known");
+    assert_eq!(words(&[]), cause().what);
+}

@@ -41,3 +41,14 @@ pub fn unmade(launch: &Launch, status: i32, missing: Option<&Path>, flock: &Path
         _ => return None,
     })
 }
+
+/// The same cause with systemd's own words, where its lines about the unit since the start hold some. The first failure is
+/// the one that names what is wrong; those after it say that the start failed for it.
+pub fn in_systemds_words(cause: Cause, unit: &str, lines: &[String]) -> Cause {
+    let own = |line: &String| line.strip_prefix(unit).and_then(|rest| rest.strip_prefix(": ")).map(str::to_owned);
+    let tells = |line: &String| line.starts_with("Failed ") && !line.starts_with("Failed with result");
+    match lines.iter().filter_map(own).find(tells) {
+        Some(line) => Cause { what: format!("{}; systemd says: {line}", cause.what), ..cause },
+        None => cause,
+    }
+}

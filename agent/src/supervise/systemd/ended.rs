@@ -1,7 +1,7 @@
 //! What became of an instance between two looks. In: its record and what systemd says now. Out: the record brought up to
 //! date: a process that is new, how one ended and why, and what that costs the instance.
 
-use super::{Shared, bus::Snapshot, manager, units, view};
+use super::{Shared, bus::Snapshot, journal, manager, units, view};
 use crate::supervise::{
     SupervisorError, evidence, locks, now, output,
     process::{self, Identity},
@@ -168,7 +168,8 @@ fn why(launch: &Launch, exit: Exit, run: &Run, process: &Identity, snapshot: &Sn
         let mut named = unit::writable(launch).into_iter().chain(launch.console.parent());
         let missing = named.find(|folder| !folder.exists());
         if let Some(cause) = cause::unmade(launch, status, missing, flock, &locks::path(launch)) {
-            return cause;
+            let Ok(unit) = unit::name(&launch.instance) else { return cause };
+            return cause::in_systemds_words(cause, &unit, &journal::of_unit(&unit, run.started_at));
         }
     }
     let mut evidence = evidence::gather(launch, exit, process, &run.marks);

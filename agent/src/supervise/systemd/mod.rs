@@ -9,6 +9,7 @@ mod bus;
 mod calls;
 mod clock;
 mod ended;
+mod journal;
 pub mod removal;
 mod units;
 mod view;
@@ -74,9 +75,9 @@ struct Shared {
     /// One look or order at a time, so that an end is noted once.
     turn: tokio::sync::Mutex<()>,
     records: Mutex<BTreeMap<InstanceName, Record>>,
-    changes: channel::Sender<u64>,
     /// How large stores were, and when; `None` where that could not be told.
     sizes: Mutex<BTreeMap<InstanceName, (Instant, Option<Size>)>>,
+    changes: channel::Sender<u64>,
     tasks: Mutex<JoinSet<()>>,
 }
 
@@ -119,8 +120,8 @@ impl Systemd {
             bus: tokio::sync::Mutex::default(),
             turn: tokio::sync::Mutex::default(),
             records: Mutex::default(),
-            changes,
             sizes: Mutex::default(),
+            changes,
             tasks: Mutex::default(),
         });
         if let Some(connection) = bus {
