@@ -8,6 +8,7 @@ mod agent;
 mod changes;
 mod hosts;
 mod refusals;
+mod witness;
 #[allow(dead_code)]
 #[path = "../refusals/world.rs"]
 mod world;
