@@ -6,6 +6,7 @@ use rustix::process::Signal;
 use std::{
     fs::{self, File},
     net::Ipv4Addr,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
 };
@@ -73,6 +74,12 @@ impl Vm {
         fs::write(self.path(path), text).unwrap();
     }
 
+    /// For root alone.
+    pub fn write_secret(&self, path: &str, text: &str) {
+        self.write(path, text);
+        fs::set_permissions(self.path(path), fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
     pub fn read(&self, path: &str) -> String {
         fs::read_to_string(self.path(path)).unwrap_or_default()
     }
@@ -104,6 +111,14 @@ impl Vm {
     /// Whether other hosts are reached; this machine always is.
     pub fn set_reachable(&self, reachable: bool) {
         run("bridge", &["link", "set", "dev", &self.cable(), "isolated", if reachable { "off" } else { "on" }]);
+    }
+
+    /// Whether nothing goes from it to these addresses, and so nothing comes back either.
+    pub fn cut_off_from(&self, addresses: &[&str], cut: bool) {
+        let namespace = self.namespace();
+        for address in addresses {
+            run("ip", &["-n", &namespace, "route", if cut { "add" } else { "delete" }, "blackhole", address]);
+        }
     }
 
     /// Where its data disk is mounted besides in the host itself.
@@ -192,6 +207,11 @@ impl Vm {
     /// Runs a command in it, as root.
     pub fn exec(&self, command: &[&str]) -> Output {
         self.command(command).output().unwrap()
+    }
+
+    /// Begins a command in it, as root.
+    pub fn begin(&self, command: &[&str]) -> Child {
+        self.command(command).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
     fn command(&self, command: &[&str]) -> Command {
