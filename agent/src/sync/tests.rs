@@ -23,7 +23,10 @@ use std::{
     time::Instant,
 };
 use tempfile::TempDir;
-use tokio::sync::oneshot;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    sync::oneshot,
+};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const QUICK: Timing = Timing { round: 10, patience: 25, settle: 25 };
@@ -239,7 +242,13 @@ fn without_a_majority_nothing_changes_and_what_is_held_stays() {
     assert_eq!(one.holds(1), entry);
     assert!(one.handle.book.trouble().contains_key(&name("vm2")));
     let two = cluster.host("vm2", &file);
-    committed(one.propose(next(&entry, &format!("{file}# 2\n"), "together")));
+    // After failures the other host is tried more and more seldom.
+    let deadline = Instant::now() + PATIENCE;
+    while let ended @ Ended::Decided(Outcome::NoMajority { .. }) =
+        one.propose(next(&entry, &format!("{file}# 2\n"), "together"))
+    {
+        assert!(Instant::now() < deadline, "{ended:?}");
+    }
     two.holds(2);
 }
 
@@ -338,6 +347,81 @@ fn a_message_of_an_older_ballot_is_answered_with_the_newer_one() {
     let answers = one.run(link.tell(&prepare(999))).unwrap();
     let why = Refusal::Outbid(ballot(1000));
     assert_eq!(answers, [Message::Refused { ballot: ballot(999), why }]);
+    // Asked again the same is answered the same: no message is safe from being lost.
+    assert!(matches!(&one.run(link.tell(&prepare(1000))).unwrap()[..], [Message::Promise { .. }]));
+    assert_eq!(one.handle.book.refused().get("older-ballot"), Some(&1));
+}
+
+#[test]
+fn what_was_said_about_an_older_document_and_is_said_again_is_refused_and_counted() {
+    let cluster = Cluster::new();
+    let file = cluster.file(3);
+    let [one, two, three]: [Host; 3] = cluster.hosts(&file);
+    let before = [&one, &two, &three].map(|host| host.holds(1)).into_iter().next().unwrap();
+    committed(one.propose(next(&before, &format!("{file}# 2\n"), "two")));
+    let after = [&one, &two, &three].map(|host| host.holds(2)).into_iter().next().unwrap();
+    let mut link = cluster.link('a', "vm2", &file, "vm1");
+    let count = || one.handle.book.refused().get("older-document").copied().unwrap_or_default();
+    let counted = count();
+    let answers = one.run(link.tell(&Message::Held { entry: before.clone() })).unwrap();
+    assert!(answers.is_empty() && count() > counted, "{answers:?}");
+    let counted = count();
+    let ballot = Ballot { round: 1000, host: name("vm2"), life: Life(7) };
+    let again = Message::Accept { ballot, base: Some(before), entry: after.clone() };
+    let answers = one.run(link.tell(&again)).unwrap();
+    let held =
+        |message: &Message| matches!(message, Message::Refused { why: Refusal::Holds(held), .. } if *held == after);
+    assert!(answers.len() == 1 && held(&answers[0]), "{answers:?}");
+    assert!(count() > counted);
+    assert_eq!(one.holds(2), after);
+}
+
+/// Somebody on the way kept every byte of a change and sends it once more.
+#[test]
+fn a_connection_that_was_recorded_and_is_played_again_is_refused_and_counted() {
+    let cluster = Cluster::new();
+    let file = cluster.file(2);
+    let [one, two]: [Host; 2] = cluster.hosts(&file);
+    let base = Some(one.holds(1));
+    two.holds(1);
+    drop(two);
+    let address = one.handle.book.address(&name("vm1")).unwrap();
+    let (recorded, kept) = one.run(async {
+        let listener = bind(([127, 0, 0, 1], 0).into()).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (done, kept) = oneshot::channel();
+        tokio::spawn(async move {
+            let (mut from, _) = listener.accept().await.unwrap();
+            let mut to = tokio::net::TcpStream::connect(address).await.unwrap();
+            let ((mut reads, mut writes), (mut reads_back, mut writes_on)) = (from.split(), to.split());
+            let (mut bytes, mut buffer) = (Vec::new(), [0; 4096]);
+            let on = async {
+                while let Ok(count @ 1..) = reads.read(&mut buffer).await {
+                    bytes.extend_from_slice(&buffer[..count]);
+                    writes_on.write_all(&buffer[..count]).await.unwrap();
+                }
+            };
+            let back = tokio::io::copy(&mut reads_back, &mut writes);
+            tokio::select! { () = on => {}, _ = back => {} }
+            let _ = done.send(bytes);
+        });
+        (port, kept)
+    });
+    let on_the_way =
+        file.replacen(&format!("\"{}\"\n", address.ip()), &format!("\"127.0.0.1\"\nsync_port = {recorded}\n"), 1);
+    let mut link = cluster.link('a', "vm2", &on_the_way, "vm1");
+    let ballot = Ballot { round: 1000, host: name("vm2"), life: Life(7) };
+    let answers = one.run(link.tell(&Message::Prepare { ballot, base })).unwrap();
+    assert!(matches!(&answers[..], [Message::Promise { .. }]), "{answers:?}");
+    drop(link);
+    let bytes = one.run(kept).unwrap();
+    let before = one.handle.book.refused().get("tls").copied().unwrap_or_default();
+    one.run(async {
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        stream.write_all(&bytes).await.unwrap();
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+    });
+    one.counts_tls(before + 1);
 }
 
 #[test]
