@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::{client::Link, driver::start_with, *};
-use crate::trust::{self, Secrets};
+use crate::trust::{self, Identity, Keys, Secrets};
 use bytes::Bytes;
 use hyper::Method;
 use rocketmq_agent_domain::{
@@ -86,9 +86,13 @@ impl Cluster {
         Secrets::find(&path).unwrap().unwrap()
     }
 
+    fn keys(&self, digit: char) -> Keys {
+        Keys::Secret { secrets: self.secret(digit), file: "/nonexistent".into() }
+    }
+
     fn host(&self, host: &str, file: &str) -> Host {
         let topology = topology::read(file).unwrap();
-        let book = AddressBook::new(name(host), &topology, self.secret('a'), "/nonexistent".into()).unwrap();
+        let book = AddressBook::new(name(host), &topology, self.keys('a')).unwrap();
         let state_dir = self.folder.path().join(host);
         fs::create_dir_all(&state_dir).unwrap();
         let owned = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -120,8 +124,7 @@ impl Cluster {
 
     /// Who says something with this secret, as that host.
     fn link(&self, digit: char, from: &str, file: &str, to: &str) -> Link {
-        let book =
-            AddressBook::new(name(from), &topology::read(file).unwrap(), self.secret(digit), "/nonexistent".into());
+        let book = AddressBook::new(name(from), &topology::read(file).unwrap(), self.keys(digit));
         Link::new(name(to), Arc::new(book.unwrap()))
     }
 }
@@ -129,6 +132,10 @@ impl Cluster {
 impl Host {
     fn run<T>(&self, future: impl Future<Output = T>) -> T {
         self.runtime.block_on(future)
+    }
+
+    fn identity(&self, host: &str) -> Identity {
+        Identity { host: name(host), cluster: self.handle.book.cluster().clone() }
     }
 
     /// A client may hear of its refusal before it is counted.
@@ -295,8 +302,8 @@ fn a_certificate_that_has_run_out_and_an_older_tls_are_refused_and_counted() {
     let cluster = Cluster::new();
     let file = cluster.file(2);
     let one = cluster.host("vm1", &file);
-    let (address, vm1) = (one.handle.book.address(&name("vm1")).unwrap(), one.handle.book.identity(&name("vm1")));
-    let vm2 = one.handle.book.identity(&name("vm2"));
+    let (address, vm1) = (one.handle.book.address(&name("vm1")).unwrap(), one.identity("vm1"));
+    let vm2 = one.identity("vm2");
     let knock = |client: Arc<rustls::ClientConfig>| {
         let (connector, server) = (tokio_rustls::TlsConnector::from(client), vm1.server_name().unwrap());
         one.run(async {
