@@ -113,12 +113,10 @@ impl Vm {
         run("bridge", &["link", "set", "dev", &self.cable(), "isolated", if reachable { "off" } else { "on" }]);
     }
 
-    /// Whether nothing goes from it to these addresses, and so nothing comes back either.
-    pub fn cut_off_from(&self, addresses: &[&str], cut: bool) {
-        let namespace = self.namespace();
-        for address in addresses {
-            run("ip", &["-n", &namespace, "route", if cut { "add" } else { "delete" }, "blackhole", address]);
-        }
+    /// Whether nothing goes from it to that host.
+    pub fn sends_nothing_to(&self, other: &Self, nothing: bool) {
+        let (change, address) = (if nothing { "add" } else { "delete" }, other.address.to_string());
+        run("ip", &["-n", &self.namespace(), "route", change, "blackhole", &address]);
     }
 
     /// Where its data disk is mounted besides in the host itself.
