@@ -75,6 +75,10 @@ fn check_and_render_print_what_they_did() {
     let before = "tests/fixtures/outputs/before.toml";
     is_kept(&printed(&["check", file, "--against", before]), "outputs/check-against.txt");
     is_kept(&printed(&["check", before]), "outputs/check-vulnerable.txt");
+    is_kept(&printed(&["check", "tests/fixtures/outputs/voters.toml"]), "outputs/check-voters.txt");
+    let witness = "conf/examples/2m-2s-witness.toml";
+    is_kept(&printed(&["check", witness]), "outputs/check-witness.txt");
+    is_kept(&printed(&["render", "--host", "vm3", witness]), "outputs/render-witness.txt");
 }
 
 #[test]

@@ -66,7 +66,7 @@ fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("cluster", &["files"]),
         ("control", &["audit", "clock", "files", "rollout", "sync"]),
         ("distribution", &["web"]),
-        ("doctor", &["accounts", "files", "host", "inventory", "java", "owners", "settings", "supervise"]),
+        ("doctor", &["accounts", "files", "host", "inventory", "java", "owners", "settings", "supervise", "trust"]),
         ("exit_code", &[]),
         ("files", &["accounts"]),
         ("host", &[]),
@@ -92,7 +92,7 @@ fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("supervise", &["accounts", "clock", "files"]),
         ("support", &["clock", "cluster", "inventory", "java", "settings"]),
         ("sync", &["cluster", "ledger", "trust"]),
-        ("trust", &[]),
+        ("trust", &["settings"]),
         ("web", &[]),
     ])
 }

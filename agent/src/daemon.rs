@@ -281,9 +281,12 @@ async fn stopped(mut stop: watch::Receiver<bool>) {
 }
 
 /// Claims this host's base folder. One that cannot be written is no reason to end: nothing can be started in it, the
-/// plan says why, and it is tried again.
+/// plan says why, and it is tried again. A host that is to run nothing has none.
 fn claim_base(goal: &Goal) -> Result<Option<Claim>, ClaimError> {
-    let Some(host) = goal.cluster.topology.host(&goal.desired.host) else { return Ok(None) };
+    let name = &goal.desired.host;
+    let Some(host) = goal.cluster.topology.host(name).filter(|_| goal.cluster.placement.uses(name)) else {
+        return Ok(None);
+    };
     match claim::claim(&host.base_dir) {
         Ok(claim) => Ok(Some(claim)),
         Err(ClaimError::Folder { .. } | ClaimError::Make(_)) => Ok(None),
@@ -324,6 +327,10 @@ fn agents(topology: &Topology) -> Vec<(HostName, SocketAddr)> {
     topology.hosts.iter().map(|host| (host.name.clone(), SocketAddr::new(host.address, host.agent_port))).collect()
 }
 
+fn is_witness(topology: &Topology, host: &HostName) -> bool {
+    topology.host(host).is_some_and(|host| host.witness)
+}
+
 fn aim(goal: &Goal) -> Aim {
     let (cluster, desired) = (&goal.cluster, &goal.desired);
     Aim {
@@ -332,7 +339,11 @@ fn aim(goal: &Goal) -> Aim {
         paused: goal.config.paused.as_ref().map(paused),
         order: order(&cluster.placement),
         told: told(desired),
-        agents: agents(&cluster.topology),
+        // A witness that is down keeps no broker from its restart.
+        agents: agents(&cluster.topology)
+            .into_iter()
+            .filter(|(host, _)| !is_witness(&cluster.topology, host))
+            .collect(),
         cluster: cluster.topology.name.to_string(),
         controllers: desired.controllers.clone(),
         cluster_file: cluster.file_digest(),

@@ -28,6 +28,8 @@ pub struct Settings {
     pub agent_check: Option<SocketAddr>,
     /// The secret that all hosts of the cluster share. Where there is none, the cluster file is this host's own affair.
     pub secret_file: PathBuf,
+    /// A site's own certificates for config sync, in place of the secret.
+    pub sync: Sync,
     /// Where config sync is served; by default the sync port of the cluster file on all addresses.
     pub sync_listen: Option<SocketAddr>,
     /// Where the commands that change the cluster reach this host's agent.
@@ -36,6 +38,29 @@ pub struct Settings {
     pub supervisor: SupervisorKind,
     /// The embedded supervisor.
     pub embedded: Embedded,
+}
+
+/// `[sync]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sync {
+    /// The authority's certificates, PEM.
+    pub ca: Option<PathBuf>,
+    /// This host's certificate with those between it and the authority's, PEM.
+    pub certificate: Option<PathBuf>,
+    /// Its key, PEM.
+    pub key: Option<PathBuf>,
+}
+
+/// The files of a site's own certificates: all three, or there are none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificates {
+    /// The authority's.
+    pub ca: PathBuf,
+    /// This host's.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
 }
 
 /// Who runs the JVMs.
@@ -90,6 +115,7 @@ impl Default for Settings {
             listen: None,
             agent_check: None,
             secret_file: PathBuf::from("/etc/rocketmq-agent/cluster.secret"),
+            sync: Sync::default(),
             sync_listen: None,
             control_socket: PathBuf::from("/run/rocketmq-agent/control.sock"),
             supervisor: SupervisorKind::Auto,
@@ -138,7 +164,20 @@ impl Settings {
             path: path.to_owned(),
             problem: error.to_string().trim_end().to_owned(),
         })?;
-        Ok(settings)
+        match settings.sync {
+            Sync { ca: None, certificate: None, key: None }
+            | Sync { ca: Some(_), certificate: Some(_), key: Some(_) } => Ok(settings),
+            _ => {
+                let problem = "[sync] has some of ca, certificate and key; they go together".to_owned();
+                Err(SettingsError::Parse { path: path.to_owned(), problem })
+            }
+        }
+    }
+
+    /// The site's own certificates; none where the secret is what counts.
+    pub fn certificates(&self) -> Option<Certificates> {
+        let Sync { ca, certificate, key } = self.sync.clone();
+        Some(Certificates { ca: ca?, certificate: certificate?, key: key? })
     }
 }
 
@@ -161,6 +200,17 @@ mod tests {
         fs::write(&path, "host = \"vm1\"\nclusterfile = \"/x\"\n").unwrap();
         let text = Settings::read(&path).unwrap_err().to_string();
         assert!(text.contains("line 2") && text.contains("cluster_file"), "{text}");
+    }
+
+    #[test]
+    fn own_certificates_go_together() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("agent.toml");
+        fs::write(&path, "[sync]\nca = \"/ca.pem\"\nkey = \"/key.pem\"\n").unwrap();
+        assert!(Settings::read(&path).unwrap_err().to_string().contains("they go together"));
+        fs::write(&path, "[sync]\nca = \"/ca.pem\"\nkey = \"/key.pem\"\ncertificate = \"/vm1.pem\"\n").unwrap();
+        assert_eq!(Settings::read(&path).unwrap().certificates().unwrap().certificate, Path::new("/vm1.pem"));
+        assert_eq!(Settings::default().certificates(), None);
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub fn run_id() -> String {
 /// All hosts, and the cluster on them.
 pub struct Lab {
     pub vms: Vec<Vm>,
+    debian: String,
     cluster: RunningCluster,
 }
 
@@ -25,6 +26,9 @@ impl Deref for Lab {
         &self.cluster
     }
 }
+
+/// The line that keys of all brokers come after.
+pub const DATA_KEY: &str = "[broker.config]\n";
 
 /// Small heaps; small commit log files, so that a few megabytes fill several; a hang is acted on soon.
 const SMALL: &str = "[namesrv]\nheap = \"128M\"\n[broker]\nheap = \"256M\"\n[broker.config]\nmappedFileSizeCommitLog = 1048576\n\
@@ -53,11 +57,21 @@ impl Lab {
         let hosts = vms.iter().map(at(9877)).collect();
         let namesrvs = vms.iter().map(at(9876)).map(|(_, address)| address).collect();
         let cluster = RunningCluster::new(version, dir, hosts, namesrvs);
-        Self { vms, cluster }
+        Self { vms, debian: debian.to_owned(), cluster }
     }
 
     pub fn vm(&mut self, name: &str) -> &mut Vm {
         self.vms.iter_mut().find(|vm| vm.name == name).unwrap()
+    }
+
+    /// One host more, with the package on it.
+    pub fn another(&mut self, name: &'static str) -> &mut Vm {
+        let address = Ipv4Addr::new(10, 77, 0, self.vms.len() as u8 + 1);
+        let mut vm = Vm::new(&self.cluster.dir, name, address, &self.debian);
+        install(&mut vm);
+        self.cluster.hosts.push((name, (address, 9877).into()));
+        self.vms.push(vm);
+        self.vms.last_mut().unwrap()
     }
 
     pub fn cluster_file(&self) -> PathBuf {
@@ -68,12 +82,8 @@ impl Lab {
     pub fn install_everywhere(&mut self) {
         let (file, release) = (self.cluster_file(), zip(self.version));
         for vm in &mut self.vms {
-            vm.boot();
+            install(vm);
             vm.copy_in(&release, "opt/rocketmq.zip");
-            vm.copy_in(&package(), "root/rocketmq-agent.deb");
-            let said = vm.ok(&["dpkg", "-i", "/root/rocketmq-agent.deb"]);
-            assert!(said.contains("systemctl enable --now rocketmq-agent"), "{said}");
-            assert!(!vm.exec(&["systemctl", "is-active", "rocketmq-agent"]).status.success(), "installing started it");
             vm.copy_in(&file, "etc/rocketmq-agent/cluster.toml");
             vm.ok(&["rocketmq-agent", "check"]);
         }
@@ -81,6 +91,15 @@ impl Lab {
             vm.ok(&["systemctl", "enable", "--now", "rocketmq-agent"]);
         }
     }
+}
+
+/// Boots a host, and installs the package.
+fn install(vm: &mut Vm) {
+    vm.boot();
+    vm.copy_in(&package(), "root/rocketmq-agent.deb");
+    let said = vm.ok(&["dpkg", "-i", "/root/rocketmq-agent.deb"]);
+    assert!(said.contains("systemctl enable --now rocketmq-agent"), "{said}");
+    assert!(!vm.exec(&["systemctl", "is-active", "rocketmq-agent"]).status.success(), "installing started it");
 }
 
 /// The Debian package that `make hosts` built.

@@ -9,6 +9,7 @@ mod bring_up;
 mod crashes;
 mod faults;
 mod lab;
+mod one_file;
 mod power;
 #[path = "../real/mod.rs"]
 mod real;
@@ -48,6 +49,10 @@ fn suites() -> Vec<Suite<Lab>> {
                 faults::a_unit_that_systemd_cannot_start_is_named_in_systemds_words_and_clears,
                 crashes::a_host_that_is_given_up_and_taken_back_has_its_messages,
                 crashes::a_removed_package_leaves_the_brokers_and_a_purged_one_the_messages,
+                one_file::with_one_secret_and_a_witness_three_hosts_keep_one_file,
+                one_file::a_host_that_loses_its_power_in_the_middle_of_its_apply_catches_up,
+                one_file::a_host_that_is_cut_off_refuses_changes_and_its_brokers_run_on,
+                one_file::a_lost_majority_is_left_behind_and_returns,
                 bring_up::stopping_the_hosts_leaves_no_abort_file,
             ],
         },

@@ -6,6 +6,7 @@ use rustix::process::Signal;
 use std::{
     fs::{self, File},
     net::Ipv4Addr,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
 };
@@ -73,6 +74,12 @@ impl Vm {
         fs::write(self.path(path), text).unwrap();
     }
 
+    /// For root alone.
+    pub fn write_secret(&self, path: &str, text: &str) {
+        self.write(path, text);
+        fs::set_permissions(self.path(path), fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
     pub fn read(&self, path: &str) -> String {
         fs::read_to_string(self.path(path)).unwrap_or_default()
     }
@@ -104,6 +111,12 @@ impl Vm {
     /// Whether other hosts are reached; this machine always is.
     pub fn set_reachable(&self, reachable: bool) {
         run("bridge", &["link", "set", "dev", &self.cable(), "isolated", if reachable { "off" } else { "on" }]);
+    }
+
+    /// Whether nothing goes from it to that host.
+    pub fn sends_nothing_to(&self, other: &Self, nothing: bool) {
+        let (change, address) = (if nothing { "add" } else { "delete" }, other.address.to_string());
+        run("ip", &["-n", &self.namespace(), "route", change, "blackhole", &address]);
     }
 
     /// Where its data disk is mounted besides in the host itself.
@@ -192,6 +205,11 @@ impl Vm {
     /// Runs a command in it, as root.
     pub fn exec(&self, command: &[&str]) -> Output {
         self.command(command).output().unwrap()
+    }
+
+    /// Begins a command in it, as root.
+    pub fn begin(&self, command: &[&str]) -> Child {
+        self.command(command).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
     fn command(&self, command: &[&str]) -> Command {

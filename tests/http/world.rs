@@ -92,6 +92,7 @@ pub fn healthy(host: &str) -> HostReport {
         blocked: vec![],
         steps: vec![],
         not_in_file: vec![],
+        witness: false,
         config: Default::default(),
         instances,
     }

@@ -51,15 +51,30 @@ impl Hosts {
 
     /// The cluster file.
     pub fn file(&self) -> String {
+        self.file_where(&[], "")
+    }
+
+    /// The cluster file of the first so many hosts.
+    pub fn file_of(&self, count: usize) -> String {
+        let file = self.file();
+        let next = format!("[[host]]\nname = \"vm{}\"\n", count + 1);
+        file[..file.find(&next).unwrap_or(file.len())].to_owned()
+    }
+
+    /// The same with hosts that are witnesses, which need no Java, and with more tables.
+    pub fn file_where(&self, witnesses: &[usize], more: &str) -> String {
         let dir = self.folder.path().display();
         let mode = if self.count == 1 { "single" } else { "2m-2s-sync" };
         let mut file = format!(
             "[cluster]\nmode = \"{mode}\"\n[rocketmq]\nversion = \"5.5.0\"\nsource = \"{dir}/no-release.zip\"\n\
-             java_home = \"{dir}/jdk\"\n[broker]\nheap = \"256M\"\n"
+             java_home = \"{dir}/jdk\"\n[broker]\nheap = \"256M\"\n{more}"
         );
         for n in 1..=self.count {
-            let address = self.address(n);
-            file += &format!("[[host]]\nname = \"vm{n}\"\naddress = \"{address}\"\nbase_dir = \"{dir}/vm{n}/base\"\n");
+            file += &format!("[[host]]\nname = \"vm{n}\"\naddress = \"{}\"\n", self.address(n));
+            file += &match witnesses.contains(&n) {
+                true => "witness = true\n".to_owned(),
+                false => format!("base_dir = \"{dir}/vm{n}/base\"\n"),
+            };
         }
         file
     }

@@ -5,9 +5,12 @@
 #[allow(dead_code)]
 #[path = "../refusals/agent.rs"]
 mod agent;
+mod certificates;
 mod changes;
 mod hosts;
+mod pki;
 mod refusals;
+mod witness;
 #[allow(dead_code)]
 #[path = "../refusals/world.rs"]
 mod world;

@@ -51,13 +51,14 @@ pub const RULES: &[&str] = &[
     "unknown-mode",
     "unknown-version",
     "unusable-address",
+    "witness-runs-nothing",
     "wrong-count",
     "wrong-type",
     "young-too-large",
 ];
 
 /// Every rule of which a cluster file is warned, and taken all the same.
-pub const WARNINGS: &[&str] = &["key-of-a-neighbour", "known-vulnerability"];
+pub const WARNINGS: &[&str] = &["even-number", "key-of-a-neighbour", "known-vulnerability", "witness-without-vote"];
 
 /// One mistake in a cluster file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -192,6 +192,7 @@ mod tests {
             blocked: Vec::new(),
             steps: Vec::new(),
             not_in_file: Vec::new(),
+            witness: false,
             config: Default::default(),
             instances: instances.collect(),
         };

@@ -20,6 +20,8 @@ use std::{
 
 /// A host that does not hold the change after so long is named, and takes it when it is back.
 const FOLLOWED: Duration = Duration::from_secs(30);
+/// The same where every such host cannot even be asked.
+const UNREACHED: Duration = Duration::from_secs(5);
 const BETWEEN: Duration = Duration::from_millis(500);
 
 #[derive(Debug, clap::Args)]
@@ -155,11 +157,12 @@ pub(super) fn author() -> String {
 
 /// Shows the change arriving on the hosts, a line each.
 async fn follow(client: &Client, generation: u64, without: &BTreeSet<HostName>) -> anyhow::Result<()> {
-    let deadline = Instant::now() + FOLLOWED;
+    let began = Instant::now();
     let mut arrived = BTreeSet::new();
     loop {
         let ClusterConfig { hosts, .. } = client.status().await?;
         let mut missing = Vec::new();
+        let mut patience = UNREACHED;
         for host in hosts.into_iter().filter(|host| !without.contains(&host.host)) {
             let state = host.state.as_ref();
             if state.and_then(|state| state.runs).is_some_and(|runs| runs >= generation) {
@@ -167,6 +170,9 @@ async fn follow(client: &Client, generation: u64, without: &BTreeSet<HostName>) 
                     writeln!(io::stdout(), "{}: works from it", host.host)?;
                 }
             } else {
+                if host.error.is_none() {
+                    patience = FOLLOWED;
+                }
                 let holds = state.and_then(|state| state.held).is_some_and(|held| held.generation >= generation);
                 let why = match holds {
                     true => "holds it and does not work from it: see `rocketmq-agent status`".to_owned(),
@@ -178,7 +184,7 @@ async fn follow(client: &Client, generation: u64, without: &BTreeSet<HostName>) 
         if missing.is_empty() {
             return Ok(());
         }
-        if Instant::now() >= deadline {
+        if began.elapsed() >= patience {
             for (host, why) in missing {
                 writeln!(io::stdout(), "{host}: not yet ({why}); it takes it when it can")?;
             }

@@ -2,6 +2,7 @@
 
 use crate::{cluster::Cluster, exit_code, settings::Settings};
 use rocketmq_agent_domain::{
+    document::config_hosts,
     hazards,
     sync_policy::SyncPolicy,
     topology::{Mode, Topology},
@@ -42,8 +43,13 @@ impl Check {
             let namesrv = namesrv.map(|seat| format!("namesrv:{}", seat.port));
             let brokers = cluster.placement.brokers_on(&host.name);
             let brokers = brokers.map(|seat| format!("{} {}:{}", seat.group, seat.role(), seat.port));
-            let all: Vec<String> = namesrv.into_iter().chain(brokers).collect();
+            let witness = host.witness.then(|| "witness, runs nothing".to_owned());
+            let all: Vec<String> = namesrv.into_iter().chain(brokers).chain(witness).collect();
             writeln!(out, "  {} ({}): {}", host.name, host.address, all.join(", "))?;
+        }
+        if topology.sync_hosts.is_some() || topology.hosts.iter().any(|host| host.witness) {
+            let voters = config_hosts(topology).into_iter().map(|host| host.to_string()).collect::<Vec<_>>();
+            writeln!(out, "  changes of this file are voted on by {}", voters.join(", "))?;
         }
         if topology.mode == Mode::SyncSlaves {
             writeln!(out, "{}", sync_in_words(topology))?;

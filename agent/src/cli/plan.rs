@@ -63,7 +63,8 @@ impl PlanCommand {
                 writeln!(out, "{name}: {instance} runs and is not in the file; it is left alone")?;
             }
             if plan.is_empty() {
-                writeln!(out, "{name}: everything is as it should be")?;
+                let nothing = if desired.instances.is_empty() { "; nothing of RocketMQ is to run here" } else { "" };
+                writeln!(out, "{name}: everything is as it should be{nothing}")?;
             }
         }
         Ok(exit_code::code(if plan.is_empty() { exit_code::OK } else { exit_code::CHANGES_PENDING }))

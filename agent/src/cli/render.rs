@@ -61,6 +61,9 @@ pub(super) fn facts(topology: &Topology, host: &Host) -> anyhow::Result<HostFact
 
 fn print(desired: &Desired) -> io::Result<()> {
     let mut out = io::stdout().lock();
+    if desired.instances.is_empty() {
+        writeln!(out, "# {}: nothing of RocketMQ runs on it\n", desired.host)?;
+    }
     for file in &desired.files {
         writeln!(out, "# {}: {}\n{}", desired.host, file.path.display(), file.text)?;
     }

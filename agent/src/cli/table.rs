@@ -71,6 +71,15 @@ fn paint(text: &str, colour: &str, colours: bool) -> String {
 fn rows_of(view: &HostView) -> Vec<Row> {
     let stale = view.unknown_since.is_some();
     match &view.report {
+        Some(report) if report.witness => {
+            let (state, colour) = match report.ready {
+                _ if stale => ("unknown", YELLOW),
+                true => ("ready", GREEN),
+                false => ("not ready", RED),
+            };
+            let cells = [view.host.as_str(), "-", "witness", &view.address, state, "", ""].map(str::to_owned);
+            vec![Row { cells, colour }]
+        }
         Some(report) => report.instances.iter().map(|instance| row(view, instance, stale)).collect(),
         None => vec![Row {
             cells: [

@@ -15,7 +15,6 @@ use rocketmq_agent_domain::{
     health::report::ConfigReport,
     launch::Cause,
     names::HostName,
-    topology::Topology,
 };
 use std::path::{Path, PathBuf};
 use tracing::error;
@@ -139,7 +138,7 @@ fn of_host(cluster: Cluster, name: &HostName) -> anyhow::Result<Goal> {
     if topology.host(name).is_none() {
         return Err(HostError::unknown(topology, name).into());
     }
-    let desired = desired(topology, &cluster.placement, name, &facts(topology, name)?)?;
+    let desired = desired(topology, &cluster.placement, name, &facts(&cluster, name)?)?;
     Ok(Goal {
         cluster,
         desired,
@@ -151,7 +150,12 @@ fn of_host(cluster: Cluster, name: &HostName) -> anyhow::Result<Goal> {
 }
 
 /// What is measured on this host.
-fn facts(topology: &Topology, name: &HostName) -> anyhow::Result<HostFacts> {
+fn facts(cluster: &Cluster, name: &HostName) -> anyhow::Result<HostFacts> {
+    let topology = &cluster.topology;
+    if !cluster.placement.uses(name) {
+        // Then it needs no Java, such as a witness.
+        return Ok(HostFacts { memory: host::memory()?, java: Java { program: "/usr/bin/java".into(), release: 17 } });
+    }
     let home = topology.host(name).and_then(|host| host.java_home.clone());
     let found = java::find(home.as_deref(), |release| java_options::runs_on(topology.version, release));
     let java = found.map_err(|source| UnfitJava {

@@ -10,7 +10,7 @@ use crate::{
     reconcile::Goal,
     settings::Settings,
     sync::{self, AddressBook, Handle, View, proposal},
-    trust::Secrets,
+    trust::Keys,
 };
 use rocketmq_agent_domain::{
     document::{Document, DocumentError, DocumentHash},
@@ -36,7 +36,7 @@ pub(super) struct Synced {
 /// Begins config sync where there is a secret, and finds the first goal: the committed document's; before there is one,
 /// what this host ran last; and else nothing is done yet.
 pub(super) fn start(settings: &Settings) -> anyhow::Result<(Option<Synced>, Goal)> {
-    let Some(secrets) = Secrets::find(&settings.secret_file)? else {
+    let Some(keys) = Keys::find(settings.certificates(), &settings.secret_file)? else {
         let goal = goal::first(settings)?;
         return Ok((None, Goal { config: without_secret(settings), ..goal }));
     };
@@ -49,7 +49,7 @@ pub(super) fn start(settings: &Settings) -> anyhow::Result<(Option<Synced>, Goal
         None => goal::first(settings)?,
     };
     let (host, topology) = (own.desired.host.clone(), Arc::clone(&own.cluster.topology));
-    let book = AddressBook::new(host, &topology, secrets, settings.secret_file.clone())?;
+    let book = AddressBook::new(host, &topology, keys)?;
     let offer = if known.is_none() { offer(settings) } else { Err(String::new()) };
     let handle = sync::start(&settings.state_dir, Arc::new(book), offer.as_ref().ok().cloned())?;
     let mut view = handle.view.clone();

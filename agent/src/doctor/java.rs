@@ -16,6 +16,9 @@ fn run(host: &Host) -> Vec<Finding> {
     let (Ok(it), Some(in_file)) = (&host.inventory, host.in_file()) else {
         return vec![Finding::skipped("no cluster file")];
     };
+    if host.instances().is_empty() {
+        return vec![Finding::ok("nothing of RocketMQ runs on this host")];
+    }
     let version = it.cluster.topology.version;
     let range = java_options::java_range(version);
     vec![match java::find(in_file.java_home.as_deref(), |release| java_options::runs_on(version, release)) {

@@ -6,6 +6,7 @@
 
 mod account;
 mod address;
+mod certificate;
 mod clock;
 mod cluster_file;
 mod directories;
@@ -138,7 +139,7 @@ pub struct Report {
 }
 
 /// All checks, in the order in which a host comes to work.
-pub static CHECKS: [&Check; 18] = [
+pub static CHECKS: [&Check; 19] = [
     &cluster_file::CHECK,
     &release::CHECK,
     &account::CHECK,
@@ -157,4 +158,5 @@ pub static CHECKS: [&Check; 18] = [
     &reach::CHECK,
     &firewall::CHECK,
     &secrets::CHECK,
+    &certificate::CHECK,
 ];

@@ -41,6 +41,10 @@ pub(super) fn verbose(report: &HostReport) -> Answer {
             }
         }
     }
+    if report.witness {
+        let mark = if report.ready { '+' } else { '-' };
+        let _ = writeln!(text, "[{mark}] witness: it runs nothing; config sync: {}", report.config.standing);
+    }
     for blocked in &report.blocked {
         let scope = blocked.instance.as_ref().map_or(report.host.as_str(), InstanceName::as_str);
         let _ = writeln!(text, "[-] {scope}: {}", one_line(&in_words(&blocked.cause)));

@@ -254,6 +254,11 @@ impl<S: Supervisor> Reconciler<S> {
         let mut blocked = plan.blocked.clone();
         blocked.extend(goal.file_problem.clone().map(|cause| Blocked { instance: None, cause }));
         let cluster = &goal.cluster;
+        let witness = cluster.topology.host(&goal.desired.host).is_some_and(|host| host.witness);
+        if witness && goal.waits.is_none() {
+            let obstacle = health::witness::obstacle(&goal.config);
+            blocked.extend(obstacle.map(|cause| Blocked { instance: None, cause }));
+        }
         let report = HostReport {
             host: goal.desired.host.clone(),
             cluster: cluster.topology.name.to_string(),
@@ -267,6 +272,7 @@ impl<S: Supervisor> Reconciler<S> {
             blocked,
             steps: plan.steps.iter().map(ToString::to_string).collect(),
             not_in_file: plan.not_in_file.clone(),
+            witness,
             config: goal.config.clone(),
             instances,
         };

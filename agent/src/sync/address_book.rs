@@ -2,27 +2,25 @@
 //! links, names for the server, and TLS for both. Shared by all tasks of config sync.
 
 use super::LinkError;
-use crate::trust::{self, Ends, Identity, RENEWED, Secrets, Stranger, TrustError};
+use crate::trust::{Ends, Identity, Keys, Made, Stranger, TrustError};
 use rocketmq_agent_domain::{
     document::Document,
     names::{ClusterName, HostName},
     topology::{self, Topology},
 };
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, ServerName};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
-    path::PathBuf,
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Instant, SystemTime},
 };
-use tracing::{info, warn};
+use tracing::warn;
 
 /// The hosts of the cluster as this one knows them.
 #[derive(Debug)]
 pub struct AddressBook {
     me: Identity,
-    secret_file: PathBuf,
     inner: Mutex<Inner>,
 }
 
@@ -37,28 +35,26 @@ struct Inner {
     trouble: BTreeMap<HostName, String>,
     /// Connections and requests that were refused, by reason.
     refused: BTreeMap<&'static str, u64>,
-    secrets: Secrets,
-    ends: Ends,
-    made: Instant,
+    keys: Keys,
+    made: Made,
+    at: Instant,
+    /// Why what the trust rests on cannot be used as it lies there now.
+    unusable: Option<String>,
 }
 
 impl AddressBook {
     /// The hosts of this host's own file.
     ///
     /// # Errors
-    /// The secret is no good.
-    pub fn new(
-        host: HostName,
-        topology: &Topology,
-        secrets: Secrets,
-        secret_file: PathBuf,
-    ) -> Result<Self, TrustError> {
+    /// What the trust is to rest on is no good.
+    pub fn new(host: HostName, topology: &Topology, keys: Keys) -> Result<Self, TrustError> {
         let me = Identity { host, cluster: topology.name.clone() };
-        let ends = trust::ends(&secrets, &me, SystemTime::now())?;
+        let made = keys.ends(&me, SystemTime::now())?;
         let (addresses, members) = read(topology);
         let (former, trouble, refused) = (BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
-        let inner = Inner { addresses, members, former, trouble, refused, secrets, ends, made: Instant::now() };
-        Ok(Self { me, secret_file, inner: Mutex::new(inner) })
+        let (at, unusable) = (Instant::now(), None);
+        let inner = Inner { addresses, members, former, trouble, refused, keys, made, at, unusable };
+        Ok(Self { me, inner: Mutex::new(inner) })
     }
 
     /// This host.
@@ -71,9 +67,18 @@ impl AddressBook {
         &self.me.cluster
     }
 
-    /// What another host's certificate must say.
-    pub fn identity(&self, host: &HostName) -> Identity {
+    fn identity(&self, host: &HostName) -> Identity {
         Identity { host: host.clone(), cluster: self.me.cluster.clone() }
+    }
+
+    /// What another host's certificate must say.
+    pub fn dns_name(&self, host: &HostName) -> String {
+        self.lock().keys.dns_name(&self.identity(host))
+    }
+
+    /// The same for TLS; none where it is no DNS name.
+    pub fn server_name(&self, host: &HostName) -> Option<ServerName<'static>> {
+        self.lock().keys.server_name(&self.identity(host))
     }
 
     /// Where a host's config sync listens.
@@ -93,7 +98,7 @@ impl AddressBook {
     pub fn peer(&self, certificate: Option<&CertificateDer<'_>>, reads: bool) -> Result<HostName, Stranger> {
         let inner = self.lock();
         let former = inner.former.iter().filter(|_| reads);
-        trust::of_peer(certificate, &self.me.cluster, inner.members.iter().chain(former))
+        inner.keys.of_peer(certificate, &self.me, inner.members.iter().chain(former))
     }
 
     /// The document that counts from now on.
@@ -136,13 +141,20 @@ impl AddressBook {
         }
     }
 
-    /// TLS as it is to be used now: with a certificate that is made anew every twelve hours.
+    /// TLS as it is to be used now: with a certificate that is made anew, or looked at again, now and then.
     pub(super) fn ends(&self) -> Ends {
         let mut inner = self.lock();
-        if inner.made.elapsed() >= RENEWED {
+        if inner.at.elapsed() >= inner.keys.renewed() {
             self.renew(&mut inner);
         }
-        inner.ends.clone()
+        inner.made.ends.clone()
+    }
+
+    /// What a person should know about this host's own certificate.
+    pub fn remarks(&self) -> Vec<String> {
+        let inner = self.lock();
+        let validity = inner.made.validity.and_then(|validity| validity.remark(SystemTime::now()));
+        inner.unusable.iter().cloned().chain(validity).collect()
     }
 
     /// Why a host could not be reached the last time; none when it could.
@@ -169,24 +181,25 @@ impl AddressBook {
 
     /// Looks at the secret again. One that cannot be read changes nothing.
     pub fn reread(&self) {
-        match Secrets::find(&self.secret_file) {
-            Ok(Some(secrets)) => {
-                let mut inner = self.lock();
-                if inner.secrets != secrets {
-                    inner.secrets = secrets;
-                    self.renew(&mut inner);
-                    info!("the secret was replaced");
-                }
-            }
-            Ok(None) => {}
+        let mut inner = self.lock();
+        match inner.keys.reread() {
+            Ok(true) => self.renew(&mut inner),
+            Ok(false) => {}
             Err(error) => warn!("the secret is kept as it was: {:#}", anyhow::Error::from(error)),
         }
     }
 
     fn renew(&self, inner: &mut Inner) {
-        match trust::ends(&inner.secrets, &self.me, SystemTime::now()) {
-            Ok(ends) => (inner.ends, inner.made) = (ends, Instant::now()),
-            Err(error) => warn!("{error}"),
+        inner.at = Instant::now();
+        match inner.keys.ends(&self.me, SystemTime::now()) {
+            Ok(made) => (inner.made, inner.unusable) = (made, None),
+            Err(error) => {
+                let error = format!("{:#}; what was read before is used", anyhow::Error::from(error));
+                if inner.unusable.as_ref() != Some(&error) {
+                    warn!("{error}");
+                }
+                inner.unusable = Some(error);
+            }
         }
     }
 

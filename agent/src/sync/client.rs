@@ -111,7 +111,7 @@ impl Link {
     async fn converse(&mut self, method: Method, path: &str, body: Bytes) -> Result<Bytes, LinkError> {
         let request = || {
             let request = Request::builder().method(method.clone()).uri(path);
-            let host = self.book.identity(&self.host).dns_name();
+            let host = self.book.dns_name(&self.host);
             request.header(header::HOST, host).body(Full::new(body.clone()))
         };
         let nonsense = |error: hyper::http::Error| LinkError::Body(error.to_string());
@@ -141,7 +141,7 @@ impl Link {
 
     async fn open(&self) -> Result<SendRequest<Full<Bytes>>, LinkError> {
         let address = self.book.address(&self.host).ok_or(LinkError::NoAddress)?;
-        let name = self.book.identity(&self.host).server_name().ok_or(LinkError::BadName)?;
+        let name = self.book.server_name(&self.host).ok_or(LinkError::BadName)?;
         let connector = TlsConnector::from(self.book.ends().client);
         let opened = async {
             let stream = TcpStream::connect(address).await.map_err(LinkError::Connect)?;

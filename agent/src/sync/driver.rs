@@ -12,7 +12,7 @@ use crate::ledger::{GENERATIONS, Ledger, LedgerError};
 use rocketmq_agent_domain::{
     document::Document,
     names::HostName,
-    register::{Effect, Entry, Message, NotProposed, Register, Timing},
+    register::{Effect, Entry, Judgement, Message, NotProposed, Refusal, Register, Timing, judge},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -35,6 +35,18 @@ const TRY_DISK: u32 = 25;
 const QUEUE: usize = 256;
 /// Messages that wait for one host. What is lost is said again by the register.
 const OUTBOX: usize = 16;
+
+/// Reasons of refusals that are counted: what a host says that lags, or whose messages were kept and said again.
+const OLDER_DOCUMENT: &str = "older-document";
+const OLDER_BALLOT: &str = "older-ballot";
+
+fn refused(effect: &Effect) -> Option<&'static str> {
+    match effect {
+        Effect::Send { message: Message::Refused { why: Refusal::Outbid(_), .. }, .. } => Some(OLDER_BALLOT),
+        Effect::Send { message: Message::Refused { why: Refusal::Holds(_), .. }, .. } => Some(OLDER_DOCUMENT),
+        _ => None,
+    }
+}
 
 struct Driver {
     state_dir: PathBuf,
@@ -109,8 +121,11 @@ impl Driver {
             };
             match command {
                 Some(Command::Receive { from, message, answer }) => {
+                    let older = self.is_older(&message).then_some(OLDER_DOCUMENT);
                     let effects = self.register.as_mut().map(|register| register.receive(&from, message));
-                    let answers = self.perform(effects.unwrap_or_default(), Some(&from)).await;
+                    let effects = effects.unwrap_or_default();
+                    older.into_iter().chain(effects.iter().filter_map(refused)).for_each(|why| self.book.refuse(why));
+                    let answers = self.perform(effects, Some(&from)).await;
                     if let Some(answer) = answer {
                         // Whoever asked may have gone.
                         let _ = answer.send(answers);
@@ -127,6 +142,12 @@ impl Driver {
                 None => self.tick().await,
             }
         }
+    }
+
+    /// Whether it offers a document that this host has left behind it.
+    fn is_older(&self, message: &Message) -> bool {
+        let held = self.register.as_ref().and_then(Register::held);
+        matches!(message, Message::Held { entry } if judge(held, entry) == Judgement::Older)
     }
 
     async fn tick(&mut self) {

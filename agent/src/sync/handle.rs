@@ -103,7 +103,9 @@ impl Handle {
     /// Where this host stands.
     pub fn state(&self) -> HostState {
         let runs = Some(self.runs.load(Ordering::Relaxed)).filter(|generation| *generation > 0);
-        self.view.borrow().state(self.book.me(), runs)
+        let mut state = self.view.borrow().state(self.book.me(), runs);
+        state.remarks.extend(self.book.remarks());
+        state
     }
 
     /// Where another host stands.

@@ -23,6 +23,9 @@ pub enum Stranger {
     /// The certificate names nobody, or not in this agent's way.
     #[error("its certificate names no host")]
     NoHost,
+    /// One certificate for several hosts of the file.
+    #[error("its certificate names more than one host of this cluster")]
+    SeveralHosts,
     /// No such host.
     #[error("{0} is none of this cluster's hosts")]
     NotAHost(String),

@@ -4,12 +4,18 @@
 //! ```text
 //! cluster.secret ─HKDF→ Ed25519 key of the cluster's CA, the same on every host ─→ this host's own certificate
 //! ```
+//!
+//! A site with an authority of its own gives both from files instead.
 
 mod authority;
 mod identity;
+mod keys;
+mod own;
 mod secret;
 
-pub use identity::{Identity, Stranger, of_peer};
+pub use identity::{Identity, Stranger};
+pub use keys::{Keys, Made};
+pub use own::Validity;
 pub use secret::{FROM_ENVIRONMENT, Secrets, make};
 
 use authority::Authority;
@@ -17,7 +23,7 @@ use rustls::{
     ClientConfig, RootCertStore, ServerConfig,
     client::Resumption,
     crypto::{CryptoProvider, ring},
-    pki_types::PrivateKeyDer,
+    pki_types::{CertificateDer, PrivateKeyDer},
     server::{NoServerSessionStorage, WebPkiClientVerifier},
     version::TLS13,
 };
@@ -65,6 +71,14 @@ pub enum TrustError {
         /// A path or a variable.
         from: String,
     },
+    /// A file of the site's own certificates is no good, or not this host's.
+    #[error("{path} cannot be used: {why}")]
+    Unusable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
     /// The certificates cannot be made.
     #[error("cannot make this host's certificate: {0}")]
     Certificate(String),
@@ -79,6 +93,13 @@ pub struct Ends {
     pub client: Arc<ClientConfig>,
 }
 
+/// Whom this host takes, and what it shows.
+struct Material {
+    roots: Arc<RootCertStore>,
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+}
+
 /// Makes this host's certificate, and the ends that go with it.
 ///
 /// # Errors
@@ -89,33 +110,38 @@ pub fn ends(secrets: &Secrets, identity: &Identity, now: SystemTime) -> Result<E
     for secret in secrets.all() {
         roots.add(Authority::of(secret)?.certificate()?).map_err(|error| failed(&error))?;
     }
-    let roots = Arc::new(roots);
     let (from, until) = (now - BACKDATED, now + VALID);
     let (certificate, key) = Authority::of(secrets.own())?.issue(identity, from, until)?;
-    let chain = vec![certificate];
-    let key = || PrivateKeyDer::Pkcs8(key.clone().into());
-    let provider: Arc<CryptoProvider> = Arc::new(ring::default_provider());
+    Material { roots: Arc::new(roots), chain: vec![certificate], key: PrivateKeyDer::Pkcs8(key.into()) }.ends()
+}
 
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(&provider))
-        .build()
-        .map_err(|error| failed(&error))?;
-    let mut server = ServerConfig::builder_with_provider(Arc::clone(&provider))
-        .with_protocol_versions(&[&TLS13])
-        .map_err(|error| failed(&error))?
-        .with_client_cert_verifier(verifier)
-        .with_single_cert(chain.clone(), key())
-        .map_err(|error| failed(&error))?;
-    // A resumed session would outlive the secret that it was begun with.
-    server.session_storage = Arc::new(NoServerSessionStorage {});
-    server.send_tls13_tickets = 0;
-    let mut client = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&TLS13])
-        .map_err(|error| failed(&error))?
-        .with_root_certificates(roots)
-        .with_client_auth_cert(chain, key())
-        .map_err(|error| failed(&error))?;
-    client.resumption = Resumption::disabled();
-    Ok(Ends { server: Arc::new(server), client: Arc::new(client) })
+impl Material {
+    fn ends(self) -> Result<Ends, TrustError> {
+        let failed = |error: &dyn std::fmt::Display| TrustError::Certificate(error.to_string());
+        let Self { roots, chain, key } = self;
+        let provider: Arc<CryptoProvider> = Arc::new(ring::default_provider());
+
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(&provider))
+            .build()
+            .map_err(|error| failed(&error))?;
+        let mut server = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(&[&TLS13])
+            .map_err(|error| failed(&error))?
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(chain.clone(), key.clone_key())
+            .map_err(|error| failed(&error))?;
+        // A resumed session would outlive the secret that it was begun with.
+        server.session_storage = Arc::new(NoServerSessionStorage {});
+        server.send_tls13_tickets = 0;
+        let mut client = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&TLS13])
+            .map_err(|error| failed(&error))?
+            .with_root_certificates(roots)
+            .with_client_auth_cert(chain, key)
+            .map_err(|error| failed(&error))?;
+        client.resumption = Resumption::disabled();
+        Ok(Ends { server: Arc::new(server), client: Arc::new(client) })
+    }
 }
 
 #[cfg(test)]

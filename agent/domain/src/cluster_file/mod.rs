@@ -66,6 +66,8 @@ pub struct ClusterFile {
     pub hang_after: Option<At<Span>>,
     /// `agent.sync_port`.
     pub sync_port: Option<At<u16>>,
+    /// `sync.hosts`.
+    pub sync_hosts: Option<At<Vec<At<HostName>>>>,
     /// `[namesrv]`.
     pub namesrv: NamesrvFile,
     /// `namesrv.hosts`.
@@ -155,6 +157,8 @@ pub struct HostFile {
     pub public_address: Option<At<IpAddr>>,
     /// The address is not on a card of its own.
     pub nat: Option<At<bool>>,
+    /// It runs nothing of RocketMQ.
+    pub witness: Option<At<bool>>,
     /// Its failure domain.
     pub zone: Option<At<Zone>>,
     /// The memory to share out.
@@ -234,6 +238,7 @@ pub fn parse<'a>(text: &'a str, problems: &RefCell<Problems<'a>>) -> ClusterFile
         on_hang: supervision.as_ref().and_then(|s| s.parsed("on_hang", "bad-choice")),
         hang_after: supervision.as_ref().and_then(|s| s.parsed("hang_after", "bad-duration")),
         sync_port: root.section("agent").and_then(|s| s.port("sync_port")),
+        sync_hosts: root.section("sync").and_then(|s| s.list("hosts", "bad-name")),
         namesrv_hosts: namesrv.as_ref().and_then(|s| s.list("hosts", "bad-name")),
         namesrv: namesrv.as_ref().map(read_namesrv).unwrap_or_default(),
         controller_hosts: controller.as_ref().and_then(|s| s.list("hosts", "bad-name")),
@@ -286,6 +291,7 @@ fn read_host(section: &Section<'_, '_>) -> HostFile {
         address: section.parsed("address", "bad-address"),
         public_address: section.parsed("public_address", "bad-address"),
         nat: section.flag("nat"),
+        witness: section.flag("witness"),
         zone: section.parsed("zone", "bad-name"),
         memory: section.parsed("memory", "bad-size"),
         java_home: section.text("java_home"),

@@ -42,6 +42,7 @@ pub const ROOT: &[Key] = &[
     key("cluster", Kind::Section(CLUSTER), "", "The cluster as a whole."),
     key("rocketmq", Kind::Section(ROCKETMQ), "", "Which RocketMQ runs, and on which Java."),
     key("agent", Kind::Section(AGENT), "", "What all agents share."),
+    key("sync", Kind::Section(SYNC), "", "How the hosts keep one file together: `docs/config-sync.md`."),
     key("rollout", Kind::Section(ROLLOUT), "", "How a changed configuration comes to instances that run."),
     key("supervision", Kind::Section(SUPERVISION), "", "What is done about an instance that runs and does not serve."),
     key("namesrv", Kind::Section(NAMESRV), "", "The NameServers."),
@@ -139,6 +140,13 @@ const AGENT: &[Key] = &[
     key("sync_port", Kind::Integer, "`9878`", "The port on which agents with a secret share this file."),
 ];
 
+const SYNC: &[Key] = &[key(
+    "hosts",
+    Kind::Texts,
+    "the first three hosts",
+    "The hosts that vote on a change of this file: three or five. More than half of them must be up to change it, none to run.",
+)];
+
 const ROLLOUT: &[Key] = &[key(
     "restart",
     Kind::Text,
@@ -162,7 +170,7 @@ const SUPERVISION: &[Key] = &[
 ];
 
 const NAMESRV: &[Key] = &[
-    key("hosts", Kind::Texts, "the first three hosts", "The hosts that run a NameServer."),
+    key("hosts", Kind::Texts, "the first three hosts that are no witness", "The hosts that run a NameServer."),
     key("port", Kind::Integer, "`9876`", "listenPort of the NameServers."),
     key("heap", Kind::Text, "by memory", "Xms and Xmx."),
     key("young", Kind::Text, "left to G1", "Xmn."),
@@ -172,7 +180,12 @@ const NAMESRV: &[Key] = &[
 ];
 
 const CONTROLLER: &[Key] = &[
-    key("hosts", Kind::Texts, "the first three hosts", "The hosts that run a controller: three or five."),
+    key(
+        "hosts",
+        Kind::Texts,
+        "the first three hosts that are no witness",
+        "The hosts that run a controller: three or five.",
+    ),
     key("port", Kind::Integer, "`9879`", "The port of the controllers, for each other and for the brokers."),
     key("heap", Kind::Text, "by memory", "Xms and Xmx."),
     key("young", Kind::Text, "left to G1", "Xmn."),
@@ -197,7 +210,7 @@ const HOST_LIMITS: &[Key] = &[
 ];
 
 const BROKER: &[Key] = &[
-    key("hosts", Kind::Texts, "all hosts", "The hosts that run brokers."),
+    key("hosts", Kind::Texts, "all hosts that are no witness", "The hosts that run brokers."),
     key(
         "port",
         Kind::Integer,
@@ -248,6 +261,12 @@ const HOST: &[Key] = &[
         Kind::Flag,
         "`false`",
         "The address is not on a network card of the host itself, so the agent must not look for it there.",
+    ),
+    key(
+        "witness",
+        Kind::Flag,
+        "`false`",
+        "It runs the agent and nothing of RocketMQ, and needs no Java: a third vote beside two hosts, so that one of the three may be down while this file is changed.",
     ),
     key(
         "zone",

@@ -152,7 +152,9 @@ pub fn desired(
     let mut controllers = controller_addresses(topology, placement);
     let mut builder =
         Builder { topology, host, facts, namesrvs, directories: Vec::new(), files: Vec::new(), instances: Vec::new() };
-    builder.directory(host.base_dir.clone(), Owner::Agent);
+    if placement.uses(&host.name) {
+        builder.directory(host.base_dir.clone(), Owner::Agent);
+    }
     if let Some(port) = namesrv_port
         && let Some((share, settings)) = jvms.next()
     {

@@ -21,7 +21,7 @@ use std::{
 pub const LONGEST: usize = 1024 * 1024;
 
 /// Config hosts where the cluster file does not say: more make a change no safer that matters, and slower.
-const CONFIG_HOSTS: usize = 3;
+pub(crate) const CONFIG_HOSTS: usize = 3;
 
 /// Who changed what, when and why. Generation 1 has none: it must be the same on every host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -172,9 +172,12 @@ pub enum DocumentError {
     Unsound(&'static str),
 }
 
-/// The config hosts of a cluster whose file does not name them: the first three, or all where there are fewer.
+/// The config hosts of a cluster: those that its file names, else the first three, or all where there are fewer.
 pub fn config_hosts(topology: &Topology) -> BTreeSet<HostName> {
-    topology.hosts.iter().take(CONFIG_HOSTS).map(|host| host.name.clone()).collect()
+    match &topology.sync_hosts {
+        Some(named) => named.iter().cloned().collect(),
+        None => topology.hosts.iter().take(CONFIG_HOSTS).map(|host| host.name.clone()).collect(),
+    }
 }
 
 impl Document {

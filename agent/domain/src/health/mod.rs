@@ -11,6 +11,7 @@ mod pressure;
 pub mod report;
 pub mod summary;
 pub mod verdict;
+pub mod witness;
 
 pub(crate) use broker::READ_ONLY;
 

@@ -196,6 +196,9 @@ pub struct HostReport {
     pub steps: Vec<String>,
     /// Instances that run and are not in the cluster file.
     pub not_in_file: Vec<InstanceName>,
+    /// It votes on the cluster file, and is to run nothing.
+    #[serde(default)]
+    pub witness: bool,
     /// Where its cluster file comes from.
     #[serde(default)]
     pub config: ConfigReport,

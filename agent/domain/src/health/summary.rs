@@ -9,6 +9,7 @@ const LONGEST: usize = 240;
 pub fn in_one_line(report: &HostReport) -> String {
     let ready = report.instances.iter().filter(|instance| instance.is_ready()).count();
     let count = match report.instances.len() {
+        0 if report.witness => "a witness: it votes on the cluster file and runs nothing".to_owned(),
         0 => "nothing is to run on this host".to_owned(),
         1 => format!("{ready} of 1 instance ready"),
         all => format!("{ready} of {all} instances ready"),
@@ -62,6 +63,8 @@ mod tests {
         assert_eq!(in_one_line(&report(&all[..1])), "1 of 1 instance ready");
         assert_eq!(in_one_line(&report(&all[1..2])), "0 of 1 instance ready; broker-a: waits for x; and 1 more");
         assert_eq!(in_one_line(&report(&[])), "nothing is to run on this host");
+        let witness = HostReport { witness: true, ..report(&[]) };
+        assert_eq!(in_one_line(&witness), "a witness: it votes on the cluster file and runs nothing");
     }
 
     #[test]

@@ -106,6 +106,13 @@ pub struct Placement {
 }
 
 impl Placement {
+    /// Whether anything of RocketMQ runs on a host.
+    pub fn uses(&self, host: &HostName) -> bool {
+        self.brokers_on(host).next().is_some()
+            || self.namesrvs.iter().any(|seat| seat.host == *host)
+            || self.controllers.iter().any(|seat| seat.host == *host)
+    }
+
     /// The brokers of one host.
     pub fn brokers_on<'p>(&'p self, host: &'p HostName) -> impl Iterator<Item = &'p BrokerSeat> {
         self.brokers.iter().filter(move |seat| seat.host == *host)

@@ -52,6 +52,33 @@ fn three_hosts_make_a_ring() {
 }
 
 #[test]
+fn nothing_is_placed_on_a_witness_wherever_it_stands_in_the_file() {
+    for mode in ["multi-master", "2m-2s-async", "2m-2s-sync"] {
+        let without = placed(&file(mode, 1..4, None, 2), None);
+        for witness in 0..4 {
+            let mut hosts: Vec<String> = (1..4).map(|n| file(mode, [n], None, 2)).collect();
+            hosts.iter_mut().for_each(|text| *text = text.split_off(text.find("[[host]]").unwrap()));
+            hosts.insert(witness, "[[host]]\nname = \"w\"\naddress = \"10.9.9.9\"\nwitness = true\n".to_owned());
+            let text = file(mode, [], None, 0) + &hosts.concat();
+            let placement = placed(&text, None);
+            assert_eq!(placement, without);
+            assert!(!placement.uses(&"w".parse().unwrap()) && placement.uses(&"vm1".parse().unwrap()));
+            assert_eq!(placed(&text, Some(&placement)), without);
+        }
+    }
+}
+
+/// As a host that leaves the file.
+#[test]
+fn a_host_that_becomes_a_witness_gives_up_what_it_ran() {
+    let text = file("2m-2s-async", 1..4, None, 0);
+    let before = placed(&text, None);
+    let after = placed(&(text + "witness = true\n"), Some(&before));
+    assert!(before.uses(&"vm3".parse().unwrap()) && !after.uses(&"vm3".parse().unwrap()));
+    assert_eq!(after.brokers.len(), before.brokers.len(), "every group lives on");
+}
+
+#[test]
 fn a_pinned_group_lives_where_the_file_says() {
     let text = file("2m-2s-sync", 1..4, None, 0) + "[[group]]\nname = \"broker-a\"\nhosts = [\"vm3\", \"vm1\"]\n";
     assert_eq!(seats(&placed(&text, None))[..2], ["broker-a:0@vm3:10911", "broker-a:1@vm1:11911"]);

@@ -200,6 +200,9 @@ fn foreign_file<'o>(instance: &Instance, observed: &'o Observed) -> Option<(&'o 
 }
 
 fn plan_distribution(desired: &Desired, observed: &Observed, plan: &mut Plan) -> bool {
+    if desired.instances.is_empty() {
+        return true;
+    }
     match &observed.distribution {
         Fact::Known(DistributionState::Installed) => return true,
         Fact::Known(DistributionState::Missing) if desired.source.is_none() => {

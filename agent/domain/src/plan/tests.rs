@@ -56,6 +56,19 @@ fn converged(desired: &Desired) -> Observed {
     }
 }
 
+#[test]
+fn a_host_with_nothing_to_run_needs_nothing() {
+    let text = format!("{FILE}[[host]]\nname = \"vm3\"\naddress = \"10.0.0.3\"\nwitness = true\n");
+    let topology = read(&text).unwrap();
+    let facts = HostFacts { memory: Size::mib(64), java: Java { program: "/usr/bin/java".into(), release: 17 } };
+    let witness = "vm3".parse().unwrap();
+    let desired = desired(&topology, &place(&topology, None).unwrap(), &witness, &facts).unwrap();
+    let mut observed = fresh(&desired);
+    observed.addresses = Fact::Known(vec!["10.0.0.3".parse().unwrap()]);
+    assert_eq!(observed.distribution, Fact::Known(DistributionState::Missing));
+    assert_eq!(plan(&desired, &observed), Plan::default());
+}
+
 /// A host on which nothing is there yet.
 fn fresh(desired: &Desired) -> Observed {
     let mut observed = converged(desired);

@@ -25,7 +25,7 @@ pub(super) fn judge(
             let what = format!("{mode} needs two hosts with brokers: a slave beside its master is lost with it");
             problems.add(mode_at, "too-few-hosts", "cluster.mode", what, "add a host, or use mode \"single\"");
         }
-        Some(Mode::Single) if hosts.len() > 1 => {
+        Some(Mode::Single) if hosts.iter().filter(|host| !host.witness).count() > 1 => {
             let what = format!("single runs on one host, and the file names {}", hosts.len());
             problems.add(mode_at, "too-many-hosts", "cluster.mode", what, "use another mode, or name one host");
         }
@@ -103,7 +103,8 @@ fn judge_pinned(
         problems.add(pinned.at, "wrong-count", key.clone(), what, fix);
     }
     for name in &pinned.value {
-        if hosts.iter().any(|host| host.name == name.value && !host.brokers) {
+        // That a witness runs no broker is said elsewhere.
+        if hosts.iter().any(|host| host.name == name.value && !host.brokers && !host.witness) {
             let what = format!("host \"{}\" is not in broker.hosts", name.value);
             problems.add(name.at, "no-broker-host", key.clone(), what, "");
         }

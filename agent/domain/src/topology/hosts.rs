@@ -35,16 +35,19 @@ pub(super) fn judge(file: &ClusterFile, mode: Option<Mode>, problems: &mut Probl
     }
     judge_names(file, problems);
     judge_addresses(file, problems);
+    let mut without_witnesses = 0..;
     let hosts: Vec<Host> = file
         .hosts
         .iter()
-        .enumerate()
+        // Where the file does not say who runs NameServers and controllers, witnesses are not counted.
+        .map(|host| (if is_witness(host) { None } else { without_witnesses.next() }, host))
         .filter_map(|(index, host)| Some((index, host, host.name.as_ref()?, host.address.as_ref()?)))
         .map(|(index, host, name, address)| Host {
             name: name.value.clone(),
             address: address.value,
             public_address: host.public_address.as_ref().map_or(address.value, |public| public.value),
             nat: host.nat.as_ref().is_some_and(|nat| nat.value),
+            witness: is_witness(host),
             zone: host.zone.as_ref().map(|zone| zone.value.clone()),
             memory: host.memory.as_ref().map(|memory| memory.value),
             limits: Limits {
@@ -64,7 +67,8 @@ pub(super) fn judge(file: &ClusterFile, mode: Option<Mode>, problems: &mut Probl
                 .then(|| value_or(&[&host.namesrv.port, &file.namesrv.port], NAMESRV_PORT)),
             controller_port: (mode == Some(Mode::Controller) && runs(&file.controller_hosts, CONTROLLERS, index, host))
                 .then(|| value_or(&[&host.controller.port, &file.controller.port], CONTROLLER_PORT)),
-            brokers: file.broker_hosts.as_ref().is_none_or(|list| list.value.iter().any(|n| n.value == name.value)),
+            brokers: !is_witness(host)
+                && file.broker_hosts.as_ref().is_none_or(|list| list.value.iter().any(|n| n.value == name.value)),
             master_port: value_or(&[&host.broker.port, &file.broker.port], MASTER_PORT),
             slave_port: value_or(&[&host.broker.slave_port, &file.broker.slave_port], SLAVE_PORT),
         })
@@ -73,6 +77,7 @@ pub(super) fn judge(file: &ClusterFile, mode: Option<Mode>, problems: &mut Probl
         (&file.namesrv_hosts, "namesrv.hosts"),
         (&file.controller_hosts, "controller.hosts"),
         (&file.broker_hosts, "broker.hosts"),
+        (&file.sync_hosts, "sync.hosts"),
     ] {
         if let Some(list) = list {
             judge_host_list(&list.value, key, &hosts, problems);
@@ -89,11 +94,16 @@ fn value_or(layers: &[&Option<At<u16>>], default: u16) -> u16 {
     layers.iter().find_map(|layer| layer.as_ref().map(|port| port.value)).unwrap_or(default)
 }
 
-/// Whether a host is in a list, or where there is none among the first.
-fn runs(list: &Option<At<Vec<At<HostName>>>>, first: usize, index: usize, host: &HostFile) -> bool {
-    match list {
-        None => index < first,
-        Some(list) => list.value.iter().any(|name| Some(&name.value) == host.name.as_ref().map(|n| &n.value)),
+fn is_witness(host: &HostFile) -> bool {
+    host.witness.as_ref().is_some_and(|witness| witness.value)
+}
+
+/// Whether a host is in a list, or where there is none among the first. A witness has no `index` and runs nothing.
+fn runs(list: &Option<At<Vec<At<HostName>>>>, first: usize, index: Option<usize>, host: &HostFile) -> bool {
+    match (list, index) {
+        (_, None) => false,
+        (None, Some(index)) => index < first,
+        (Some(list), _) => list.value.iter().any(|name| Some(&name.value) == host.name.as_ref().map(|n| &n.value)),
     }
 }
 

@@ -7,6 +7,7 @@ mod groups;
 mod hosts;
 mod properties;
 mod settings;
+mod voters;
 
 pub use hosts::AGENT_PORT;
 pub use settings::{JvmSettings, Layers};
@@ -102,6 +103,8 @@ pub struct Host {
     pub public_address: IpAddr,
     /// The address is not on a card of the host itself.
     pub nat: bool,
+    /// It has a vote on the cluster file, and runs nothing of RocketMQ.
+    pub witness: bool,
     /// Its failure domain.
     pub zone: Option<Zone>,
     /// The memory to compute heaps from, when it is said rather than measured.
@@ -165,6 +168,8 @@ pub struct Topology {
     pub source: Option<Source>,
     /// Hosts, in the order of the ring.
     pub hosts: Vec<Host>,
+    /// Who votes on changes of the file, where it says so.
+    pub sync_hosts: Option<Vec<HostName>>,
     /// Groups that the file names.
     pub named_groups: Vec<NamedGroup>,
     /// A slave this far behind still counts as in sync.
@@ -219,6 +224,7 @@ fn judge(file: &ClusterFile, problems: &mut Problems<'_>) -> Option<Topology> {
     let version = file.version.as_ref().and_then(|version| judge_version(version, problems));
     let source = judge_source(file, problems);
     let hosts = hosts::judge(file, mode, problems);
+    let sync_hosts = voters::judge(file, &hosts, problems);
     let members = elected::judge(file, mode, version, &hosts, problems);
     let named_groups = groups::judge(file, mode, members, &hosts, problems);
     settings::judge(file, version, problems);
@@ -232,6 +238,7 @@ fn judge(file: &ClusterFile, problems: &mut Problems<'_>) -> Option<Topology> {
         version: version?,
         source,
         hosts,
+        sync_hosts,
         named_groups,
         max_lag: file.max_lag.as_ref().map_or(Size::mib(16), |lag| lag.value),
         sync: judge_sync(file, mode, problems),

@@ -86,6 +86,7 @@ impl World {
                 blocked: Vec::new(),
                 steps: Vec::new(),
                 not_in_file: Vec::new(),
+                witness: false,
                 config: Default::default(),
                 instances: instances.collect(),
             };
