@@ -1,7 +1,11 @@
 //! `agent.toml`: what differs between the hosts of a cluster and so cannot stand in the cluster file.
 //! Every key has a default, and the file may be missing.
 
-use rocketmq_agent_domain::names::HostName;
+mod source;
+
+pub use source::{Login, Place, Source};
+
+use rocketmq_agent_domain::{names::HostName, secret};
 use serde::Deserialize;
 use std::{
     fs, io,
@@ -36,6 +40,16 @@ pub struct Settings {
     pub supervisor: SupervisorKind,
     /// The embedded supervisor.
     pub embedded: Embedded,
+    /// How the hosts come to one document.
+    pub sync: Sync,
+}
+
+/// How the hosts come to one document.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sync {
+    /// Where it lies; without one the hosts decide on it among themselves.
+    pub source: Option<Source>,
 }
 
 /// Who runs the JVMs.
@@ -94,6 +108,7 @@ impl Default for Settings {
             control_socket: PathBuf::from("/run/rocketmq-agent/control.sock"),
             supervisor: SupervisorKind::Auto,
             embedded: Embedded::default(),
+            sync: Sync::default(),
         }
     }
 }
@@ -136,7 +151,8 @@ impl Settings {
         };
         let settings: Self = toml::from_str(&text).map_err(|error| SettingsError::Parse {
             path: path.to_owned(),
-            problem: error.to_string().trim_end().to_owned(),
+            // The line that is wrong is shown, and may hold a password.
+            problem: secret::blanked(error.to_string().trim_end()),
         })?;
         Ok(settings)
     }
@@ -161,6 +177,18 @@ mod tests {
         fs::write(&path, "host = \"vm1\"\nclusterfile = \"/x\"\n").unwrap();
         let text = Settings::read(&path).unwrap_err().to_string();
         assert!(text.contains("line 2") && text.contains("cluster_file"), "{text}");
+    }
+
+    #[test]
+    fn a_mistake_is_shown_without_the_password_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("agent.toml");
+        fs::write(&path, "[sync]\nsource = { url = \"https://ann:s3cret@config.example.com/a\" }\n").unwrap();
+        let text = Settings::read(&path).unwrap_err().to_string();
+        assert!(
+            text.contains("line 2") && text.contains("user and password_file") && !text.contains("s3cret"),
+            "{text}"
+        );
     }
 
     #[test]

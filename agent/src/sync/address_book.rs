@@ -37,6 +37,12 @@ struct Inner {
     trouble: BTreeMap<HostName, String>,
     /// Connections and requests that were refused, by reason.
     refused: BTreeMap<&'static str, u64>,
+    /// None where the document comes from elsewhere, and the hosts have nothing to say to each other.
+    trust: Option<Trust>,
+}
+
+#[derive(Debug)]
+struct Trust {
     secrets: Secrets,
     ends: Ends,
     made: Instant,
@@ -53,12 +59,20 @@ impl AddressBook {
         secrets: Secrets,
         secret_file: PathBuf,
     ) -> Result<Self, TrustError> {
-        let me = Identity { host, cluster: topology.name.clone() };
-        let ends = trust::ends(&secrets, &me, SystemTime::now())?;
+        let mut book = Self::without_secret(host, topology);
+        let ends = trust::ends(&secrets, &book.me, SystemTime::now())?;
+        book.lock().trust = Some(Trust { secrets, ends, made: Instant::now() });
+        book.secret_file = secret_file;
+        Ok(book)
+    }
+
+    /// The hosts of this host's own file, where they do not talk to each other.
+    pub fn without_secret(host: HostName, topology: &Topology) -> Self {
         let (addresses, members) = read(topology);
         let (former, trouble, refused) = (BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
-        let inner = Inner { addresses, members, former, trouble, refused, secrets, ends, made: Instant::now() };
-        Ok(Self { me, secret_file, inner: Mutex::new(inner) })
+        let inner = Inner { addresses, members, former, trouble, refused, trust: None };
+        let me = Identity { host, cluster: topology.name.clone() };
+        Self { me, secret_file: PathBuf::new(), inner: Mutex::new(inner) }
     }
 
     /// This host.
@@ -137,12 +151,13 @@ impl AddressBook {
     }
 
     /// TLS as it is to be used now: with a certificate that is made anew every twelve hours.
-    pub(super) fn ends(&self) -> Ends {
+    pub(super) fn ends(&self) -> Option<Ends> {
         let mut inner = self.lock();
-        if inner.made.elapsed() >= RENEWED {
-            self.renew(&mut inner);
+        let trust = inner.trust.as_mut()?;
+        if trust.made.elapsed() >= RENEWED {
+            self.renew(trust);
         }
-        inner.ends.clone()
+        Some(trust.ends.clone())
     }
 
     /// Why a host could not be reached the last time; none when it could.
@@ -169,12 +184,13 @@ impl AddressBook {
 
     /// Looks at the secret again. One that cannot be read changes nothing.
     pub fn reread(&self) {
+        let mut inner = self.lock();
+        let Some(trust) = &mut inner.trust else { return };
         match Secrets::find(&self.secret_file) {
             Ok(Some(secrets)) => {
-                let mut inner = self.lock();
-                if inner.secrets != secrets {
-                    inner.secrets = secrets;
-                    self.renew(&mut inner);
+                if trust.secrets != secrets {
+                    trust.secrets = secrets;
+                    self.renew(trust);
                     info!("the secret was replaced");
                 }
             }
@@ -183,9 +199,9 @@ impl AddressBook {
         }
     }
 
-    fn renew(&self, inner: &mut Inner) {
-        match trust::ends(&inner.secrets, &self.me, SystemTime::now()) {
-            Ok(ends) => (inner.ends, inner.made) = (ends, Instant::now()),
+    fn renew(&self, trust: &mut Trust) {
+        match trust::ends(&trust.secrets, &self.me, SystemTime::now()) {
+            Ok(ends) => (trust.ends, trust.made) = (ends, Instant::now()),
             Err(error) => warn!("{error}"),
         }
     }

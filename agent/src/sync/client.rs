@@ -142,7 +142,7 @@ impl Link {
     async fn open(&self) -> Result<SendRequest<Full<Bytes>>, LinkError> {
         let address = self.book.address(&self.host).ok_or(LinkError::NoAddress)?;
         let name = self.book.identity(&self.host).server_name().ok_or(LinkError::BadName)?;
-        let connector = TlsConnector::from(self.book.ends().client);
+        let connector = TlsConnector::from(self.book.ends().ok_or(LinkError::NoAddress)?.client);
         let opened = async {
             let stream = TcpStream::connect(address).await.map_err(LinkError::Connect)?;
             let _ = stream.set_nodelay(true);
