@@ -19,13 +19,13 @@ CLIENTS := $(VERSIONS:%=$(DIST)/client-%/Client.class)
 # The releases whose configuration keys are checked in: the first, the last and those most met of each line.
 CATALOGUED := 4.5.2 4.7.0 4.9.4 4.9.7 5.1.4 5.3.3 5.5.0
 
-# Test programs that need no JVM: all but these.
-QUICK := $(filter-out catalogue cluster hosts,$(sort \
+# Test programs that need no JVM and no etcd: all but these.
+QUICK := $(filter-out catalogue cluster hosts sources,$(sort \
 	$(basename $(notdir $(wildcard tests/*.rs agent/*/tests/*.rs))) \
 	$(notdir $(patsubst %/main.rs,%,$(wildcard tests/*/main.rs agent/*/tests/*/main.rs)))))
 
-.PHONY: help setup build release distribution client catalogue lint quick sim cluster cluster-claims hosts-tools hosts \
-	hosts-claims soak test demo clean-demo bench packaging-tools deb rpm packages-check
+.PHONY: help setup build release distribution client catalogue lint quick sim sources cluster cluster-claims hosts-tools \
+	hosts hosts-claims soak test demo clean-demo bench packaging-tools deb rpm packages-check
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -52,6 +52,10 @@ sim: export SEEDS ?= 100000
 sim: export STATES ?= 15000
 sim: setup ## Config sync under every fault, from seeds; one again with all that happened: SEED=n make sim
 	cargo test --profile simulation -p rocketmq-agent-domain --test simulation -- --nocapture
+
+sources: setup ## The tests on a document that lies in etcd, behind an address or in a Git repository
+	@tests/setup.sh etcd
+	cargo test --test sources
 
 distribution: setup ## RocketMQ zips of all tested versions, from Maven Central: target/rocketmq
 	@for version in $(VERSIONS); do tests/rocketmq/make-distribution.sh $$version; done
@@ -100,6 +104,7 @@ test: ## Everything, quick things first; what CI runs
 	@$(MAKE) --no-print-directory setup
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory quick
+	@$(MAKE) --no-print-directory sources
 	@$(MAKE) --no-print-directory hosts-tools
 	cargo test --no-run --test catalogue --test cluster --test hosts
 	@$(MAKE) --no-print-directory --jobs=2 cluster-claims hosts-claims

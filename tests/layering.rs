@@ -64,7 +64,7 @@ fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("claim", &["files"]),
         ("clock", &[]),
         ("cluster", &["files"]),
-        ("control", &["audit", "clock", "files", "rollout", "sync"]),
+        ("control", &["cluster", "peers", "audit", "clock", "files", "rollout", "sync"]),
         ("distribution", &["web"]),
         ("doctor", &["accounts", "files", "host", "inventory", "java", "owners", "settings", "supervise", "trust"]),
         ("exit_code", &[]),
@@ -91,7 +91,7 @@ fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("stores", &["accounts", "files", "owners"]),
         ("supervise", &["accounts", "clock", "files"]),
         ("support", &["clock", "cluster", "inventory", "java", "settings"]),
-        ("sync", &["cluster", "ledger", "trust"]),
+        ("sync", &["clock", "cluster", "ledger", "settings", "trust", "web"]),
         ("trust", &["settings"]),
         ("web", &[]),
     ])

@@ -2,7 +2,8 @@
 # Installs what building and testing need on Debian and Ubuntu, where it is missing; asks nothing, and does nothing
 # where all is there. As root, or through sudo. Rust goes to the account that runs this (~/.cargo/bin; make finds it).
 # On top, `setup.sh deb` installs what the Debian package is built with, `setup.sh packaging` what building and checking
-# both packages needs (target/tools; some minutes), `setup.sh hosts` what hosts with a systemd of their own are made with.
+# both packages needs (target/tools; some minutes), `setup.sh hosts` what hosts with a systemd of their own are made with,
+# `setup.sh etcd` the etcd that sources of the cluster file are tested with (target/tools/etcd; unpacked, not installed).
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -40,7 +41,7 @@ system_packages() {
     local missing=() jdk='' pair
     # COMMAND:PACKAGE. build-essential is known by three of its commands.
     for pair in cc:build-essential c++:build-essential make:build-essential pkg-config:pkg-config curl:curl \
-        unzip:unzip zip:zip python3:python3 mvn:maven haproxy:haproxy; do
+        unzip:unzip zip:zip python3:python3 mvn:maven haproxy:haproxy git:git; do
         PATH=$PATH:/usr/sbin have "${pair%%:*}" || [[ " ${missing[*]-} " == *" ${pair#*:} "* ]] || missing+=("${pair#*:}")
     done
     [[ -e /etc/ssl/certs/ca-certificates.crt ]] || missing+=(ca-certificates)
@@ -129,11 +130,27 @@ hosts() {
     [[ ${#missing[@]} -eq 0 ]] || install "${missing[@]}"
 }
 
+etcd() {
+    local into=$root/target/tools/etcd new
+    [[ -x $into/usr/bin/etcd ]] && return
+    have apt-get || { say 'etcd comes from the distribution, and there is no apt-get'; exit 1; }
+    say 'unpacking etcd-server into target/tools/etcd'
+    mkdir -p "$root/target/tools"
+    new=$(mktemp -d "$root/target/tools/etcd.XXXXXX")
+    cd "$new"
+    # The lists may be missing, or older than what is to be had.
+    apt-get download -qq etcd-server >&2 || { as_root apt-get update -qq && apt-get download -qq etcd-server >&2; }
+    dpkg-deb -x etcd-server_*.deb unpacked
+    cd "$root"
+    mv -T "$new/unpacked" "$into" || [[ -x $into/usr/bin/etcd ]]
+    rm -rf "$new"
+}
+
 system_packages
 rust
 for more in "$@"; do
     case $more in
-    deb | packaging | hosts) "$more" ;;
+    deb | packaging | hosts | etcd) "$more" ;;
     *) say "no such part: $more"; exit 2 ;;
     esac
 done

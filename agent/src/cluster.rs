@@ -112,7 +112,8 @@ impl Cluster {
     }
 }
 
-fn digest(bytes: &[u8]) -> String {
+/// A short digest, as reports carry it.
+pub fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 

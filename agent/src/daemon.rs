@@ -60,7 +60,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     // Before the file is read, so that no edit goes unseen.
     let mut watched = FileWatch::new(&settings.cluster_file);
     let mut secret_watched = FileWatch::new(&settings.secret_file);
-    let (mut synced, mut goal) = synced::start(&settings)?;
+    let (mut synced, mut goal) = synced::start(&settings).await?;
     let mut claimed = claim_base(&goal)?;
     let supervisor = supervisor(&settings, account)?;
     // Unlike a wrong file this may be put right by others at any time, so it is said and looked at again.
@@ -68,7 +68,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let topology = Arc::clone(&goal.cluster.topology);
     let name = goal.desired.host.clone();
     let listener = listen(&settings, &topology, &name).await?;
-    if let Some(synced) = &synced {
+    if let Some(synced) = synced.as_ref().filter(|_| settings.sync.source.is_none()) {
         let listener = listen_sync(&settings, &topology, &name).await?;
         tokio::spawn(sync::serve(listener, synced.handle.clone()));
     }
@@ -77,7 +77,14 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     if let Some(synced) = &synced {
         tokio::spawn(trial::watch(synced.handle.clone(), audit.clone()));
     }
-    let doors = control::Doors { sync: synced.as_ref().map(|it| it.handle.clone()), orders, audit };
+    let peers = Arc::new(Peers::new(name.clone(), agents(&topology)));
+    let doors = control::Doors {
+        sync: synced.as_ref().map(|it| it.handle.clone()),
+        peers: Arc::clone(&peers),
+        state_dir: settings.state_dir.clone(),
+        orders,
+        audit,
+    };
     // Without it nothing can be ordered here; the instances of this host do not depend on that.
     match control::bind(&settings.control_socket).await {
         Ok(socket) => drop(tokio::spawn(control::serve(socket, doors))),
@@ -94,7 +101,6 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let (desired_sender, desired_seen) = watch::channel(Arc::new(goal.desired.clone()));
     let (nsaddr, nsaddr_seen) = watch::channel(public_namesrvs(&goal.cluster));
     let (config, config_seen) = watch::channel(Arc::new(config_view(&settings, &goal)));
-    let peers = Arc::new(Peers::new(name.clone(), agents(&topology)));
     let heartbeat = Arc::new(Heartbeat::new());
     let published = Published {
         report: report_seen,

@@ -1,7 +1,11 @@
 //! `agent.toml`: what differs between the hosts of a cluster and so cannot stand in the cluster file.
 //! Every key has a default, and the file may be missing.
 
-use rocketmq_agent_domain::names::HostName;
+mod source;
+
+pub use source::{Login, Place, Source};
+
+use rocketmq_agent_domain::{names::HostName, secret};
 use serde::Deserialize;
 use std::{
     fs, io,
@@ -28,7 +32,7 @@ pub struct Settings {
     pub agent_check: Option<SocketAddr>,
     /// The secret that all hosts of the cluster share. Where there is none, the cluster file is this host's own affair.
     pub secret_file: PathBuf,
-    /// A site's own certificates for config sync, in place of the secret.
+    /// How the hosts come to one document.
     pub sync: Sync,
     /// Where config sync is served; by default the sync port of the cluster file on all addresses.
     pub sync_listen: Option<SocketAddr>,
@@ -40,11 +44,13 @@ pub struct Settings {
     pub embedded: Embedded,
 }
 
-/// `[sync]`.
+/// `[sync]`: how the hosts come to one document.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Sync {
-    /// The authority's certificates, PEM.
+    /// Where it lies; without one the hosts decide on it among themselves.
+    pub source: Option<Source>,
+    /// The authority's certificates, PEM: with the two others what the hosts show each other in place of the secret.
     pub ca: Option<PathBuf>,
     /// This host's certificate with those between it and the authority's, PEM.
     pub certificate: Option<PathBuf>,
@@ -162,11 +168,12 @@ impl Settings {
         };
         let settings: Self = toml::from_str(&text).map_err(|error| SettingsError::Parse {
             path: path.to_owned(),
-            problem: error.to_string().trim_end().to_owned(),
+            // The line that is wrong is shown, and may hold a password.
+            problem: secret::blanked(error.to_string().trim_end()),
         })?;
         match settings.sync {
-            Sync { ca: None, certificate: None, key: None }
-            | Sync { ca: Some(_), certificate: Some(_), key: Some(_) } => Ok(settings),
+            Sync { ca: None, certificate: None, key: None, .. }
+            | Sync { ca: Some(_), certificate: Some(_), key: Some(_), .. } => Ok(settings),
             _ => {
                 let problem = "[sync] has some of ca, certificate and key; they go together".to_owned();
                 Err(SettingsError::Parse { path: path.to_owned(), problem })
@@ -176,7 +183,7 @@ impl Settings {
 
     /// The site's own certificates; none where the secret is what counts.
     pub fn certificates(&self) -> Option<Certificates> {
-        let Sync { ca, certificate, key } = self.sync.clone();
+        let Sync { ca, certificate, key, .. } = self.sync.clone();
         Some(Certificates { ca: ca?, certificate: certificate?, key: key? })
     }
 }
@@ -211,6 +218,18 @@ mod tests {
         fs::write(&path, "[sync]\nca = \"/ca.pem\"\nkey = \"/key.pem\"\ncertificate = \"/vm1.pem\"\n").unwrap();
         assert_eq!(Settings::read(&path).unwrap().certificates().unwrap().certificate, Path::new("/vm1.pem"));
         assert_eq!(Settings::default().certificates(), None);
+    }
+
+    #[test]
+    fn a_mistake_is_shown_without_the_password_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("agent.toml");
+        fs::write(&path, "[sync]\nsource = { url = \"https://ann:s3cret@config.example.com/a\" }\n").unwrap();
+        let text = Settings::read(&path).unwrap_err().to_string();
+        assert!(
+            text.contains("line 2") && text.contains("user and password_file") && !text.contains("s3cret"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -16,7 +16,9 @@ fn without_a_secret_a_host_works_from_its_own_file_and_says_so() {
     let said = hosts.apply("vm1", &hosts.file_with(72), "no");
     assert!(
         said.status == Some(1)
-            && said.err.contains("there is no cluster.secret, and without one every host works from its own"),
+            && said.err.contains(
+                "there is neither a cluster.secret nor a [sync.source], and so every host works from its own"
+            ),
         "{said:#?}"
     );
     // As ever.

@@ -2,13 +2,14 @@
 
 use super::{changes, history};
 use crate::{
+    cluster::Cluster,
     control::{Applied, Apply, Client, ClusterConfig},
     exit_code,
     settings::Settings,
     sync::{Voters, proposal},
 };
 use anyhow::Context;
-use rocketmq_agent_domain::{duration::Span, names::HostName, register::Entry};
+use rocketmq_agent_domain::{duration::Span, names::HostName};
 use std::{
     collections::BTreeSet,
     env, fs,
@@ -93,27 +94,47 @@ async fn commit(
     confirm_within: Option<u64>,
 ) -> anyhow::Result<ExitCode> {
     let client = Client::new(settings.control_socket.clone());
-    let documents = client.documents().await?;
-    let held = documents.last().context("the hosts have not agreed on a first document yet")?;
-    let same_voters = voters == Voters::default();
-    if held.document().text() == text && same_voters {
-        writeln!(io::stdout(), "generation {} is this file already", held.mark().generation)?;
-        return Ok(exit_code::code(exit_code::OK));
+    let source = client.source().await?;
+    if let Some(instead) = source.as_ref().and_then(|source| source.instead.as_ref()) {
+        anyhow::bail!("nothing was changed: {instead}");
     }
-    let next = proposal::cluster(held, path, text.clone()).map_err(unwrapped)?;
-    write!(io::stdout(), "{}", changes::between(held.document(), &next)?)?;
+    let empty = source.filter(|source| source.is_empty);
+    let documents = client.documents().await?;
+    let held = documents.last();
+    let is_held = held.is_some_and(|held| held.document().text() == text && voters == Voters::default());
+    let generation = held.map_or(0, |held| held.mark().generation) + u64::from(!is_held);
+    let shown = match (held, &empty) {
+        (None, None) => anyhow::bail!("the hosts have not agreed on a first document yet"),
+        (None, Some(source)) => {
+            let hosts = Cluster::of(path, text.clone(), None)?.topology.hosts.len();
+            format!("this becomes the first document in {}, for {hosts} hosts\n", source.name)
+        }
+        (Some(_), Some(source)) if is_held => {
+            format!("this is what this host holds, and goes as it is into {}, where nothing lies\n", source.name)
+        }
+        (Some(_), None) if is_held => {
+            writeln!(io::stdout(), "generation {generation} is this file already")?;
+            return Ok(exit_code::code(exit_code::OK));
+        }
+        (Some(held), _) => {
+            let next = proposal::cluster(held, path, text.clone()).map_err(unwrapped)?;
+            changes::between(held.document(), &next)?
+        }
+    };
+    write!(io::stdout(), "{shown}")?;
     if !yes {
         if !io::stdin().is_terminal() {
             eprintln!("rocketmq-agent: there is no terminal to ask on; --yes commits without asking");
             return Ok(exit_code::code(exit_code::USAGE));
         }
-        if !agrees(held, &voters)? {
+        if !agrees(generation, &voters)? {
             eprintln!("rocketmq-agent: nothing was changed");
             return Ok(exit_code::code(exit_code::FAILED));
         }
     }
     // Bound to what was shown: where somebody else was quicker, the agent refuses.
-    let apply = Apply { base: held.mark().hash, text, author: author(), message, voters, confirm_within };
+    let apply =
+        Apply { base: held.map(|held| held.mark().hash), text, author: author(), message, voters, confirm_within };
     match client.apply(&apply).await? {
         Applied::Committed { generation, hash } => {
             writeln!(io::stdout(), "generation {generation} ({hash:.12}) is committed")?;
@@ -132,18 +153,18 @@ async fn commit(
 }
 
 /// A mistake in the file is shown as `check` shows it.
-fn unwrapped(error: proposal::ProposalError) -> anyhow::Error {
+pub(super) fn unwrapped(error: proposal::ProposalError) -> anyhow::Error {
     match error {
         proposal::ProposalError::Cluster(error) => error.into(),
         other => other.into(),
     }
 }
 
-fn agrees(held: &Entry, voters: &Voters) -> io::Result<bool> {
+fn agrees(generation: u64, voters: &Voters) -> io::Result<bool> {
     for host in &voters.without {
         eprintln!("{host} is left out: if it is alive and only out of reach, what it committed since is set aside.");
     }
-    eprint!("commit this as generation {}? [y/N] ", held.mark().generation + 1);
+    eprint!("commit this as generation {generation}? [y/N] ");
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;
     Ok(matches!(answer.trim(), "y" | "yes"))

@@ -53,6 +53,9 @@ enum ConfigCommand {
     Show {
         /// Its generation [default: the one that holds]
         generation: Option<u64>,
+        /// With all that goes with it: the document, as it lies in a source
+        #[arg(long)]
+        document: bool,
     },
 }
 
@@ -154,13 +157,16 @@ impl Config {
                 writeln!(out, "{}", serde_json::to_string_pretty(&client.status().await?)?)?;
             }
             ConfigCommand::Status { json: false } => write!(out, "{}", table(&client.status().await?))?,
-            ConfigCommand::Show { generation } => {
+            ConfigCommand::Show { generation, document } => {
                 let documents = client.documents().await?;
                 let entry = match generation {
                     Some(generation) => find(&documents, generation)?,
                     None => documents.last().context("nothing is committed yet")?,
                 };
-                write!(out, "{}", entry.document().text())?;
+                match document {
+                    true => write!(out, "{}", entry.document())?,
+                    false => write!(out, "{}", entry.document().text())?,
+                }
             }
         }
         Ok(exit_code::code(exit_code::OK))

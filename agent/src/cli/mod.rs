@@ -4,6 +4,7 @@ mod apply;
 mod changes;
 mod check;
 mod doctor;
+mod document;
 mod history;
 mod orders;
 mod plan;
@@ -89,6 +90,8 @@ enum Command {
     Rollback(apply::Rollback),
     /// Show who holds which cluster file, or print one
     Config(history::Config),
+    /// Print the next document, to be published where [sync.source] is a url or git
+    Document(document::DocumentCommand),
     /// Make the secret that lets the hosts of a cluster share its file
     Secret(secret::Secret),
     /// Write one archive of everything that tells how this host is; secrets are blanked
@@ -141,6 +144,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Diff(diff) => runtime.block_on(diff.run(settings)),
         Command::Rollback(rollback) => runtime.block_on(rollback.run(settings)),
         Command::Config(config) => runtime.block_on(config.run(settings)),
+        Command::Document(document) => runtime.block_on(document.run(settings)),
         Command::Secret(secret) => secret.run(settings),
         Command::Smoke(smoke) => runtime.block_on(smoke.run(settings)),
         Command::Support(support) => runtime.block_on(support.run(settings, &arguments.config)),

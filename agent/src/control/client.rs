@@ -1,6 +1,6 @@
 //! The commands' end of the control socket.
 
-use super::{Applied, Apply, ClusterConfig, Decide, Held, Ordered, Progress};
+use super::{Applied, Apply, ClusterConfig, Decide, Held, Ordered, Progress, SourceView};
 use crate::audit::Line;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -52,6 +52,11 @@ impl Client {
     /// It did not answer; as for the others.
     pub async fn status(&self) -> Result<ClusterConfig, ControlError> {
         self.ask(Method::GET, "/status", Vec::new()).await
+    }
+
+    /// Where the document comes from; none where the hosts decide on it themselves.
+    pub async fn source(&self) -> Result<Option<SourceView>, ControlError> {
+        self.ask(Method::GET, "/source", Vec::new()).await
     }
 
     /// Committed documents, the oldest first; the last one holds.

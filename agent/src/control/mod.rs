@@ -5,21 +5,24 @@
 //! | path | takes, answers |
 //! |---|---|
 //! | `GET /status` | [`ClusterConfig`]: what each host holds |
+//! | `GET /source` | [`SourceView`] of where the document comes from; null where the hosts decide on it |
 //! | `GET /documents` | [`Held`] of every committed document that this host still has |
 //! | `POST /apply` | [`Apply`]; [`Applied`] when it is decided |
 //! | `POST /decide` | [`Decide`]; [`Applied`] when it is decided |
 //! | `POST /order` | [`Wanted`]; a line of JSON for each [`Progress`] |
 //! | `GET /audit` | [`Line`](crate::audit::Line): who changed what here |
 //!
-//! Without a secret only the last two are there.
+//! With neither a secret nor a source only the last two are there.
 
 mod client;
+mod hosts;
 mod server;
 
 pub use crate::rollout::{Progress, Wanted};
 pub use client::{Client, ControlError};
 pub use server::{Doors, SocketError, bind, serve};
 
+pub use crate::sync::SourceView;
 use crate::sync::{HostState, Voters};
 use rocketmq_agent_domain::{document::DocumentHash, names::HostName, register::Entry};
 use serde::{Deserialize, Serialize};
@@ -47,8 +50,8 @@ pub struct HostConfig {
 /// A change to make.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Apply {
-    /// What it changes: what was shown when somebody said yes.
-    pub base: DocumentHash,
+    /// What it changes: what was shown when somebody said yes; none for the first document.
+    pub base: Option<DocumentHash>,
     /// The cluster file.
     pub text: String,
     /// Who wants it.

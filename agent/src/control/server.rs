@@ -1,12 +1,13 @@
 //! The agent's end of the control socket.
 
-use super::{Applied, Apply, ClusterConfig, Decide, Decision, Held, HostConfig, Ordered, Progress};
+use super::{Applied, Apply, ClusterConfig, Decide, Decision, Held, Ordered, Progress, SourceView, hosts};
 use crate::{
     audit::{Audit, Line, Who},
     clock,
     files::{self, FileError},
+    peers::Peers,
     rollout::Order,
-    sync::{Ended, Handle, proposal},
+    sync::{Ended, Handle, Voters, proposal},
 };
 use axum::{
     Extension, Json, Router,
@@ -16,7 +17,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use futures_util::{future::join_all, stream};
+use futures_util::stream;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use rocketmq_agent_domain::{
     document::{Change, Document, LONGEST},
@@ -30,6 +31,7 @@ use std::{
     io,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 use tokio::{
@@ -84,8 +86,12 @@ pub async fn bind(path: &Path) -> Result<UnixListener, SocketError> {
 /// What commands reach.
 #[derive(Clone, Debug)]
 pub struct Doors {
-    /// Config sync, where there is a secret.
+    /// Config sync, where there is a secret or a source.
     pub sync: Option<Handle>,
+    /// The agents of the other hosts.
+    pub peers: Arc<Peers>,
+    /// The agent's own state.
+    pub state_dir: PathBuf,
     /// Where orders for instances go.
     pub orders: mpsc::Sender<Order>,
     /// Where it is noted who did what.
@@ -96,6 +102,7 @@ pub struct Doors {
 pub async fn serve(listener: UnixListener, doors: Doors) {
     let router = Router::new()
         .route("/status", get(status))
+        .route("/source", get(source))
         .route("/documents", get(documents))
         .route("/apply", post(apply))
         .route("/decide", post(decide))
@@ -126,30 +133,23 @@ type Failed = (StatusCode, String);
 
 impl Doors {
     fn sync(&self) -> Result<&Handle, Failed> {
-        let why = "there is no cluster.secret, and without one every host works from its own cluster.toml";
+        let why =
+            "there is neither a cluster.secret nor a [sync.source], and so every host works from its own cluster.toml";
         self.sync.as_ref().ok_or_else(|| (StatusCode::CONFLICT, why.to_owned()))
     }
 }
 
 async fn status(State(doors): State<Doors>) -> Result<Json<ClusterConfig>, Failed> {
     let handle = doors.sync()?;
-    let me = handle.book.me().clone();
-    let hosts = handle.book.members().into_iter().map(|host| {
-        let is_me = host == me;
-        async move {
-            let state = match is_me {
-                true => Ok(handle.state()),
-                false => handle.ask_state(&host).await.map_err(|error| error.in_words()),
-            };
-            let (state, error) = match state {
-                Ok(state) => (Some(state), None),
-                Err(error) => (None, Some(error)),
-            };
-            HostConfig { host, state, error }
-        }
-    });
-    let hosts = join_all(hosts).await;
-    Ok(Json(ClusterConfig { seen_from: me, hosts }))
+    let by_source = handle.view.borrow().source.is_some();
+    Ok(Json(match by_source {
+        true => hosts::read_reports(handle, &doors.peers).await,
+        false => hosts::ask(handle).await,
+    }))
+}
+
+async fn source(State(doors): State<Doors>) -> Result<Json<Option<SourceView>>, Failed> {
+    Ok(Json(doors.sync()?.view.borrow().source.clone()))
 }
 
 async fn documents(State(doors): State<Doors>) -> Result<Json<Vec<Held>>, Failed> {
@@ -173,8 +173,14 @@ async fn apply(
     Json(apply): Json<Apply>,
 ) -> Result<Json<Applied>, Failed> {
     let handle = doors.sync()?;
-    let line = line(who, &apply.author, "apply", format!("to {:.12}", apply.base), &apply.message);
-    Ok(Json(propose(&doors, handle, line, document(handle, apply)).await))
+    let line = line(
+        who,
+        &apply.author,
+        "apply",
+        apply.base.map_or("the first".to_owned(), |base| format!("to {base:.12}")),
+        &apply.message,
+    );
+    Ok(Json(propose(&doors, handle, line, document(&doors, handle, apply)).await))
 }
 
 async fn decide(
@@ -251,11 +257,25 @@ fn decided(handle: &Handle, Decide { decision, author, message }: Decide) -> Res
     next.map_err(|error| format!("{:#}", anyhow::Error::from(error)))
 }
 
-fn document(handle: &Handle, apply: Apply) -> Result<Document, String> {
+fn document(doors: &Doors, handle: &Handle, apply: Apply) -> Result<Document, String> {
     let words = |error: proposal::ProposalError| format!("{:#}", anyhow::Error::from(error));
-    let held = handle.view.borrow().held.clone().ok_or("this host holds no document yet")?;
-    if held.mark().hash != apply.base {
+    let view = Arc::clone(&handle.view.borrow());
+    let is_empty = view.source.as_ref().is_some_and(|source| source.is_empty);
+    let held = match &view.held {
+        Some(held) => held.clone(),
+        None if is_empty && apply.base.is_none() => {
+            return proposal::first(&doors.state_dir, Path::new("cluster.toml"), apply.text).map_err(words);
+        }
+        None => return Err("this host holds no document yet".to_owned()),
+    };
+    if Some(held.mark().hash) != apply.base {
         return Err(overtaken(&held));
+    }
+    if view.source.is_some() && apply.voters != Voters::default() {
+        return Err("--without and --with are for hosts that decide on the file themselves".to_owned());
+    }
+    if is_empty && held.document().text() == apply.text {
+        return Ok(held.document().clone());
     }
     if let Some(trial) = held.document().trial() {
         let history = handle.history().map_err(|error| format!("{:#}", anyhow::Error::from(error)))?;
@@ -312,6 +332,10 @@ fn in_words(ended: Ended, document: &Document) -> Applied {
             Applied::Unknown { why: "something else was decided than what was asked for".to_owned() }
         }
         Ended::NotBegun(why) => Applied::Refused { why: why.to_string() },
+        Ended::Refused(why) => Applied::Refused { why },
+        Ended::Unknown(why) => Applied::Unknown {
+            why: format!("{why}; the change may be committed or not: `rocketmq-agent config status` tells"),
+        },
         Ended::Disk(why) => {
             Applied::Unknown { why: format!("the change may be committed or not, as this host's disk failed: {why}") }
         }

@@ -1,5 +1,5 @@
 //! The daemon's side of config sync: what this host works towards comes from the committed document, and the cluster
-//! file that lies there follows it. In: settings, a secret. Out: goals. Without a secret there is none of this.
+//! file that lies there follows it. In: settings, a secret or a source. Out: goals. With neither there is none of this.
 
 use super::goal;
 use crate::{
@@ -8,8 +8,8 @@ use crate::{
     files,
     ledger::{GENERATIONS, Ledger},
     reconcile::Goal,
-    settings::Settings,
-    sync::{self, AddressBook, Handle, View, proposal},
+    settings::{self, Settings},
+    sync::{self, AddressBook, Handle, View, proposal, source::Opened},
     trust::Keys,
 };
 use rocketmq_agent_domain::{
@@ -33,9 +33,12 @@ pub(super) struct Synced {
     _claim: Claim,
 }
 
-/// Begins config sync where there is a secret, and finds the first goal: the committed document's; before there is one,
-/// what this host ran last; and else nothing is done yet.
-pub(super) fn start(settings: &Settings) -> anyhow::Result<(Option<Synced>, Goal)> {
+/// Begins config sync where there is a source or a secret, and finds the first goal: the committed document's; before
+/// there is one, what this host ran last; and else nothing is done yet.
+pub(super) async fn start(settings: &Settings) -> anyhow::Result<(Option<Synced>, Goal)> {
+    if let Some(source) = &settings.sync.source {
+        return from_source(settings, source).await.map(|(synced, goal)| (Some(synced), goal));
+    }
     let Some(keys) = Keys::find(settings.certificates(), &settings.secret_file)? else {
         let goal = goal::first(settings)?;
         return Ok((None, Goal { config: without_secret(settings), ..goal }));
@@ -52,6 +55,26 @@ pub(super) fn start(settings: &Settings) -> anyhow::Result<(Option<Synced>, Goal
     let book = AddressBook::new(host, &topology, keys)?;
     let offer = if known.is_none() { offer(settings) } else { Err(String::new()) };
     let handle = sync::start(&settings.state_dir, Arc::new(book), offer.as_ref().ok().cloned())?;
+    let (synced, goal) = begun(settings, handle, own, claim)?;
+    Ok((Some(synced), goal))
+}
+
+/// The same with a document that lies elsewhere. A host of a large fleet needs no cluster file to begin with.
+async fn from_source(settings: &Settings, source: &settings::Source) -> anyhow::Result<(Synced, Goal)> {
+    let claim = claim::claim(&ledger_of(settings))?;
+    let opened = Opened::open(source, &settings.state_dir).await?;
+    let view = opened.view();
+    let own = match &view.held {
+        Some(entry) => goal::first_of_document(settings, entry.document())?,
+        // Not for good, as a mistake in the file would be: the source may answer the next time.
+        None if !settings.cluster_file.exists() => anyhow::bail!("{}", view.remarks.join("; ")),
+        None => goal::first(settings)?,
+    };
+    let handle = opened.handle(own.desired.host.clone(), &own.cluster.topology);
+    begun(settings, handle, own, claim)
+}
+
+fn begun(settings: &Settings, handle: Handle, own: Goal, claim: Claim) -> anyhow::Result<(Synced, Goal)> {
     let mut view = handle.view.clone();
     let held = view.borrow_and_update().held.clone();
     // What this host cannot use now is tried again.
@@ -65,14 +88,15 @@ pub(super) fn start(settings: &Settings) -> anyhow::Result<(Option<Synced>, Goal
     };
     synced.look_at_file(settings);
     let config = synced.report();
-    Ok((Some(synced), Goal { config, ..goal }))
+    Ok((synced, Goal { config, ..goal }))
 }
 
 fn without_secret(settings: &Settings) -> ConfigReport {
     let standing = "no secret: this host works from its own cluster.toml, and takes no change over the network";
     let ledger = ledger_of(settings);
     let remark = format!(
-        "there is no secret, and {} holds what was committed with one: put the secret back, or move that folder away",
+        "there is no secret, and {} holds what was committed with one, or came from a source: put the secret back, or \
+         [sync.source], or move that folder away",
         ledger.display()
     );
     let remarks = if ledger.join("vote").exists() { vec![remark] } else { Vec::new() };

@@ -35,6 +35,12 @@ struct Inner {
     trouble: BTreeMap<HostName, String>,
     /// Connections and requests that were refused, by reason.
     refused: BTreeMap<&'static str, u64>,
+    /// None where the document comes from elsewhere, and the hosts have nothing to say to each other.
+    trust: Option<Trust>,
+}
+
+#[derive(Debug)]
+struct Trust {
     keys: Keys,
     made: Made,
     at: Instant,
@@ -48,13 +54,18 @@ impl AddressBook {
     /// # Errors
     /// What the trust is to rest on is no good.
     pub fn new(host: HostName, topology: &Topology, keys: Keys) -> Result<Self, TrustError> {
-        let me = Identity { host, cluster: topology.name.clone() };
-        let made = keys.ends(&me, SystemTime::now())?;
+        let book = Self::without_secret(host, topology);
+        let made = keys.ends(&book.me, SystemTime::now())?;
+        book.lock().trust = Some(Trust { keys, made, at: Instant::now(), unusable: None });
+        Ok(book)
+    }
+
+    /// The hosts of this host's own file, where they do not talk to each other.
+    pub fn without_secret(host: HostName, topology: &Topology) -> Self {
         let (addresses, members) = read(topology);
         let (former, trouble, refused) = (BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
-        let (at, unusable) = (Instant::now(), None);
-        let inner = Inner { addresses, members, former, trouble, refused, keys, made, at, unusable };
-        Ok(Self { me, inner: Mutex::new(inner) })
+        let inner = Inner { addresses, members, former, trouble, refused, trust: None };
+        Self { me: Identity { host, cluster: topology.name.clone() }, inner: Mutex::new(inner) }
     }
 
     /// This host.
@@ -71,14 +82,14 @@ impl AddressBook {
         Identity { host: host.clone(), cluster: self.me.cluster.clone() }
     }
 
-    /// What another host's certificate must say.
-    pub fn dns_name(&self, host: &HostName) -> String {
-        self.lock().keys.dns_name(&self.identity(host))
+    /// What another host's certificate must say; none where the hosts do not talk to each other.
+    pub fn dns_name(&self, host: &HostName) -> Option<String> {
+        self.lock().trust.as_ref().map(|trust| trust.keys.dns_name(&self.identity(host)))
     }
 
-    /// The same for TLS; none where it is no DNS name.
+    /// The same for TLS; none also where it is no DNS name.
     pub fn server_name(&self, host: &HostName) -> Option<ServerName<'static>> {
-        self.lock().keys.server_name(&self.identity(host))
+        self.lock().trust.as_ref()?.keys.server_name(&self.identity(host))
     }
 
     /// Where a host's config sync listens.
@@ -98,7 +109,8 @@ impl AddressBook {
     pub fn peer(&self, certificate: Option<&CertificateDer<'_>>, reads: bool) -> Result<HostName, Stranger> {
         let inner = self.lock();
         let former = inner.former.iter().filter(|_| reads);
-        inner.keys.of_peer(certificate, &self.me, inner.members.iter().chain(former))
+        let trust = inner.trust.as_ref().ok_or(Stranger::NoHost)?;
+        trust.keys.of_peer(certificate, &self.me, inner.members.iter().chain(former))
     }
 
     /// The document that counts from now on.
@@ -142,19 +154,21 @@ impl AddressBook {
     }
 
     /// TLS as it is to be used now: with a certificate that is made anew, or looked at again, now and then.
-    pub(super) fn ends(&self) -> Ends {
+    pub(super) fn ends(&self) -> Option<Ends> {
         let mut inner = self.lock();
-        if inner.at.elapsed() >= inner.keys.renewed() {
-            self.renew(&mut inner);
+        let trust = inner.trust.as_mut()?;
+        if trust.at.elapsed() >= trust.keys.renewed() {
+            self.renew(trust);
         }
-        inner.made.ends.clone()
+        Some(trust.made.ends.clone())
     }
 
     /// What a person should know about this host's own certificate.
     pub fn remarks(&self) -> Vec<String> {
         let inner = self.lock();
-        let validity = inner.made.validity.and_then(|validity| validity.remark(SystemTime::now()));
-        inner.unusable.iter().cloned().chain(validity).collect()
+        let Some(trust) = &inner.trust else { return Vec::new() };
+        let validity = trust.made.validity.and_then(|validity| validity.remark(SystemTime::now()));
+        trust.unusable.iter().cloned().chain(validity).collect()
     }
 
     /// Why a host could not be reached the last time; none when it could.
@@ -182,23 +196,24 @@ impl AddressBook {
     /// Looks at the secret again. One that cannot be read changes nothing.
     pub fn reread(&self) {
         let mut inner = self.lock();
-        match inner.keys.reread() {
-            Ok(true) => self.renew(&mut inner),
+        let Some(trust) = &mut inner.trust else { return };
+        match trust.keys.reread() {
+            Ok(true) => self.renew(trust),
             Ok(false) => {}
             Err(error) => warn!("the secret is kept as it was: {:#}", anyhow::Error::from(error)),
         }
     }
 
-    fn renew(&self, inner: &mut Inner) {
-        inner.at = Instant::now();
-        match inner.keys.ends(&self.me, SystemTime::now()) {
-            Ok(made) => (inner.made, inner.unusable) = (made, None),
+    fn renew(&self, trust: &mut Trust) {
+        trust.at = Instant::now();
+        match trust.keys.ends(&self.me, SystemTime::now()) {
+            Ok(made) => (trust.made, trust.unusable) = (made, None),
             Err(error) => {
                 let error = format!("{:#}; what was read before is used", anyhow::Error::from(error));
-                if inner.unusable.as_ref() != Some(&error) {
+                if trust.unusable.as_ref() != Some(&error) {
                     warn!("{error}");
                 }
-                inner.unusable = Some(error);
+                trust.unusable = Some(error);
             }
         }
     }

@@ -109,10 +109,10 @@ impl Link {
     }
 
     async fn converse(&mut self, method: Method, path: &str, body: Bytes) -> Result<Bytes, LinkError> {
+        let host = self.book.dns_name(&self.host).ok_or(LinkError::NoAddress)?;
         let request = || {
             let request = Request::builder().method(method.clone()).uri(path);
-            let host = self.book.dns_name(&self.host);
-            request.header(header::HOST, host).body(Full::new(body.clone()))
+            request.header(header::HOST, &host).body(Full::new(body.clone()))
         };
         let nonsense = |error: hyper::http::Error| LinkError::Body(error.to_string());
         let kept = self.kept.take().filter(|kept| kept.is_ready());
@@ -142,7 +142,7 @@ impl Link {
     async fn open(&self) -> Result<SendRequest<Full<Bytes>>, LinkError> {
         let address = self.book.address(&self.host).ok_or(LinkError::NoAddress)?;
         let name = self.book.server_name(&self.host).ok_or(LinkError::BadName)?;
-        let connector = TlsConnector::from(self.book.ends().client);
+        let connector = TlsConnector::from(self.book.ends().ok_or(LinkError::NoAddress)?.client);
         let opened = async {
             let stream = TcpStream::connect(address).await.map_err(LinkError::Connect)?;
             let _ = stream.set_nodelay(true);

@@ -34,6 +34,10 @@ pub enum Ended {
     Decided(Outcome),
     /// This host's disk failed on the way; the change may be committed or not.
     Disk(String),
+    /// The source did not take it, and will not.
+    Refused(String),
+    /// The source broke off; the change may be committed or not.
+    Unknown(String),
 }
 
 /// The other end of the driver.

@@ -1,6 +1,7 @@
 //! Config sync: thin I/O around the register (`rocketmq_agent_domain::register`), which decides everything. In: the
 //! secret, this host's name, its own cluster file. Out: a [`View`] that changes with what is committed, and a [`Handle`]
-//! to change it. Nothing here starts, stops or renders anything.
+//! to change it. Nothing here starts, stops or renders anything. Where the document lies elsewhere, [`source`] takes the
+//! place of the register.
 //!
 //! ```text
 //! other hosts ─mTLS→ server ─┐                          ┌→ ledger (fsync)
@@ -15,6 +16,7 @@ mod handle;
 pub mod proposal;
 mod puller;
 mod server;
+pub mod source;
 mod state;
 
 pub use address_book::AddressBook;
@@ -23,6 +25,7 @@ pub use driver::start;
 pub use handle::{Ended, Handle};
 pub use proposal::Voters;
 pub use server::{SyncError, bind, serve};
+pub use source::SourceView;
 pub use state::{HostState, View};
 
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! What a change would be committed as. In: what is held, a cluster file, who wants it and why. Out: a document, or why
 //! there is none.
 
-use crate::cluster::{Cluster, ClusterError};
+use crate::cluster::{Applied, AppliedError, Cluster, ClusterError};
 use rocketmq_agent_domain::{
     document::{Change, Content, Document, DocumentError, Trial, config_hosts},
     names::{ClusterName, HostName},
@@ -37,6 +37,9 @@ pub enum ProposalError {
     /// There is nobody left who could vote.
     #[error("without {0} nobody is left to vote")]
     NobodyLeft(String),
+    /// What was applied last is not known.
+    #[error(transparent)]
+    Applied(#[from] AppliedError),
     /// It cannot be made.
     #[error(transparent)]
     Document(#[from] DocumentError),
@@ -46,6 +49,16 @@ pub enum ProposalError {
 pub fn content(cluster: Cluster) -> Content {
     let config_hosts = config_hosts(&cluster.topology);
     Content { text: cluster.text, placement: cluster.placement, config_hosts, paused: None, trial: None }
+}
+
+/// The first document of a cluster, in which what this host was told of before stays where it is.
+///
+/// # Errors
+/// The file has mistakes, or the note of what was applied last cannot be read.
+pub fn first(state_dir: &Path, path: &Path, text: String) -> Result<Document, ProposalError> {
+    let applied = Applied::read(state_dir)?;
+    let cluster = Cluster::of(path, text, applied.as_ref().map(|applied| &applied.placement))?;
+    Ok(Document::first(content(cluster))?)
 }
 
 /// The cluster that a file would make of what is held: what runs stays where it is.

@@ -91,7 +91,8 @@ pub async fn serve(listener: TcpListener, handle: Handle) {
 
 async fn converse(stream: TcpStream, address: SocketAddr, handle: Handle) {
     let _ = stream.set_nodelay(true);
-    let acceptor = TlsAcceptor::from(handle.book.ends().server);
+    let Some(ends) = handle.book.ends() else { return };
+    let acceptor = TlsAcceptor::from(ends.server);
     let stream = match timeout(CONNECT, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => {

@@ -1,5 +1,6 @@
 //! What a host says about config sync: to its own daemon and commands, and to the other hosts.
 
+use super::SourceView;
 use rocketmq_agent_domain::{
     document::{
         Document, Mark,
@@ -27,6 +28,8 @@ pub struct View {
     pub broken: Option<String>,
     /// What it would tell a person about all this; empty where all is well.
     pub remarks: Vec<String>,
+    /// Where the document comes from; none where the hosts decide on it themselves.
+    pub source: Option<SourceView>,
 }
 
 /// A [`View`] as another host, or a command, is told of it.
@@ -58,7 +61,7 @@ impl View {
             let ours = register.conflicts()[host].ours;
             remarks.push(format!("{host} holds {theirs} and this host {ours}: {}", in_words(*fork)));
         }
-        Self { held: register.held().cloned(), standing, conflicts, broken, remarks }
+        Self { held: register.held().cloned(), standing, conflicts, broken, remarks, source: None }
     }
 
     /// For others.
@@ -72,11 +75,13 @@ impl View {
             Standing::WithoutSeat => "votes again after the next change",
             Standing::Follows => "follows",
         };
+        let standing =
+            self.source.as_ref().map_or(standing.to_owned(), |source| format!("takes what lies in {}", source.name));
         HostState {
             host: host.clone(),
             held: self.held.as_ref().map(Entry::mark),
             runs,
-            standing: standing.to_owned(),
+            standing,
             remarks: self.remarks.clone(),
         }
     }

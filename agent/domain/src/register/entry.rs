@@ -46,6 +46,11 @@ impl Entry {
         }
     }
 
+    /// A document that no register decided on, and so nobody votes on its successor.
+    pub fn seatless(document: Document) -> Self {
+        Self::seated(document, |_| None)
+    }
+
     /// The document with each config host in the seat that `life` says.
     pub(super) fn seated(document: Document, life: impl Fn(&HostName) -> Option<Life>) -> Self {
         let seats = document.config_hosts().iter().map(|host| (host.clone(), life(host))).collect();
