@@ -47,9 +47,9 @@ quick: setup ## The tests that start no RocketMQ
 	cargo test --workspace --lib --bins $(addprefix --test ,$(QUICK))
 	cargo test --workspace --doc
 
-# The same tests as in `quick`, on a hundred thousand seeds and ten times the states. SEED=n replays one seed.
+# The same tests as in `quick`, on a hundred thousand seeds and many more states. SEED=n replays one seed.
 sim: export SEEDS ?= 100000
-sim: export STATES ?= 15000
+sim: export STATES ?= 80000
 sim: setup ## Config sync under every fault, from seeds; one again with all that happened: SEED=n make sim
 	cargo test --profile simulation -p rocketmq-agent-domain --test simulation -- --nocapture
 

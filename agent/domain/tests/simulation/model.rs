@@ -4,6 +4,7 @@
 //! Messages are never taken from the network, so loss, delay, doubling and disorder need no events of their own.
 
 use crate::{
+    dead,
     truth::Truth,
     world::{Broken, Crash, Packet, World, change, content, host},
 };
@@ -29,6 +30,8 @@ pub struct Scope {
     /// A host whose disk may be wiped once.
     pub wipe: Option<usize>,
     pub states: usize,
+    /// Dead messages are taken off the network.
+    pub buries: bool,
 }
 
 #[derive(Clone)]
@@ -38,14 +41,24 @@ struct State {
     crashes: u8,
     ticks: u8,
     wipe: Option<HostName>,
+    buries: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Explored {
     pub states: usize,
     /// All that can be reached in the scope was looked at.
     pub complete: bool,
     pub commits: usize,
+    /// What disks held, and what was said to whom, in all states.
+    pub reached: HashSet<u64>,
+}
+
+impl std::fmt::Debug for Explored {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let all = if self.complete { "all" } else { "the first" };
+        write!(f, "{all} {} states, {} commits at most", self.states, self.commits)
+    }
 }
 
 fn names(indices: &[usize]) -> BTreeSet<HostName> {
@@ -72,12 +85,14 @@ pub fn explore(scope: &Scope, broken: Broken) -> Result<Explored, String> {
         crashes: scope.crashes,
         ticks: scope.ticks,
         wipe: scope.wipe.map(host),
+        buries: scope.buries && broken == Broken::Nothing,
     };
     let mut seen = HashSet::from([start.fingerprint()]);
     let mut open = VecDeque::from([start]);
     let mut explored = Explored { complete: true, ..Explored::default() };
     while let Some(state) = open.pop_front() {
         explored.states += 1;
+        explored.reached.insert(state.outside());
         explored.commits = explored.commits.max(state.world.truth.commits());
         for next in state.successors() {
             if let Some(violation) = &next.world.truth.violation {
@@ -127,11 +142,21 @@ impl State {
         hasher.finish()
     }
 
+    fn outside(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.world.hosts.values().for_each(|host| host.disk.hash(&mut hasher));
+        Truth::fingerprint(&self.world.truth).hash(&mut hasher);
+        hasher.finish()
+    }
+
     fn successors(&self) -> Vec<State> {
         let mut found = Vec::new();
         let mut add = |step: &dyn Fn(&mut State)| {
             let mut next = self.clone();
             step(&mut next);
+            if next.buries {
+                dead::bury(&mut next.world, next.wipe.as_ref());
+            }
             next.world.packets.sort_by_cached_key(fingerprint);
             next.world.packets.dedup();
             found.push(next);
