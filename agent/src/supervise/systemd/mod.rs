@@ -240,21 +240,14 @@ impl Shared {
             Ok(())
         };
         let look = async {
-            while let Some(first) = told.recv().await {
-                // systemd tells of each step of a restart several times: one look is enough for all that came in by now.
-                let mut all = BTreeMap::from([first]);
-                while let Ok((name, failed)) = told.try_recv() {
-                    *all.entry(name).or_default() |= failed;
-                }
+            while let Some((name, failed)) = told.recv().await {
                 let _turn = self.turn.lock().await;
-                for (name, failed) in all {
-                    if failed {
-                        self.dependency_failed(&name);
-                    }
-                    if let Err(error) = self.look(connection, &name).await {
-                        let error = anyhow::Error::new(error);
-                        tracing::warn!(instance = %name, "{name}: cannot be looked at: {error:#}");
-                    }
+                if failed {
+                    self.dependency_failed(&name);
+                }
+                if let Err(error) = self.look(connection, &name).await {
+                    let error = anyhow::Error::new(error);
+                    tracing::warn!(instance = %name, "{name}: cannot be looked at: {error:#}");
                 }
                 self.tell();
             }
