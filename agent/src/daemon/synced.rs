@@ -33,8 +33,8 @@ pub(super) struct Synced {
     _claim: Claim,
 }
 
-/// Begins config sync where there is a source or a secret, and finds the first goal: the committed document's; before
-/// there is one, what this host ran last; and else nothing is done yet.
+/// Begins config sync where there is a source, a secret or certificates, and finds the first goal: the committed
+/// document's; before there is one, what this host ran last; and else nothing is done yet.
 pub(super) async fn start(settings: &Settings) -> anyhow::Result<(Option<Synced>, Goal)> {
     if let Some(source) = &settings.sync.source {
         return from_source(settings, source).await.map(|(synced, goal)| (Some(synced), goal));

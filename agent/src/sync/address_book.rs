@@ -54,14 +54,14 @@ impl AddressBook {
     /// # Errors
     /// What the trust is to rest on is no good.
     pub fn new(host: HostName, topology: &Topology, keys: Keys) -> Result<Self, TrustError> {
-        let book = Self::without_secret(host, topology);
+        let book = Self::without_keys(host, topology);
         let made = keys.ends(&book.me, SystemTime::now())?;
         book.lock().trust = Some(Trust { keys, made, at: Instant::now(), unusable: None });
         Ok(book)
     }
 
     /// The hosts of this host's own file, where they do not talk to each other.
-    pub fn without_secret(host: HostName, topology: &Topology) -> Self {
+    pub fn without_keys(host: HostName, topology: &Topology) -> Self {
         let (addresses, members) = read(topology);
         let (former, trouble, refused) = (BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
         let inner = Inner { addresses, members, former, trouble, refused, trust: None };

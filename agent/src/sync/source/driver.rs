@@ -119,7 +119,7 @@ impl Opened {
 
     /// The other end, for a host that has found out who it is.
     pub fn handle(self, me: HostName, topology: &Topology) -> Handle {
-        let book = AddressBook::without_secret(me, topology);
+        let book = AddressBook::without_keys(me, topology);
         Handle::new(self.view, Arc::new(book), self.commands, self.ledger)
     }
 }
