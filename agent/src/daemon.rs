@@ -131,6 +131,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         account,
         channels,
         logged: BTreeMap::new(),
+        since: BTreeMap::new(),
         logged_blocked: BTreeMap::new(),
         hangs: Hangs::default(),
     };

@@ -15,13 +15,14 @@ use crate::{
     clock,
     cluster::Cluster,
     probe::{Pids, Services},
+    stores,
     supervise::{Supervisor, SupervisorError},
 };
 use rocketmq_agent_domain::{
     desired::Desired,
     health::{
-        self,
-        report::{ConfigReport, HostReport},
+        self, recovery,
+        report::{ConfigReport, HostReport, State},
     },
     launch::{Cause, ProcessState},
     names::InstanceName,
@@ -82,6 +83,8 @@ pub struct Reconciler<S> {
     pub channels: Channels,
     /// States already logged, so that each change is one line.
     pub logged: BTreeMap<InstanceName, health::report::State>,
+    /// States that were reported, and since when (milliseconds since 1970).
+    pub since: BTreeMap<InstanceName, (health::report::State, u64)>,
     /// What was said to be in the way, in which words.
     pub logged_blocked: BTreeMap<(Option<InstanceName>, String), String>,
     /// What hangs, and hung.
@@ -242,12 +245,21 @@ impl<S: Supervisor> Reconciler<S> {
                 // What was asked of an earlier process says nothing about this one.
                 let service = services.get(name).filter(|service| pid_of(process) == Some(service.pid));
                 let mut report = health::judge(instance, process, service.map(|service| &service.facts));
+                if report.state == State::Starting
+                    && let Some(found) = stores::recovery(&instance.launch)
+                {
+                    recovery::tell(found, clock::now(), &mut report);
+                }
                 let ends = self.hangs.take_in(goal.cluster.topology.hangs, instance, service, &mut report);
                 hung.extend(ends.map(|cause| (name.clone(), cause)));
                 report.warnings.extend(self.supervisor.warnings(name));
                 report.restart_pending = plan.restart_pending.contains(name);
                 report.rollout = turns.turns.get(name).cloned();
                 rollout::forgive(&mut report);
+                let since = self.since.get(name).filter(|(state, _)| *state == report.state);
+                let since = since.map_or_else(clock::now, |(_, at)| *at);
+                self.since.insert(name.clone(), (report.state, since));
+                report.state_since = Some(since);
                 report
             })
             .collect();
