@@ -66,7 +66,10 @@ fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("cluster", &["files"]),
         ("control", &["audit", "clock", "files", "rollout", "sync"]),
         ("distribution", &["web"]),
-        ("doctor", &["accounts", "files", "host", "inventory", "java", "owners", "settings", "supervise", "trust"]),
+        (
+            "doctor",
+            &["accounts", "files", "host", "inventory", "java", "owners", "settings", "supervise", "trust", "web"],
+        ),
         ("exit_code", &[]),
         ("files", &["accounts"]),
         ("host", &[]),

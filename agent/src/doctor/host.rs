@@ -6,8 +6,10 @@ use crate::{
     inventory::Inventory,
     settings::Settings,
     supervise::{SupervisorError, occupant_of, systemd},
+    web,
 };
 use futures_util::future::{join, join_all};
+use reqwest::header::DATE;
 use rocketmq_agent_domain::{
     cause::Occupant,
     desired::Instance,
@@ -15,7 +17,11 @@ use rocketmq_agent_domain::{
     openings::{Opening, Source, openings},
     topology,
 };
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    time::{Duration, SystemTime},
+};
 use tokio::{net::TcpStream, time::timeout};
 
 /// A host in the same network answers within milliseconds.
@@ -31,8 +37,18 @@ pub struct Host {
     pub account: Result<Option<Account>, accounts::AccountError>,
     /// Whether the clock follows a time server.
     pub clock: Fact<bool>,
+    /// How the clocks of the other hosts go.
+    pub clocks: Vec<Clock>,
     /// The other hosts' ports that this host needs.
     pub reached: Vec<Reached>,
+}
+
+/// The clock of another host.
+pub struct Clock {
+    /// Whose.
+    pub host: String,
+    /// By how many seconds it is ahead of this host's; less than 0 where it is behind.
+    pub ahead: Fact<i64>,
 }
 
 /// One port of another host.
@@ -66,8 +82,11 @@ impl Host {
         let inventory = Inventory::of_file(&settings);
         let account = accounts::run_as(settings.embedded.run_as);
         let asked = inventory.as_ref().map(needed).unwrap_or_default();
-        let (clock, reached) = join(systemd::clock_is_synchronised(), join_all(asked.into_iter().map(connect))).await;
-        Self { settings, inventory, account, clock: Fact::from(clock), reached }
+        let others = inventory.as_ref().map(agents).unwrap_or_default();
+        let clocks = join_all(others.into_iter().map(|(host, address)| ask_clock(host, address)));
+        let reached = join_all(asked.into_iter().map(connect));
+        let (clock, (clocks, reached)) = join(systemd::clock_is_synchronised(), join(clocks, reached)).await;
+        Self { settings, inventory, account, clock: Fact::from(clock), clocks, reached }
     }
 
     /// The instances of this host.
@@ -105,6 +124,38 @@ fn needed(inventory: &Inventory) -> Vec<(String, SocketAddr, Opening)> {
         }
     }
     needed
+}
+
+/// The agents of the other hosts.
+fn agents(inventory: &Inventory) -> Vec<(String, SocketAddr)> {
+    let (topology, own) = (&inventory.cluster.topology, &inventory.desired.host);
+    let others = topology.hosts.iter().filter(|host| host.name != *own);
+    others.map(|host| (host.name.to_string(), SocketAddr::new(host.address, host.agent_port))).collect()
+}
+
+/// What time an agent says it is: RFC 9110 has every answer dated, in whole seconds.
+pub(super) async fn ask_clock(host: String, address: SocketAddr) -> Clock {
+    let ask = async {
+        let client = web::to_agents(CONNECT).map_err(|error| error.to_string())?;
+        let asked_at = SystemTime::now();
+        let answer = client.get(format!("http://{address}/livez")).send().await;
+        let answer = answer.map_err(|_| format!("its agent does not answer on {address}"))?;
+        // Half of the way lay behind the answer, and half of a second before it on average.
+        let took = asked_at.elapsed().unwrap_or_default();
+        let date = answer.headers().get(DATE).and_then(|date| date.to_str().ok());
+        let said =
+            date.and_then(|date| httpdate::parse_http_date(date).ok()).ok_or("its agent does not say the time")?;
+        let (said, here) = (said + Duration::from_millis(500), asked_at + took / 2);
+        Ok::<_, String>(match said.duration_since(here) {
+            Ok(ahead) => rounded(ahead),
+            Err(behind) => -rounded(behind.duration()),
+        })
+    };
+    Clock { host, ahead: ask.await.map_or_else(Fact::Unknown, Fact::Known) }
+}
+
+fn rounded(length: Duration) -> i64 {
+    length.as_secs_f64().round() as i64
 }
 
 async fn connect((host, address, opening): (String, SocketAddr, Opening)) -> Reached {
