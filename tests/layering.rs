@@ -68,12 +68,12 @@ fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("distribution", &["web"]),
         (
             "doctor",
-            &["accounts", "files", "host", "inventory", "java", "owners", "settings", "supervise", "trust", "web"],
+            &["accounts", "files", "host", "inventory", "java", "owners", "reach", "settings", "supervise", "trust", "web"],
         ),
         ("exit_code", &[]),
         ("files", &["accounts"]),
         ("host", &[]),
-        ("http", &["peers"]),
+        ("http", &["peers", "reach"]),
         ("inventory", &["cluster", "host", "settings"]),
         ("java", &[]),
         ("ledger", &["files"]),
@@ -83,6 +83,7 @@ fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("owners", &["accounts"]),
         ("peers", &["clock", "web"]),
         ("probe", &["remoting", "supervise"]),
+        ("reach", &[]),
         (
             "reconcile",
             &["accounts", "clock", "cluster", "distribution", "files", "host", "probe", "stores", "supervise"],

@@ -3,6 +3,7 @@
 use rocketmq_agent::{
     http::{ConfigView, Heartbeat, Limits, Published, bind, serve},
     peers::Peers,
+    reach::Reach,
 };
 use rocketmq_agent_domain::{
     health::report::{HostReport, InstanceReport, State},
@@ -152,6 +153,7 @@ impl Agent {
             peers: peers.clone(),
             nsaddr: nsaddrs,
             config: configs,
+            reach: Arc::new(Reach::new(watch::channel(Arc::from([])).1)),
         };
         let (end, ended) = oneshot::channel::<()>();
         let served = tokio::spawn(serve(listener, published, limits, async {

@@ -4,28 +4,23 @@
 use crate::{
     accounts::{self, Account},
     inventory::Inventory,
+    reach::{self, Reached},
     settings::Settings,
     supervise::{SupervisorError, occupant_of, systemd},
     web,
 };
 use futures_util::future::{join, join_all};
 use reqwest::header::DATE;
-use rocketmq_agent_domain::{
-    cause::Occupant,
-    desired::Instance,
-    observed::Fact,
-    openings::{Opening, Source, openings},
-    topology,
-};
+use rocketmq_agent_domain::{cause::Occupant, desired::Instance, observed::Fact, topology};
 use std::{
-    io,
     net::SocketAddr,
     time::{Duration, SystemTime},
 };
-use tokio::{net::TcpStream, time::timeout};
 
 /// A host in the same network answers within milliseconds.
 const CONNECT: Duration = Duration::from_secs(2);
+/// An agent that dials others waits for those that do not answer.
+const DIALS: Duration = Duration::from_secs(5);
 
 /// What the checks look at.
 pub struct Host {
@@ -41,6 +36,8 @@ pub struct Host {
     pub clocks: Vec<Clock>,
     /// The other hosts' ports that this host needs.
     pub reached: Vec<Reached>,
+    /// The ports of this host that the others need, as they see them.
+    pub from_there: Vec<FromThere>,
 }
 
 /// The clock of another host.
@@ -51,29 +48,12 @@ pub struct Clock {
     pub ahead: Fact<i64>,
 }
 
-/// One port of another host.
-pub struct Reached {
-    /// Whose.
+/// What another host's agent says of the ports of this one.
+pub struct FromThere {
+    /// Which host.
     pub host: String,
-    /// Where.
-    pub address: SocketAddr,
-    /// What should listen there.
-    pub opening: Opening,
-    /// What came of connecting.
-    pub outcome: Outcome,
-}
-
-/// What came of connecting.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// Something listens.
-    Open,
-    /// The host answers, and nothing listens there.
-    Refused,
-    /// No answer at all.
-    Silent,
-    /// Something else.
-    Failed(String),
+    /// What it reaches here.
+    pub reached: Fact<Vec<Reached>>,
 }
 
 impl Host {
@@ -81,12 +61,18 @@ impl Host {
     pub async fn look(settings: Settings) -> Self {
         let inventory = Inventory::of_file(&settings);
         let account = accounts::run_as(settings.embedded.run_as);
-        let asked = inventory.as_ref().map(needed).unwrap_or_default();
+        let asked = inventory
+            .as_ref()
+            .map(|it| reach::targets(&it.cluster.topology, &it.cluster.placement, &it.desired.host))
+            .unwrap_or_default();
         let others = inventory.as_ref().map(agents).unwrap_or_default();
-        let clocks = join_all(others.into_iter().map(|(host, address)| ask_clock(host, address)));
-        let reached = join_all(asked.into_iter().map(connect));
-        let (clock, (clocks, reached)) = join(systemd::clock_is_synchronised(), join(clocks, reached)).await;
-        Self { settings, inventory, account, clock: Fact::from(clock), clocks, reached }
+        let own = inventory.as_ref().map(|it| it.desired.host.to_string()).unwrap_or_default();
+        let clocks = join_all(others.iter().map(|(host, address)| ask_clock(host.clone(), *address)));
+        let from_there = join_all(others.iter().map(|(host, address)| ask_back(&own, host.clone(), *address)));
+        let clock = systemd::clock_is_synchronised();
+        let ((clock, clocks), (reached, from_there)) =
+            join(join(clock, clocks), join(reach::dial(&asked), from_there)).await;
+        Self { settings, inventory, account, clock: Fact::from(clock), clocks, reached, from_there }
     }
 
     /// The instances of this host.
@@ -106,24 +92,6 @@ impl Host {
     pub fn occupant(instance: &Instance) -> Result<Option<Occupant>, SupervisorError> {
         occupant_of(&instance.launch)
     }
-}
-
-/// The ports of other hosts that this one connects to.
-fn needed(inventory: &Inventory) -> Vec<(String, SocketAddr, Opening)> {
-    let (topology, own) = (&inventory.cluster.topology, &inventory.desired.host);
-    let mut needed = Vec::new();
-    for host in topology.hosts.iter().filter(|host| host.name != *own) {
-        for opening in openings(topology, &inventory.cluster.placement, host) {
-            let for_us = match &opening.from {
-                Source::Everybody => true,
-                Source::Hosts(hosts) => hosts.iter().any(|(name, _)| name == own),
-            };
-            if for_us {
-                needed.push((host.name.to_string(), SocketAddr::new(host.address, opening.port), opening));
-            }
-        }
-    }
-    needed
 }
 
 /// The agents of the other hosts.
@@ -154,20 +122,19 @@ pub(super) async fn ask_clock(host: String, address: SocketAddr) -> Clock {
     Clock { host, ahead: ask.await.map_or_else(Fact::Unknown, Fact::Known) }
 }
 
-fn rounded(length: Duration) -> i64 {
-    length.as_secs_f64().round() as i64
+/// What the agent of another host reaches of this one.
+async fn ask_back(own: &str, host: String, address: SocketAddr) -> FromThere {
+    let ask = async {
+        let client = web::to_agents(DIALS).map_err(|error| error.to_string())?;
+        let answer = client.get(format!("http://{address}/v1/reach")).send().await;
+        let answer = answer.map_err(|_| format!("its agent does not answer on {address}"))?;
+        let answer = answer.error_for_status().map_err(|_| "its agent is of a release that cannot be asked")?;
+        let all: Vec<Reached> = answer.json().await.map_err(|_| "its agent's answer cannot be read")?;
+        Ok::<_, String>(all.into_iter().filter(|it| it.host == own).collect())
+    };
+    FromThere { host, reached: ask.await.map_or_else(Fact::Unknown, Fact::Known) }
 }
 
-async fn connect((host, address, opening): (String, SocketAddr, Opening)) -> Reached {
-    let outcome = match timeout(CONNECT, TcpStream::connect(address)).await {
-        Ok(Ok(_)) => Outcome::Open,
-        Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => Outcome::Refused,
-        // A host of the same network that is down: nobody answers for its address.
-        Ok(Err(error)) if matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable) => {
-            Outcome::Silent
-        }
-        Ok(Err(error)) => Outcome::Failed(error.to_string()),
-        Err(_) => Outcome::Silent,
-    };
-    Reached { host, address, opening, outcome }
+fn rounded(length: Duration) -> i64 {
+    length.as_secs_f64().round() as i64
 }

@@ -22,7 +22,7 @@ use rocketmq_agent_domain::{
     desired::Desired,
     health::{
         self, recovery,
-        report::{ConfigReport, HostReport, State},
+        report::{ConfigReport, HostReport, InstanceReport, State},
     },
     launch::{Cause, ProcessState},
     names::InstanceName,
@@ -85,6 +85,8 @@ pub struct Reconciler<S> {
     pub logged: BTreeMap<InstanceName, health::report::State>,
     /// States that were reported, and since when (milliseconds since 1970).
     pub since: BTreeMap<InstanceName, (health::report::State, u64)>,
+    /// Why instances ended that have not been ready since.
+    pub ends: BTreeMap<InstanceName, Cause>,
     /// What was said to be in the way, in which words.
     pub logged_blocked: BTreeMap<(Option<InstanceName>, String), String>,
     /// What hangs, and hung.
@@ -256,6 +258,7 @@ impl<S: Supervisor> Reconciler<S> {
                 report.restart_pending = plan.restart_pending.contains(name);
                 report.rollout = turns.turns.get(name).cloned();
                 rollout::forgive(&mut report);
+                remember_end(&mut self.ends, name, process, &mut report);
                 let since = self.since.get(name).filter(|(state, _)| *state == report.state);
                 let since = since.map_or_else(clock::now, |(_, at)| *at);
                 self.since.insert(name.clone(), (report.state, since));
@@ -333,6 +336,28 @@ impl<S: Supervisor> Reconciler<S> {
             Ok(()) = self.channels.rollout.changed() => {}
             () = time::sleep(pause) => {}
         }
+    }
+}
+
+/// What fails again and again runs for a moment in between: why it ended before is still what a person must know.
+fn remember_end(
+    ends: &mut BTreeMap<InstanceName, Cause>,
+    name: &InstanceName,
+    process: &Fact<ProcessState>,
+    report: &mut InstanceReport,
+) {
+    match process {
+        Fact::Known(ProcessState::Stopped { cause: Some(cause), failures: 1.., .. }) => {
+            ends.insert(name.clone(), cause.clone());
+        }
+        _ if report.is_ready() => {
+            ends.remove(name);
+        }
+        _ => {}
+    }
+    if let Some(cause) = ends.get(name).filter(|_| report.state == State::Starting) {
+        let what = format!("before this start: {}", cause.what);
+        report.warnings.push(Cause { what, ..cause.clone() });
     }
 }
 

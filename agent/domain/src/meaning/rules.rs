@@ -77,7 +77,7 @@ pub(super) const MEANINGS: &[Meaning] = &[
     of_id(
         "known-vulnerability",
         "The wanted release has a vulnerability that is known.",
-        "With CVE-2023-33246, for one, whoever reaches a broker's port can run commands on the host.",
+        "It is published how to use it: with some, whoever reaches a broker's port can run commands on the host.",
         "Upgrade to the release that is named; until then let only clients and the other hosts reach the ports.",
     ),
     of_id(
