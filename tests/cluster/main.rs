@@ -15,6 +15,7 @@ mod outside;
 #[path = "../real/mod.rs"]
 mod real;
 mod rollout;
+mod stories;
 mod traps;
 
 use lab::Lab;
@@ -49,6 +50,7 @@ fn newest() -> Vec<Claim<Lab>> {
     let mut claims = everywhere();
     let hangs = claims![Lab:
         outside::haproxy_routes_away_from_a_name_server_that_is_not_ready_and_back,
+        traps::each_host_says_what_the_other_reaches_of_it_and_what_time_it_is_there,
         outside::the_exit_status_of_status_says_whether_clients_can_work,
         hangs::a_hang_is_named_and_clears_and_nothing_is_restarted_unasked,
         hangs::a_hang_is_ended_where_that_is_asked_for_and_the_other_member_answers,
@@ -82,10 +84,12 @@ fn suites() -> Vec<Suite<Lab>> {
         Suite { name: "4.9.4", lab: || Lab::new(1, "4.9.4", "2m-2s-sync", 2, SMALL_FILES), claims: everywhere() },
         Suite {
             name: "4.7.0",
-            lab: || Lab::new(2, "4.7.0", "single", 1, ""),
+            lab: || Lab::new(2, "4.7.0", "single", 1, SMALL_FILES),
             claims: claims![Lab:
                 claims::it_starts_and_registers,
                 claims::after_an_unclean_end_it_starts_again,
+                stories::each_start_that_fails_is_told_in_one_sentence,
+                stories::a_store_that_was_not_closed_is_read_in_peace_and_how_far_it_is_is_told,
                 claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
             ],
         },

@@ -25,6 +25,9 @@ fn is_sign(sign: &Sign, line: &str, evidence: &Evidence<'_>) -> bool {
         // RocketMQ 4.7 on Java 17 logs this one on every start and works.
         "add-opens-missing" => !line.contains("sun.nio.ch.SelectorImpl"),
         "config-file-missing" => config_file(evidence).is_some_and(|file| line.contains(file)),
+        "store-unusable" => evidence.launch.store.as_ref().is_some_and(|store| {
+            [&store.root, &store.commit_log].iter().any(|folder| line.contains(&folder.display().to_string()))
+        }),
         _ => true,
     }
 }
