@@ -15,7 +15,6 @@ mod outside;
 #[path = "../real/mod.rs"]
 mod real;
 mod rollout;
-mod stories;
 mod traps;
 
 use lab::Lab;
@@ -84,12 +83,10 @@ fn suites() -> Vec<Suite<Lab>> {
         Suite { name: "4.9.4", lab: || Lab::new(1, "4.9.4", "2m-2s-sync", 2, SMALL_FILES), claims: everywhere() },
         Suite {
             name: "4.7.0",
-            lab: || Lab::new(2, "4.7.0", "single", 1, SMALL_FILES),
+            lab: || Lab::new(2, "4.7.0", "single", 1, ""),
             claims: claims![Lab:
                 claims::it_starts_and_registers,
                 claims::after_an_unclean_end_it_starts_again,
-                stories::each_start_that_fails_is_told_in_one_sentence,
-                stories::a_store_that_was_not_closed_is_read_in_peace_and_how_far_it_is_is_told,
                 claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
             ],
         },

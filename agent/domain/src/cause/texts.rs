@@ -103,7 +103,8 @@ pub(super) fn last_telling_line(evidence: &Evidence<'_>) -> Option<String> {
 }
 
 fn shortened(line: &str) -> String {
-    let line = line.trim();
+    // Time, level and thread of a log are of no use in a sentence, and differ with every try.
+    let line = line.split_once(" - ").filter(|(head, _)| head.starts_with("20")).map_or(line, |(_, rest)| rest).trim();
     match line.char_indices().nth(300) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line.to_owned(),

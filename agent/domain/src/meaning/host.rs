@@ -233,4 +233,16 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "Nothing is started on it.",
         "See the rights of the folder that the reason names.",
     ),
+    of_id(
+        "witness-without-document",
+        "This host is a witness, and holds no committed cluster file yet.",
+        "Its vote does not count before.",
+        "`rocketmq-agent config status` says what is waited for.",
+    ),
+    of_id(
+        "witness-without-secret",
+        "This host is a witness, and has no secret.",
+        "A witness only votes, and without the secret it cannot.",
+        "Copy the cluster's secret to it and restart its agent.",
+    ),
 ];

@@ -56,6 +56,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
     refused("empty-list", "A list names nothing."),
     refused("empty-value", "A value is empty."),
     of_id(
+        "even-number",
+        "An even number of hosts votes on the cluster file.",
+        "One more or one fewer would survive the loss of as many hosts.",
+        "Name an odd number in sync.hosts, or add a witness.",
+    ),
+    of_id(
         "heap-too-small",
         "A heap is smaller than RocketMQ starts with.",
         "The JVM would end with OutOfMemoryError.",
@@ -137,6 +143,13 @@ pub(super) const MEANINGS: &[Meaning] = &[
     refused("unknown-mode", "A mode that there is not."),
     refused("unknown-version", "A RocketMQ release that the agent does not know."),
     refused("unusable-address", "An address that no host can have, such as 0.0.0.0."),
+    refused("witness-runs-nothing", "A witness is to run something, and it only votes."),
+    of_id(
+        "witness-without-vote",
+        "A witness is not among the hosts that vote.",
+        "It does nothing then.",
+        "Name it in sync.hosts.",
+    ),
     refused("wrong-count", "A group has another number of members than its mode takes."),
     refused("wrong-type", "A value is of another kind: text where a number belongs, or the other way round."),
     of_id(

@@ -1,4 +1,4 @@
-//! Why a process ended or may not start, in the order of the names. Most were seen on real JVMs: `tests/cluster/stories.rs`.
+//! Why a process ended or may not start, in the order of the names. What real JVMs wrote is beside `cause`.
 
 use super::{Meaning, of_id};
 
