@@ -2,7 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use rocketmq_agent::doctor::CHECKS;
-use rocketmq_agent_domain::cluster_file::shape::{Kind, every_key};
+use rocketmq_agent_domain::{
+    cluster_file::shape::{Kind, every_key},
+    meaning,
+};
 use std::{collections::BTreeSet, fs, path::Path};
 
 fn root() -> &'static Path {
@@ -72,6 +75,72 @@ fn the_page_of_checks_is_what_doctor_does() {
         fs::write(&path, checks()).unwrap();
     }
     assert_eq!(fs::read_to_string(path).unwrap(), checks());
+}
+
+fn reasons() -> String {
+    let mut text = String::from(
+        "# Reasons and rules, id by id\n\n\
+         What the ids mean that `status`, `/readyz?verbose`, `/metrics`, the log and `check` name. `rocketmq-agent explain ID` says\n\
+         the same, without an agent too; `rocketmq-agent explain` says what is not well now, `rocketmq-agent explain INSTANCE`\n\
+         what is with one. Checks of `doctor`: `docs/doctor.md`. Made from the code (`cargo test --test documents`).\n",
+    );
+    for chapter in meaning::CHAPTERS {
+        text += &format!("\n## {}\n\n", chapter.title);
+        for it in chapter.meanings {
+            text += &format!("- **`{}`** {} *Why it matters:* {} *Next:* {}\n", it.id, it.means, it.matters, it.act);
+        }
+    }
+    text
+}
+
+#[test]
+fn the_page_of_reasons_is_what_explain_says() {
+    let path = root().join("docs/reasons.md");
+    if std::env::var_os("UPDATE_EXPECTED").is_some() {
+        fs::write(&path, reasons()).unwrap();
+    }
+    assert_eq!(fs::read_to_string(path).unwrap(), reasons());
+}
+
+/// The ids of the causes that a file of the agent makes; what its tests make up does not count.
+fn ids_in(code: &str) -> BTreeSet<String> {
+    let code = code.split("#[cfg(test)]").next().unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+    let code = code.replace("( ", "(");
+    let places = ["cause(\"", "sign(\"", "block(None, \"", "block(Some(&launch.instance), \"", " id: \""];
+    let after = places.iter().flat_map(|place| code.split(place).skip(1));
+    after.filter_map(|rest| rest.split_once('"').map(|(id, _)| id.to_owned())).collect()
+}
+
+fn sources(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let sources = entries.flat_map(|path| match path.is_dir() {
+        true if path.ends_with("tests") => Vec::new(),
+        true => sources(&path),
+        false if path.extension().is_some_and(|it| it == "rs") && !path.ends_with("tests.rs") => {
+            vec![fs::read_to_string(&path).unwrap()]
+        }
+        false => Vec::new(),
+    });
+    sources.collect()
+}
+
+#[test]
+fn every_id_that_the_agent_gives_is_explained() {
+    let root = root().join("agent");
+    let mut given: BTreeSet<String> = ["src", "domain/src"]
+        .iter()
+        .flat_map(|folder| sources(&root.join(folder)))
+        .flat_map(|code| ids_in(&code))
+        .collect();
+    // Names of vulnerabilities are no ids of ours.
+    given.retain(|id| !id.starts_with("CVE") && CHECKS.iter().all(|check| check.id != id));
+    assert!(given.len() > 100, "{given:?}");
+    let unknown: Vec<&String> = given.iter().filter(|id| meaning::of(id).is_none()).collect();
+    assert!(unknown.is_empty(), "agent/domain/src/meaning says nothing of {unknown:?}");
+    let code = texts(&root, &[".rs"]);
+    let ids = meaning::all().map(|it| it.id);
+    let unused: Vec<&str> = ids.filter(|id| code.matches(&format!("\"{id}\"")).count() < 2).collect();
+    assert!(unused.is_empty(), "explained, and given nowhere: {unused:?}");
 }
 
 #[test]

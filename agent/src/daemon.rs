@@ -18,6 +18,7 @@ use crate::{
     online,
     peers::Peers,
     probe,
+    reach::{self, Reach, Target},
     reconcile::{Channels, Goal, Hangs, Installer, Reconciler},
     rollout::{self, Aim},
     settings::{OnExit, Settings, SupervisorKind},
@@ -101,6 +102,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let (desired_sender, desired_seen) = watch::channel(Arc::new(goal.desired.clone()));
     let (nsaddr, nsaddr_seen) = watch::channel(public_namesrvs(&goal.cluster));
     let (config, config_seen) = watch::channel(Arc::new(config_view(&settings, &goal)));
+    let (targets, targets_seen) = watch::channel(targets_of(&goal));
     let heartbeat = Arc::new(Heartbeat::new());
     let published = Published {
         report: report_seen,
@@ -108,6 +110,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         peers: Arc::clone(&peers),
         nsaddr: nsaddr_seen,
         config: config_seen,
+        reach: Arc::new(Reach::new(targets_seen)),
     };
     let (stop_http, http_stopped) = watch::channel(false);
     if let Some(address) = settings.agent_check {
@@ -137,6 +140,8 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         account,
         channels,
         logged: BTreeMap::new(),
+        since: BTreeMap::new(),
+        ends: BTreeMap::new(),
         logged_blocked: BTreeMap::new(),
         hangs: Hangs::default(),
     };
@@ -186,6 +191,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
                     goal = Goal { config, account_problem: goal.account_problem, ..next };
                     peers.set(agents(&goal.cluster.topology));
                     nsaddr.send_replace(public_namesrvs(&goal.cluster));
+                    targets.send_replace(targets_of(&goal));
                     desired_sender.send_replace(Arc::new(goal.desired.clone()));
                     aim_sender.send_replace(Arc::new(aim(&goal)));
                     online_sender.send_replace(Arc::new(online_aim(&goal)));
@@ -366,6 +372,11 @@ fn paused(by: &Change) -> Cause {
     let what = format!("{} on {} paused everything ({})", by.author, by.host, by.message);
     let fix = "`rocketmq-agent resume` lets it go on".to_owned();
     Cause { id: "paused".to_owned(), what, fix }
+}
+
+/// What this host connects to.
+fn targets_of(goal: &Goal) -> Arc<[Target]> {
+    reach::targets(&goal.cluster.topology, &goal.cluster.placement, &goal.desired.host).into()
 }
 
 /// The list for clients: the addresses that they reach.

@@ -23,6 +23,7 @@ pub mod online;
 pub mod owners;
 pub mod peers;
 pub mod probe;
+pub mod reach;
 pub mod reconcile;
 pub mod remoting;
 pub mod remove;

@@ -6,13 +6,15 @@ use crate::{
     owners,
 };
 use rocketmq_agent_domain::{
+    health::recovery::{self, Recovery},
     launch::{Launch, StoreIdentity},
     observed::{StoreMark, StoreState},
 };
 use serde::Deserialize;
 use std::{
     collections::BTreeMap,
-    fs, io,
+    fs::{self, File},
+    io::{self, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
 };
 
@@ -62,7 +64,7 @@ pub fn mark(launch: &Launch, identity: &StoreIdentity, owner: Option<Account>) -
 /// Looks into a store that a broker of this account is to be started on.
 pub fn observe(launch: &Launch, identity: &StoreIdentity, account: Option<Account>) -> Result<StoreState, StoreError> {
     let mark: Option<StoreMark> = read_json(&mark_path(launch))?;
-    let topics: Option<Topics> = read_json(&identity.root.join("config/topics.json"))?;
+    let topics = topics(&identity.root.join("config"), mark.is_some())?;
     let has_marked_commit_log = match &mark {
         Some(mark) => has_log_files(&mark.commit_log)?,
         None => false,
@@ -83,6 +85,36 @@ pub fn observe(launch: &Launch, identity: &StoreIdentity, account: Option<Accoun
             None => None,
         },
     })
+}
+
+/// How much of the end of a log is read.
+const TAIL: u64 = 256 << 10;
+
+/// How far a broker is with reading a store that was not closed; `None` where it does not do that, or nothing tells.
+pub fn recovery(launch: &Launch) -> Option<Recovery> {
+    let store = launch.store.as_ref()?;
+    let files: Vec<u64> = entries(&store.commit_log).ok()?.iter().filter_map(|name| name.parse().ok()).collect();
+    let mut log = File::open(launch.logs.iter().find(|log| log.ends_with("store.log"))?).ok()?;
+    let length = log.metadata().ok()?.len();
+    log.seek(SeekFrom::Start(length.saturating_sub(TAIL))).ok()?;
+    let mut text = Vec::new();
+    log.take(TAIL).read_to_end(&mut text).ok()?;
+    recovery::read(&String::from_utf8_lossy(&text), &files)
+}
+
+/// What the broker will know of topics: a file that is torn or empty it leaves for the copy beside it, and without a good one
+/// it says so itself and ends (4.7.0-5.5.0 `ConfigManager.load`). Where nothing else tells whose the store is, neither is
+/// passed over.
+fn topics(config: &Path, is_marked: bool) -> Result<Option<Topics>, StoreError> {
+    match read_json(&config.join("topics.json")) {
+        Err(StoreError::Damaged { path, source }) => match read_json(&config.join("topics.json.bak")) {
+            Ok(Some(topics)) => Ok(Some(topics)),
+            Ok(None) | Err(StoreError::Damaged { .. }) if is_marked => Ok(None),
+            Ok(None) => Err(StoreError::Damaged { path, source }),
+            Err(error) => Err(error),
+        },
+        read => read,
+    }
 }
 
 /// Whether any file lies in a folder, however deep.
@@ -159,4 +191,29 @@ fn entries(folder: &Path) -> Result<Vec<String>, StoreError> {
         Err(error) => return Err(failed(error)),
     };
     list.map(|entry| Ok(entry.map_err(failed)?.file_name().to_string_lossy().into_owned())).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_torn_topics_file_is_left_for_the_copy_beside_it_as_rocketmq_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        let names = |is_marked| {
+            topics(folder.path(), is_marked)
+                .map(|it| it.map(|it| it.topic_config_table.into_keys().collect::<Vec<_>>()))
+        };
+        assert!(matches!(names(false), Ok(None)));
+        write("topics.json", "{\"dataVersion\":{\"counter\":1,");
+        assert!(matches!(names(false), Err(StoreError::Damaged { path, .. }) if path.ends_with("topics.json")));
+        assert!(matches!(names(true), Ok(None)), "RocketMQ says it itself");
+        write("topics.json.bak", "{\"topicConfigTable\":{\"broker-a\":{}}}");
+        assert_eq!(names(false).unwrap(), Some(vec!["broker-a".to_owned()]));
+        write("topics.json.bak", "");
+        assert!(names(false).is_err());
+        assert!(matches!(names(true), Ok(None)));
+    }
 }

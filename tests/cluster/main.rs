@@ -49,6 +49,7 @@ fn newest() -> Vec<Claim<Lab>> {
     let mut claims = everywhere();
     let hangs = claims![Lab:
         outside::haproxy_routes_away_from_a_name_server_that_is_not_ready_and_back,
+        traps::each_host_says_what_the_other_reaches_of_it_and_what_time_it_is_there,
         outside::the_exit_status_of_status_says_whether_clients_can_work,
         hangs::a_hang_is_named_and_clears_and_nothing_is_restarted_unasked,
         hangs::a_hang_is_ended_where_that_is_asked_for_and_the_other_member_answers,

@@ -115,6 +115,28 @@ pub fn a_host_may_be_removed_only_while_the_others_are_known_to_be_whole(lab: &m
     });
 }
 
+/// By the agent of the other host, which dials what the cluster file says and nothing else.
+pub fn each_host_says_what_the_other_reaches_of_it_and_what_time_it_is_there(lab: &mut Lab) {
+    let doctor = |lab: &Lab| {
+        let output = lab.agents[0].run(&["doctor", "reach", "clock", "--json"]);
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let said = doctor(lab);
+    for part in ["", " (VIP channel)", " (HA)"] {
+        assert!(said.contains(&format!("vm2 reaches broker-a master{part} of this host at 127.0.0.1:")), "{said}");
+    }
+    assert!(said.contains("the clock of vm2 shows the same time"), "{said}");
+    let master = lab.pid("vm1", "broker-a");
+    with_frozen_agent(lab, "vm1", |lab| {
+        kill_9(master);
+        poll(LONG, "the other host is refused", || {
+            let said = doctor(lab);
+            let refused = said.contains("vm2 is refused by broker-a master (HA) of this host at 127.0.0.1:");
+            if refused { Ok(()) } else { Err(said) }
+        });
+    });
+}
+
 pub fn a_rendered_file_that_is_changed_by_hand_is_put_right(lab: &mut Lab) {
     let conf = lab.folder("vm1", "broker-a").join("conf/broker.conf");
     let wanted = fs::read_to_string(&conf).unwrap();

@@ -4,6 +4,7 @@ use crate::world::{healthy, name, read_to_end, soon, troubled};
 use rocketmq_agent::{
     http::{ConfigView, Heartbeat, Limits, Published, answer_agent_checks, bind},
     peers::Peers,
+    reach::Reach,
 };
 use rocketmq_agent_domain::health::report::{HostReport, State};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -25,6 +26,7 @@ async fn serve(report: Option<HostReport>, limits: Limits) -> SocketAddr {
         peers: Arc::new(Peers::new(name("vm1"), vec![])),
         nsaddr: watch::channel(Arc::from("")).1,
         config: watch::channel(Arc::new(config)).1,
+        reach: Arc::new(Reach::new(watch::channel(Arc::from([])).1)),
     };
     tokio::spawn(answer_agent_checks(listener, published, limits, std::future::pending()));
     address

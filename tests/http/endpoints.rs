@@ -13,7 +13,7 @@ use tokio::{
     net::TcpStream,
 };
 
-const PATHS: [&str; 13] = [
+const PATHS: [&str; 14] = [
     "/",
     "/livez",
     "/readyz",
@@ -23,6 +23,7 @@ const PATHS: [&str; 13] = [
     "/v1/host",
     "/v1/cluster",
     "/v1/config",
+    "/v1/reach",
     "/rocketmq/nsaddr",
     "/rocketmq/nsaddr-unit1",
     "/metrics",

@@ -3,6 +3,7 @@
 use rocketmq_agent::{
     http::{ConfigView, Heartbeat, Limits, Published, bind, serve},
     peers::Peers,
+    reach::Reach,
 };
 use rocketmq_agent_domain::{
     health::report::{HostReport, InstanceReport, State},
@@ -54,6 +55,9 @@ pub fn instance(instance: &str, role: Role, address: &str) -> InstanceReport {
         warnings: vec![],
         lag: broker_id.map(|_| 0),
         lag_seconds: broker_id.map(|_| 0),
+        state_since: Some(1),
+        disk_full_in: None,
+        recovered_percent: None,
         max_offset: broker_id.map(|_| 1000),
         no_history_before: None,
         missing_history: None,
@@ -149,6 +153,7 @@ impl Agent {
             peers: peers.clone(),
             nsaddr: nsaddrs,
             config: configs,
+            reach: Arc::new(Reach::new(watch::channel(Arc::from([])).1)),
         };
         let (end, ended) = oneshot::channel::<()>();
         let served = tokio::spawn(serve(listener, published, limits, async {

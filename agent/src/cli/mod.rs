@@ -5,6 +5,7 @@ mod changes;
 mod check;
 mod doctor;
 mod document;
+mod explain;
 mod history;
 mod orders;
 mod plan;
@@ -59,6 +60,8 @@ enum Command {
     Plan(plan::PlanCommand),
     /// Show the whole cluster, as this host's agent sees it
     Status(status::Status),
+    /// Say what is not well, why it matters and what to do next; or what an id means
+    Explain(explain::Explain),
     /// Send messages through every master and read them back
     Smoke(smoke::Smoke),
     /// Wait until an instance serves (what its unit runs after its start)
@@ -133,6 +136,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Schema => schema::run(),
         Command::Plan(plan) => runtime.block_on(plan.run(settings)),
         Command::Status(status) => runtime.block_on(status.run(settings)),
+        Command::Explain(explain) => runtime.block_on(explain.run(settings)),
         Command::Apply(apply) => runtime.block_on(apply.run(settings)),
         Command::Restart(restart) => runtime.block_on(restart.run(settings)),
         Command::Stop(stop) => runtime.block_on(stop.run(settings)),

@@ -69,6 +69,15 @@ impl Status {
     }
 }
 
+/// What the agent on that address says of the cluster.
+///
+/// # Errors
+/// It cannot be asked, or does not know anything yet.
+pub(super) async fn of_agent(address: SocketAddr) -> anyhow::Result<ClusterReport> {
+    let client = web::to_agents(TIMEOUT).context("cannot make an HTTP client")?;
+    Ok(ask(&client, address).await?.1)
+}
+
 /// The report as it came, and read.
 async fn ask(client: &reqwest::Client, address: SocketAddr) -> anyhow::Result<(String, ClusterReport)> {
     let url = format!("http://{address}/v1/cluster");

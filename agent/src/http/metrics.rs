@@ -167,6 +167,14 @@ impl Families<'_> {
             |i| i.sync_lowered.map(u64::from),
         )?;
         some(
+            "rocketmq_agent_instance_disk_full_in_seconds",
+            "Seconds until the broker's disk is 90 % full, at the speed of the last two hours; absent where it does not fill.",
+            |i| i.disk_full_in,
+        )?;
+        some("rocketmq_agent_instance_recovered_percent", "How much of an unclosed store a broker has read.", |i| {
+            i.recovered_percent
+        })?;
+        some(
             "rocketmq_agent_instance_lag_seconds",
             "Seconds for which the master has had what its slave has not.",
             |i| i.lag_seconds,

@@ -9,6 +9,7 @@
 //! | `/health/{instance}/master` | as above, and 503 where this host runs it as a slave |
 //! | `/health/{instance}/slave?max_lag=1MB` | as above the other way round; `max_lag` stands in for `broker.max_lag` |
 //! | `/v1/host`, `/v1/cluster`, `/v1/config` | JSON: this host, all hosts, what this agent works from |
+//! | `/v1/reach` | JSON: what came of connecting to each port of the other hosts that this one needs |
 //! | `/rocketmq/nsaddr`, `/rocketmq/nsaddr-{unit}` | the NameServers, in RocketMQ's address-server protocol |
 //! | `/metrics` | OpenMetrics |
 //! | `/` | a status page for a person |
@@ -26,7 +27,7 @@ mod routes;
 mod server;
 mod snapshot;
 
-use crate::peers::Peers;
+use crate::{peers::Peers, reach::Reach};
 pub use agent_check::answer as answer_agent_checks;
 use rocketmq_agent_domain::{health::report::HostReport, names::HostName};
 use serde::Serialize;
@@ -54,6 +55,8 @@ pub struct Published {
     pub nsaddr: watch::Receiver<Arc<str>>,
     /// What this agent works from.
     pub config: watch::Receiver<Arc<ConfigView>>,
+    /// What this host reaches of the others.
+    pub reach: Arc<Reach>,
 }
 
 /// What an agent works from: the JSON of `/v1/config`.

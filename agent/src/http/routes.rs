@@ -70,7 +70,7 @@ impl Served {
 }
 
 /// Every path, once; `openapi.json` describes exactly these.
-fn routes() -> [(&'static str, MethodRouter<Arc<Served>>); 13] {
+fn routes() -> [(&'static str, MethodRouter<Arc<Served>>); 14] {
     [
         ("/", get(status_page)),
         ("/livez", get(livez)),
@@ -81,6 +81,7 @@ fn routes() -> [(&'static str, MethodRouter<Arc<Served>>); 13] {
         ("/v1/host", get(host)),
         ("/v1/cluster", get(cluster)),
         ("/v1/config", get(config)),
+        ("/v1/reach", get(reach)),
         ("/rocketmq/nsaddr", get(nsaddr)),
         ("/rocketmq/nsaddr-{unit}", get(nsaddr)),
         ("/metrics", get(metrics)),
@@ -190,6 +191,11 @@ async fn cluster(State(served): App) -> Answer {
 async fn config(State(served): App) -> Answer {
     let config = served.published.config.borrow().clone();
     Answer::json(&*config)
+}
+
+/// The one path that looks when it is asked, at most once in ten seconds: for `doctor` on the other hosts.
+async fn reach(State(served): App) -> Answer {
+    Answer::json(&served.published.reach.look().await.to_vec())
 }
 
 /// RocketMQ 5.5.0 `DefaultTopAddressing.fetchNSAddr` (4.9.4 `TopAddressing` alike): a GET of

@@ -19,6 +19,7 @@ use rocketmq_agent_domain::{
             BrokerFacts, ControllerFacts, HaConnection, MemberFacts, PartnerFacts, Runtime, ServiceFacts,
             SyncState as InSync,
         },
+        forecast::DiskTrend,
         lag::LagClock,
     },
     launch::Role,
@@ -51,6 +52,7 @@ pub(super) struct Asker {
     replication: BTreeMap<InstanceName, Replication>,
     tracks: BTreeMap<InstanceName, Track>,
     lags: BTreeMap<InstanceName, LagClock>,
+    disks: BTreeMap<InstanceName, DiskTrend>,
     began: Instant,
 }
 
@@ -62,6 +64,7 @@ impl Default for Asker {
             replication: BTreeMap::new(),
             tracks: BTreeMap::new(),
             lags: BTreeMap::new(),
+            disks: BTreeMap::new(),
             began: Instant::now(),
         }
     }
@@ -117,10 +120,13 @@ impl Asker {
     fn note(&mut self, instance: &Instance, facts: &mut BrokerFacts) {
         let name = &instance.launch.instance;
         facts.ha_reconnects = self.replication.get_mut(name).map_or(0, Replication::reconnects);
+        let now = self.began.elapsed().as_millis() as u64;
+        if let Fact::Known(Runtime { disk_used: Some(used), filling, .. }) = &mut facts.runtime {
+            *filling = self.disks.entry(name.clone()).or_default().see(now, *used);
+        }
         if let (Fact::Known(own), Some(Fact::Known(partner))) = (&facts.runtime, &facts.partner) {
             let (own, other) = (own.max_offset, partner.max_offset);
             let (slave, master) = if instance.launch.role == Role::Slave { (own, other) } else { (other, own) };
-            let now = self.began.elapsed().as_millis() as u64;
             facts.behind_for = Some(self.lags.entry(name.clone()).or_default().see(now, master, slave));
         }
     }

@@ -15,13 +15,14 @@ use crate::{
     clock,
     cluster::Cluster,
     probe::{Pids, Services},
+    stores,
     supervise::{Supervisor, SupervisorError},
 };
 use rocketmq_agent_domain::{
     desired::Desired,
     health::{
-        self,
-        report::{ConfigReport, HostReport},
+        self, recovery,
+        report::{ConfigReport, HostReport, InstanceReport, State},
     },
     launch::{Cause, ProcessState},
     names::InstanceName,
@@ -82,6 +83,10 @@ pub struct Reconciler<S> {
     pub channels: Channels,
     /// States already logged, so that each change is one line.
     pub logged: BTreeMap<InstanceName, health::report::State>,
+    /// States that were reported, and since when (milliseconds since 1970).
+    pub since: BTreeMap<InstanceName, (health::report::State, u64)>,
+    /// Why instances ended that have not been ready since.
+    pub ends: BTreeMap<InstanceName, Cause>,
     /// What was said to be in the way, in which words.
     pub logged_blocked: BTreeMap<(Option<InstanceName>, String), String>,
     /// What hangs, and hung.
@@ -242,12 +247,22 @@ impl<S: Supervisor> Reconciler<S> {
                 // What was asked of an earlier process says nothing about this one.
                 let service = services.get(name).filter(|service| pid_of(process) == Some(service.pid));
                 let mut report = health::judge(instance, process, service.map(|service| &service.facts));
+                if report.state == State::Starting
+                    && let Some(found) = stores::recovery(&instance.launch)
+                {
+                    recovery::tell(found, clock::now(), &mut report);
+                }
                 let ends = self.hangs.take_in(goal.cluster.topology.hangs, instance, service, &mut report);
                 hung.extend(ends.map(|cause| (name.clone(), cause)));
                 report.warnings.extend(self.supervisor.warnings(name));
                 report.restart_pending = plan.restart_pending.contains(name);
                 report.rollout = turns.turns.get(name).cloned();
                 rollout::forgive(&mut report);
+                remember_end(&mut self.ends, name, process, &mut report);
+                let since = self.since.get(name).filter(|(state, _)| *state == report.state);
+                let since = since.map_or_else(clock::now, |(_, at)| *at);
+                self.since.insert(name.clone(), (report.state, since));
+                report.state_since = Some(since);
                 report
             })
             .collect();
@@ -321,6 +336,28 @@ impl<S: Supervisor> Reconciler<S> {
             Ok(()) = self.channels.rollout.changed() => {}
             () = time::sleep(pause) => {}
         }
+    }
+}
+
+/// What fails again and again runs for a moment in between: why it ended before is still what a person must know.
+fn remember_end(
+    ends: &mut BTreeMap<InstanceName, Cause>,
+    name: &InstanceName,
+    process: &Fact<ProcessState>,
+    report: &mut InstanceReport,
+) {
+    match process {
+        Fact::Known(ProcessState::Stopped { cause: Some(cause), failures: 1.., .. }) => {
+            ends.insert(name.clone(), cause.clone());
+        }
+        _ if report.is_ready() => {
+            ends.remove(name);
+        }
+        _ => {}
+    }
+    if let Some(cause) = ends.get(name).filter(|_| report.state == State::Starting) {
+        let what = format!("before this start: {}", cause.what);
+        report.warnings.push(Cause { what, ..cause.clone() });
     }
 }
 

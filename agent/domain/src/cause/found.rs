@@ -143,9 +143,12 @@ pub(super) fn by_state(evidence: &Evidence<'_>) -> Option<Cause> {
     full_disk(evidence).map(|disk| disk_full(Some(disk)))
 }
 
-/// The value of the last -Xmx: the one that counts.
+/// The largest heap by the last option that says it: the one that counts.
 fn heap(arguments: &[String]) -> Option<&str> {
-    arguments.iter().rev().find_map(|argument| argument.strip_prefix("-Xmx"))
+    arguments
+        .iter()
+        .rev()
+        .find_map(|argument| argument.strip_prefix("-Xmx").or_else(|| argument.strip_prefix("-XX:MaxHeapSize=")))
 }
 
 fn size(bytes: u64) -> String {

@@ -151,7 +151,9 @@ pub(super) const SIGNS: &[Sign] = &[
         "store-unusable",
         Logs,
         &[
-            "/lock (Permission denied)",
+            // Any file of it: a commit log file of another user ends the load without a word on the console.
+            "(Permission denied)",
+            "AccessDeniedException: ",
             "/lock (Not a directory)",
             "/lock (No such file or directory)",
             "/lock (Read-only file system)",

@@ -25,6 +25,9 @@ fn is_sign(sign: &Sign, line: &str, evidence: &Evidence<'_>) -> bool {
         // RocketMQ 4.7 on Java 17 logs this one on every start and works.
         "add-opens-missing" => !line.contains("sun.nio.ch.SelectorImpl"),
         "config-file-missing" => config_file(evidence).is_some_and(|file| line.contains(file)),
+        "store-unusable" => evidence.launch.store.as_ref().is_some_and(|store| {
+            [&store.root, &store.commit_log].iter().any(|folder| line.contains(&folder.display().to_string()))
+        }),
         _ => true,
     }
 }
@@ -100,7 +103,8 @@ pub(super) fn last_telling_line(evidence: &Evidence<'_>) -> Option<String> {
 }
 
 fn shortened(line: &str) -> String {
-    let line = line.trim();
+    // Time, level and thread of a log are of no use in a sentence, and differ with every try.
+    let line = line.split_once(" - ").filter(|(head, _)| head.starts_with("20")).map_or(line, |(_, rest)| rest).trim();
     match line.char_indices().nth(300) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line.to_owned(),

@@ -43,6 +43,7 @@ pub(super) fn judge(instance: &Instance, facts: &BrokerFacts, report: &mut Insta
     report.version = Some(runtime.version.clone());
     report.max_offset = Some(runtime.max_offset);
     report.figures = runtime.figures.clone();
+    report.disk_full_in = runtime.filling.map(|filling| filling.minutes * 60);
     disk::judge(runtime, findings);
     pressure::judge(runtime, findings);
     judge_permission(instance.launch.role, expected, facts, findings);

@@ -4,11 +4,13 @@
 use super::{Findings, cause, facts::Runtime};
 
 /// From here on RocketMQ takes no messages (diskSpaceWarningLevelRatio).
-const REFUSES: f64 = 0.90;
+pub(super) const REFUSES: f64 = 0.90;
 /// From here on it deletes its oldest messages, expired or not (diskSpaceCleanForciblyRatio).
 const DELETES: f64 = 0.85;
 /// Some time before.
 const NEARLY: f64 = 0.80;
+/// A disk that is full in less time than this is named: a day to do something about it.
+const SOON_MINUTES: u64 = 24 * 60;
 
 pub(super) fn judge(runtime: &Runtime, findings: &mut Findings) {
     let Some(used) = runtime.disk_used else { return };
@@ -24,17 +26,45 @@ pub(super) fn judge(runtime: &Runtime, findings: &mut Findings) {
         let what = format!("its disk is {percent} % full; at 90 % RocketMQ takes no messages any more");
         findings.warnings.push(cause("disk-nearly-full", what, fix));
     }
+    if let Some(filling) = runtime.filling.filter(|filling| filling.minutes < SOON_MINUTES) {
+        let speed = filling.per_hour * 100.0;
+        let left = in_words(filling.minutes);
+        let what = format!("its disk is {percent} % full and fills by {speed:.1} % an hour: 90 % in about {left}");
+        findings.warnings.push(cause("disk-fills", what, fix));
+    }
+}
+
+fn in_words(minutes: u64) -> String {
+    match minutes {
+        0..120 => format!("{minutes} min"),
+        _ => format!("{} h", minutes / 60),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::health::forecast::Filling;
 
     fn found(used: Option<f64>) -> (Vec<String>, Vec<String>) {
         let mut findings = Findings::default();
         judge(&Runtime { disk_used: used, ..Runtime::default() }, &mut findings);
         let words = |causes: Vec<crate::launch::Cause>| causes.into_iter().map(|cause| cause.what).collect();
         (words(findings.reasons), words(findings.warnings))
+    }
+
+    #[test]
+    fn a_disk_that_will_be_full_within_a_day_is_named_with_the_time_that_is_left() {
+        let found = |minutes| {
+            let mut findings = Findings::default();
+            let filling = Some(Filling { per_hour: 0.0525, minutes });
+            judge(&Runtime { disk_used: Some(0.6), filling, ..Runtime::default() }, &mut findings);
+            findings.warnings.pop().map(|cause| cause.what)
+        };
+        let said = "its disk is 60 % full and fills by 5.2 % an hour: 90 % in about 5 h";
+        assert_eq!(found(343).as_deref(), Some(said));
+        assert!(found(119).is_some_and(|said| said.ends_with("90 % in about 119 min")));
+        assert_eq!(found(24 * 60), None);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What RocketMQ itself says about an instance: the probe fills these in, the rules beside this file judge them.
 
+use super::forecast::Filling;
 use crate::observed::Fact;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -94,6 +95,8 @@ pub struct Runtime {
     pub earliest_message: Option<u64>,
     /// Used part of the fullest disk that the store lies on, 0 to 1.
     pub disk_used: Option<f64>,
+    /// How it fills, where it does.
+    pub filling: Option<Filling>,
     /// How long the message that is being stored now has held the store, milliseconds.
     pub page_cache_lock: Option<u64>,
     /// How long the first send that waits for a thread has waited, milliseconds.

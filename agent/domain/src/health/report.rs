@@ -65,6 +65,9 @@ pub struct InstanceReport {
     pub address: String,
     /// How it is.
     pub state: State,
+    /// Since when, as far as its agent saw, milliseconds since 1970.
+    #[serde(default)]
+    pub state_since: Option<u64>,
     /// Whether it answers the remoting protocol.
     pub answers: bool,
     /// Its process.
@@ -82,6 +85,12 @@ pub struct InstanceReport {
     /// Seconds for which the master has had what the slave has not; at least so many, where the agent saw no more.
     #[serde(default)]
     pub lag_seconds: Option<u64>,
+    /// Seconds until its disk is 90 % full at the speed of the last while; `None` where that is not to be seen.
+    #[serde(default)]
+    pub disk_full_in: Option<u64>,
+    /// How much of its store it has read, in percent, while it reads one that was not closed.
+    #[serde(default)]
+    pub recovered_percent: Option<u64>,
     /// End of its commit log.
     pub max_offset: Option<u64>,
     /// A slave's oldest message (milliseconds since 1970) where its master has older ones; 0 where it has none yet.
@@ -115,6 +124,7 @@ impl InstanceReport {
             leader: None,
             address: broker.map_or(instance.address, |broker| broker.client_address).to_string(),
             state: State::Unknown,
+            state_since: None,
             answers: false,
             pid: None,
             started_at: None,
@@ -123,6 +133,8 @@ impl InstanceReport {
             warnings: Vec::new(),
             lag: None,
             lag_seconds: None,
+            disk_full_in: None,
+            recovered_percent: None,
             max_offset: None,
             no_history_before: None,
             missing_history: None,

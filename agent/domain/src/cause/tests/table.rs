@@ -82,6 +82,14 @@ pub const TABLE: &[(i32, &str, &str, &str, &str)] = &[
         "store-unusable",
         "Permission denied",
     ),
+    // 4.7.0 with a commit log file that its account may not read
+    (
+        253,
+        "",
+        "2026-11-25 17:41:20 ERROR main - load file /a/store/commitlog/00000000000000000000 error\njava.io.FileNotFoundException: /a/store/commitlog/00000000000000000000 (Permission denied)",
+        "store-unusable",
+        "commitlog/00000000000000000000",
+    ),
     (
         253,
         "",

@@ -1,0 +1,207 @@
+//! `explain`: what is not well and what to do next, in sentences; or what an id means, which needs no agent.
+
+use super::{status, table::duration};
+use crate::{clock, doctor::CHECKS, exit_code, settings::Settings};
+use anyhow::bail;
+use rocketmq_agent_domain::{
+    explain::{self, Point, Portrait, Weight},
+    health::{
+        report::{ClusterReport, State},
+        verdict::Verdict,
+    },
+    meaning::{self, Meaning},
+    problem::did_you_mean,
+};
+use serde_json::json;
+use std::{
+    collections::BTreeSet,
+    io::{self, Write},
+    net::SocketAddr,
+    process::ExitCode,
+    time::Duration,
+};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Explain {
+    /// An instance, or the id of a reason, a rule or a check of doctor [default: everything that is not well]
+    #[arg(value_name = "INSTANCE|ID")]
+    about: Option<String>,
+    /// Print it as JSON
+    #[arg(long)]
+    json: bool,
+    /// Say by the exit status how the cluster is: 0 ok, 1 degraded or not known, 2 down
+    #[arg(long, conflicts_with = "about")]
+    exit_code: bool,
+    /// Ask this agent instead of this host's, such as 10.0.0.2:9877
+    #[arg(long, value_name = "ADDRESS")]
+    agent: Option<SocketAddr>,
+}
+
+impl Explain {
+    pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+        let mut out = io::stdout().lock();
+        if let Some(found) = self.about.as_deref().and_then(meaning_of) {
+            match self.json {
+                true => writeln!(out, "{}", serde_json::to_string_pretty(&as_json(&found))?)?,
+                false => write!(out, "{}", in_general(&found))?,
+            }
+            return Ok(exit_code::code(exit_code::OK));
+        }
+        let report = status::of_agent(self.agent.unwrap_or_else(|| status::own_agent(&settings))).await?;
+        let Some(name) = self.about else {
+            let points = explain::cluster(&report);
+            match self.json {
+                true => writeln!(out, "{}", serde_json::to_string_pretty(&of_all(&report, &points))?)?,
+                false => write!(out, "{}", everything(&report, &points))?,
+            }
+            let code = if self.exit_code { exit_code::of_verdict(report.verdict) } else { exit_code::OK };
+            return Ok(exit_code::code(code));
+        };
+        let portraits = explain::instance(&report, &name);
+        if portraits.is_empty() {
+            bail!("{}", nothing_of(&report, &name));
+        }
+        match self.json {
+            true => writeln!(out, "{}", serde_json::to_string_pretty(&portraits)?)?,
+            false => portraits.iter().try_for_each(|it| write!(out, "{}", of_one(it)))?,
+        }
+        Ok(exit_code::code(exit_code::OK))
+    }
+}
+
+/// What an id means; a check of doctor has no advice of its own before it has found something.
+fn meaning_of(id: &str) -> Option<Meaning> {
+    let check = || {
+        let check = CHECKS.iter().find(|check| check.id == id)?;
+        let act = "`rocketmq-agent doctor` with this name looks, and says what to do.";
+        Some(Meaning { id: check.id, means: check.what, matters: check.why, act })
+    };
+    meaning::of(id).copied().or_else(check)
+}
+
+fn in_general(meaning: &Meaning) -> String {
+    format!("{}: {}\n  Why it matters: {}\n  Next: {}\n", meaning.id, meaning.means, meaning.matters, meaning.act)
+}
+
+fn as_json(meaning: &Meaning) -> serde_json::Value {
+    json!({"id": meaning.id, "means": meaning.means, "matters": meaning.matters, "next": meaning.act})
+}
+
+fn of_all(report: &ClusterReport, points: &[Point]) -> serde_json::Value {
+    json!({"cluster": report.cluster, "verdict": report.verdict, "seen_from": report.seen_from, "points": points})
+}
+
+fn everything(report: &ClusterReport, points: &[Point]) -> String {
+    let verdict = match report.verdict {
+        Verdict::Ok => "is well",
+        Verdict::Degraded => "is degraded",
+        Verdict::Down => "is down",
+    };
+    let count = match points {
+        [] => "there is nothing to say of it".to_owned(),
+        [_] => "one thing is to be said of it".to_owned(),
+        _ => format!("{} things are to be said of it, the weightiest first", points.len()),
+    };
+    let mut text = format!("{} {verdict}; {count}.    Seen from {}.\n", report.cluster, report.seen_from);
+    for (index, point) in points.iter().enumerate() {
+        text += &format!("\n{}. {}", index + 1, told(point));
+    }
+    text
+}
+
+fn of_one(portrait: &Portrait) -> String {
+    let Portrait { host, instance, role, address, state, since, pid, failures, next_start_at, points } = portrait;
+    let long = since.map(|at| format!(", for {}", duration(ago(at)))).unwrap_or_default();
+    let pid = pid.map(|pid| format!(", pid {pid}")).unwrap_or_default();
+    let mut text = format!("{host} {instance} ({role}, {address}) is {state}{long}{pid}.\n");
+    if *failures > 0 {
+        let next = next_start_at.map(|at| {
+            let wait = Duration::from_millis(at.saturating_sub(clock::now()));
+            format!("; it is tried again in {}", duration(wait))
+        });
+        text += &format!("  It ended or failed to start {failures} times in a row{}.\n", next.unwrap_or_default());
+    }
+    if points.is_empty() && *state == State::Ready {
+        text += "  Nothing is wrong with it.\n";
+    }
+    points.iter().for_each(|point| text += &format!("\n- {}", told(point)));
+    text.push('\n');
+    text
+}
+
+fn told(point: &Point) -> String {
+    let about = [point.host.as_ref().map(ToString::to_string), point.instance.as_ref().map(ToString::to_string)];
+    let about = about.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let colon = if about.is_empty() { "" } else { ": " };
+    let how = match point.weight {
+        Weight::Down => "DOWN ",
+        Weight::Waits => "waits ",
+        Weight::Notice => "notice ",
+        Weight::Wrong | Weight::Unknown => "",
+    };
+    let since = point.since.map(|at| format!(", for {}", duration(ago(at)))).unwrap_or_default();
+    let mut text = format!("{how}{about}{colon}{} [{}]{since}\n", point.what, point.id);
+    if !point.why.is_empty() {
+        text += &format!("   Why it matters: {}\n", point.why);
+    }
+    for (index, next) in point.next.iter().enumerate() {
+        text += &format!("   {}: {next}\n", if index == 0 { "Next" } else { "In general" });
+    }
+    text
+}
+
+fn ago(at: u64) -> Duration {
+    Duration::from_millis(clock::now().saturating_sub(at))
+}
+
+fn nothing_of(report: &ClusterReport, name: &str) -> String {
+    let hosts = report.hosts.iter().filter_map(|view| view.report.as_ref());
+    let instances: BTreeSet<&str> = hosts.flat_map(|host| &host.instances).map(|it| it.instance.as_str()).collect();
+    let ids = meaning::all().map(|meaning| meaning.id).chain(CHECKS.iter().map(|check| check.id));
+    let near = did_you_mean(name, instances.iter().copied().chain(ids));
+    let near = if near.is_empty() { String::new() } else { format!("; {near}") };
+    let instances = instances.into_iter().collect::<Vec<_>>().join(", ");
+    format!("there is no instance and no id \"{name}\"{near} Instances are {instances}; ids are in docs/reasons.md")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn report() -> ClusterReport {
+        serde_json::from_str(include_str!("../../../tests/fixtures/status/cluster.json")).unwrap()
+    }
+
+    #[test]
+    fn what_is_not_well_is_told_with_why_and_the_next_step() {
+        let report = report();
+        let text = everything(&report, &explain::cluster(&report));
+        assert!(text.starts_with("DefaultCluster is degraded; 4 things"), "{text}");
+        let first =
+            "1. vm1 broker-a: no slave is connected to its HA port [no-replication]\n   Why it matters: New messages";
+        assert!(
+            text.contains(first) && text.contains("   Next: look at vm2\n   In general: Open listenPort+1"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn one_instance_is_told_with_how_it_is() {
+        let text: String = explain::instance(&report(), "namesrv").iter().map(of_one).collect();
+        assert!(
+            text.starts_with("vm1 namesrv (namesrv, 10.0.0.1:9876) is ready, pid 1.\n  Nothing is wrong"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn an_id_of_every_kind_has_a_meaning() {
+        for id in ["no-replication", "port-clash", "reach", "store-locked", "not-its-turn"] {
+            let text = in_general(&meaning_of(id).unwrap());
+            assert!(text.starts_with(id) && text.contains("Why it matters: ") && text.contains("Next: "), "{text}");
+        }
+        assert_eq!(meaning_of("broker-a"), None);
+        assert!(nothing_of(&report(), "brokr-a").contains("did you mean \"broker-a\"?"));
+    }
+}
