@@ -69,6 +69,7 @@ fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("doctor", &["accounts", "files", "host", "inventory", "java", "owners", "settings", "supervise", "trust"]),
         ("exit_code", &[]),
         ("files", &["accounts"]),
+        ("grpc", &[]),
         ("host", &[]),
         ("http", &["peers"]),
         ("inventory", &["cluster", "host", "settings"]),
@@ -79,7 +80,7 @@ fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("online", &["peers", "probe", "remoting"]),
         ("owners", &["accounts"]),
         ("peers", &["clock", "web"]),
-        ("probe", &["remoting", "supervise"]),
+        ("probe", &["grpc", "remoting", "supervise", "web"]),
         (
             "reconcile",
             &["accounts", "clock", "cluster", "distribution", "files", "host", "probe", "stores", "supervise"],
