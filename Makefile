@@ -14,6 +14,9 @@ export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 VERSIONS := 4.7.0 4.9.4 5.5.0
 DIST := target/rocketmq
 ZIPS := $(VERSIONS:%=$(DIST)/rocketmq-all-%-bin-release.zip)
+# The official client that proxies are for.
+GRPC_VERSION := 5.0.8
+GRPC_CLIENT := $(DIST)/grpc-client/GrpcClient.class
 CLIENTS := $(VERSIONS:%=$(DIST)/client-%/Client.class)
 
 # The releases whose configuration keys are checked in: the first, the last and those most met of each line.
@@ -60,12 +63,18 @@ sources: setup ## The tests on a document that lies in etcd, behind an address o
 distribution: setup ## RocketMQ zips of all tested versions, from Maven Central: target/rocketmq
 	@for version in $(VERSIONS); do tests/rocketmq/make-distribution.sh $$version; done
 
-client: distribution $(CLIENTS) ## The Java test client against each version: target/rocketmq/client-VERSION
+client: distribution $(CLIENTS) $(GRPC_CLIENT) ## The Java test client against each version: target/rocketmq/client-VERSION
 
 # Holds Client.class and the jars it was compiled against: java -cp 'FOLDER/lib/*:FOLDER' Client ...
 $(CLIENTS): $(DIST)/client-%/Client.class: tests/java/Client.java $(DIST)/rocketmq-all-%-bin-release.zip
 	rm -rf $(@D) && mkdir -p $(@D)
 	unzip -q -j $(word 2,$^) '*/lib/*.jar' -d $(@D)/lib
+	javac -nowarn -cp '$(@D)/lib/*' -d $(@D) $<
+
+$(GRPC_CLIENT): tests/java/GrpcClient.java
+	rm -rf $(@D) && mkdir -p $(@D)/lib
+	mvn -q --batch-mode org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy \
+		-Dartifact=org.apache.rocketmq:rocketmq-client-java:$(GRPC_VERSION) -DoutputDirectory=$(abspath $(@D)/lib)
 	javac -nowarn -cp '$(@D)/lib/*' -d $(@D) $<
 
 $(ZIPS): $(DIST)/rocketmq-all-%-bin-release.zip:

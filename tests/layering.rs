@@ -84,6 +84,7 @@ fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
         ),
         ("exit_code", &[]),
         ("files", &["accounts"]),
+        ("grpc", &[]),
         ("host", &[]),
         ("http", &["peers", "reach"]),
         ("inventory", &["cluster", "host", "settings"]),
@@ -94,7 +95,7 @@ fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("online", &["peers", "probe", "remoting"]),
         ("owners", &["accounts"]),
         ("peers", &["clock", "web"]),
-        ("probe", &["remoting", "supervise"]),
+        ("probe", &["grpc", "remoting", "supervise", "web"]),
         ("reach", &[]),
         (
             "reconcile",

@@ -227,6 +227,22 @@ fn a_key_that_a_broker_takes_while_it_runs_asks_for_no_restart_of_that_release()
 }
 
 #[test]
+fn a_changed_list_of_namesrvs_asks_proxies_and_jars_for_a_restart() {
+    let services = |namesrvs: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("cluster.toml");
+        let text = fs::read_to_string(root().join("conf/examples/proxies.toml")).unwrap();
+        fs::write(&path, format!("[namesrv]\nhosts = {namesrvs}\n{text}")).unwrap();
+        let all = desired_of(&path, 17).into_iter().flat_map(|host| host.instances);
+        let services = all.filter(|it| it.launch.role.is_service());
+        services.map(|it| it.launch.fingerprint).collect::<Vec<_>>()
+    };
+    let (one, two) = (services("[\"vm1\"]"), services("[\"vm1\", \"vm2\"]"));
+    assert_eq!((one.len(), services("[\"vm1\"]")), (4, one.clone()));
+    assert!(one.iter().zip(&two).all(|(one, two)| one != two));
+}
+
+#[test]
 fn the_narrower_level_wins_and_java_options_of_all_levels_are_kept() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("cluster.toml");

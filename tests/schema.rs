@@ -38,7 +38,8 @@ fn broken(schema: &Value, whole: &Value, value: &Value, at: &str) -> Vec<String>
         for (key, inner) in object {
             match schema["properties"].get(key) {
                 Some(of_key) => found.extend(broken(of_key, whole, inner, &format!("{at}.{key}"))),
-                None => found.push(format!("{at}.{key} is not there")),
+                None if schema["additionalProperties"] == false => found.push(format!("{at}.{key} is not there")),
+                None => {}
             }
         }
         let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);

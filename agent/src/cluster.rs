@@ -108,7 +108,8 @@ impl Cluster {
         let namesrvs = self.placement.namesrvs.iter().map(|s| format!("namesrv@{}:{}", s.host, s.port));
         let controllers =
             self.placement.controllers.iter().map(|s| format!("controller:{}@{}:{}", s.id, s.host, s.port));
-        digest(placed.chain(namesrvs).chain(controllers).collect::<Vec<_>>().join("\n").as_bytes())
+        let services = self.placement.services.iter().map(|s| format!("{}@{}:{:?}", s.role, s.host, s.ports));
+        digest(placed.chain(namesrvs).chain(controllers).chain(services).collect::<Vec<_>>().join("\n").as_bytes())
     }
 }
 

@@ -119,7 +119,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         tokio::spawn(http::answer_agent_checks(listener, published.clone(), Limits::default(), ended));
     }
     let server = tokio::spawn(http::serve(listener, published, Limits::default(), stopped(http_stopped)));
-    let (services, rounds) = probe::spawn(desired_seen, pids_seen);
+    let (services, rounds, has_master) = probe::spawn(desired_seen, pids_seen);
     let (online_sender, online_seen) = watch::channel(Arc::new(online_aim(&goal)));
     online::spawn(online_seen, services.clone(), rounds);
     let notify = Arc::new(Notify::new());
@@ -133,7 +133,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let last_report = report.subscribe();
     let (aim_sender, aim_seen) = watch::channel(Arc::new(aim(&goal)));
     let rollout = rollout::spawn(settings.state_dir.clone(), aim_seen, report.subscribe(), ordered);
-    let channels = Channels { services, pids, report, rollout, alive };
+    let channels = Channels { services, has_master, pids, report, rollout, alive };
     let mut reconciler = Reconciler {
         supervisor,
         installer: Installer::default(),
@@ -395,11 +395,12 @@ fn config_view(settings: &Settings, goal: &Goal) -> ConfigView {
     }
 }
 
-/// Brokers first, all at once; the controller then, and the NameServer when they have unregistered.
+/// What stands before the brokers first, then these, all at once; the controller then, and the NameServer when they have unregistered.
 fn stop_order(desired: &Desired) -> Vec<Vec<InstanceName>> {
     let names = |wanted: fn(Role) -> bool| {
         let some = desired.instances.iter().filter(|i| wanted(i.launch.role));
         some.map(|instance| instance.launch.instance.clone()).collect::<Vec<_>>()
     };
-    vec![names(Role::is_broker), names(|role| role == Role::Controller), names(|role| role == Role::Namesrv)]
+    let controller = names(|role| role == Role::Controller);
+    vec![names(Role::is_service), names(Role::is_broker), controller, names(|role| role == Role::Namesrv)]
 }

@@ -12,6 +12,7 @@ pub mod distribution;
 pub mod doctor;
 pub mod exit_code;
 pub mod files;
+pub mod grpc;
 pub mod host;
 pub mod http;
 pub mod inventory;

@@ -34,6 +34,8 @@ fn new_host(desired: &Desired) -> Observed {
     Observed {
         addresses: Fact::Known(desired.local_address.into_iter().collect()),
         distribution: Fact::Known(DistributionState::Installed),
+        jars: BTreeMap::new(),
+        has_master: Fact::Known(true),
         directories: desired
             .directories
             .iter()

@@ -81,6 +81,11 @@ fn ports(number: u16, host: u16) -> BTreeMap<&'static str, u16> {
         ("namesrv", first + 5),
         ("controller", first + 8),
         ("agent-check", first + 10),
+        ("haproxy", first + 11),
+        ("proxy", first + 13),
+        ("proxy-remoting", first + 14),
+        ("haproxy-proxy", first + 15),
+        ("exporter", first + 16),
         ("master", first + 20),
         ("slave", first + 40),
     ])
@@ -103,14 +108,18 @@ impl Lab {
             let ports = ports(number, index as u16);
             let folder = dir.join(host);
             files::make_directory(&folder, 0o755, None).unwrap();
-            // DLedger listens on all addresses of a machine.
-            let controller = match mode {
+            // These listen on all addresses of a machine.
+            let own = match mode {
                 "controller" => format!("controller = {{ port = {} }}\n", ports["controller"]),
+                _ if more.contains("[proxy]") => {
+                    let [grpc, remoting] = ["proxy", "proxy-remoting"].map(|what| ports[what]);
+                    format!("proxy = {{ port = {grpc}, remoting_port = {remoting} }}\n")
+                }
                 _ => String::new(),
             };
             text += &format!(
                 "[[host]]\nname = \"{host}\"\naddress = \"{ip}\"\nbase_dir = \"{}\"\nagent_port = {}\n\
-                 namesrv = {{ port = {} }}\nbroker = {{ port = {}, slave_port = {} }}\n{controller}",
+                 namesrv = {{ port = {} }}\nbroker = {{ port = {}, slave_port = {} }}\n{own}",
                 folder.join("rocketmq").display(),
                 ports["agent"],
                 ports["namesrv"],

@@ -12,6 +12,7 @@ mod hangs;
 mod lab;
 mod online;
 mod outside;
+mod proxies;
 #[path = "../real/mod.rs"]
 mod real;
 mod rollout;
@@ -122,6 +123,17 @@ fn suites() -> Vec<Suite<Lab>> {
                 online::the_list_of_namesrvs_changes_under_brokers_that_run_on,
                 online::strictly_no_send_is_acknowledged_while_the_other_host_is_dead,
                 online::with_the_other_host_dead_a_master_goes_on_alone_and_waits_again_when_its_slave_is_back,
+                claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
+            ],
+        },
+        Suite {
+            name: "proxies",
+            lab: || Lab::new(9, "5.5.0", "multi-master", 2, proxies::PROXIES),
+            claims: claims![Lab:
+                proxies::a_grpc_client_sends_through_one_proxy_and_receives_through_the_other,
+                proxies::a_proxy_that_is_killed_comes_back_and_serves,
+                proxies::haproxy_routes_away_from_a_proxy_that_is_not_ready_and_back,
+                proxies::a_jar_with_another_checksum_is_never_run_and_the_right_one_is_kept_running,
                 claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
             ],
         },

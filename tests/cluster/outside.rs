@@ -14,7 +14,7 @@ use std::{
 };
 
 /// A HAProxy that ends with its test.
-struct Haproxy {
+pub struct Haproxy {
     process: Child,
     socket: PathBuf,
 }
@@ -27,7 +27,12 @@ impl Drop for Haproxy {
 }
 
 impl Haproxy {
-    fn start(lab: &Lab, front: u16) -> Self {
+    /// The port on which it stands before all servers of a kind.
+    pub fn front(lab: &Lab, kind: &str) -> u16 {
+        lab.port("vm1", if kind == "proxy" { "haproxy-proxy" } else { "haproxy" })
+    }
+
+    pub fn start(lab: &Lab) -> Self {
         let socket = lab.dir.join("haproxy.sock");
         let mut text = fs::read_to_string(root().join("conf/haproxy.cfg")).unwrap();
         let mut put = |from: &str, to: String| {
@@ -35,9 +40,12 @@ impl Haproxy {
             text = text.replace(from, &to);
         };
         put("/run/haproxy/rocketmq.sock", socket.display().to_string());
-        put("bind 0.0.0.0:9876", format!("bind 127.0.0.1:{front}"));
+        put("bind 0.0.0.0:9876", format!("bind 127.0.0.1:{}", Self::front(lab, "namesrv")));
+        put("bind 0.0.0.0:8081", format!("bind 127.0.0.1:{}", Self::front(lab, "proxy")));
         for (host, example, ip) in [("vm1", "10.0.0.1", "127.0.0.1"), ("vm2", "10.0.0.2", "127.0.0.2")] {
-            let [namesrv, http, check] = ["namesrv", "agent", "agent-check"].map(|what| lab.port(host, what));
+            let ports = ["namesrv", "proxy", "agent", "agent-check"].map(|what| lab.port(host, what));
+            let [namesrv, proxy, http, check] = ports;
+            put(&format!("{example}:8081 check port 9877"), format!("{ip}:{proxy} check port {http}"));
             put(&format!("{example}:9876 check port 9877"), format!("{ip}:{namesrv} check port {http}"));
             let asks = "check agent-check agent-port";
             put(&format!("{example}:9876 {asks} 9879"), format!("{ip}:{namesrv} {asks} {check}"));
@@ -71,24 +79,24 @@ impl Haproxy {
             .collect())
     }
 
-    /// Waits until a host's servers are in a state in both backends, and the other host's are up.
-    fn until(&self, host: &str, wanted: &str) {
-        poll(LONG, &format!("HAProxy has {host} {wanted}"), || {
-            let servers = self.servers()?;
+    /// Waits until a host's servers are in a state in all backends of a kind, and the other host's are up.
+    pub fn until(&self, kind: &str, host: &str, wanted: &str) {
+        poll(LONG, &format!("HAProxy has {kind} of {host} {wanted}"), || {
+            let mut servers = self.servers()?;
+            servers.retain(|(name, _, _)| name.starts_with(kind));
             let is_so = |(name, status, _): &(String, String, String)| match name.ends_with(host) {
                 true => status.starts_with(wanted),
                 false => status.starts_with("UP"),
             };
-            if servers.len() == 4 && servers.iter().all(is_so) { Ok(()) } else { Err(format!("{servers:?}")) }
+            if servers.len() >= 2 && servers.iter().all(is_so) { Ok(()) } else { Err(format!("{servers:?}")) }
         });
     }
 }
 
 pub fn haproxy_routes_away_from_a_name_server_that_is_not_ready_and_back(lab: &mut Lab) {
-    let front = lab.port("vm1", "agent-check") + 1;
-    let haproxy = Haproxy::start(lab, front);
-    haproxy.until("vm2", "UP");
-    let front = format!("127.0.0.1:{front}");
+    let haproxy = Haproxy::start(lab);
+    haproxy.until("namesrv", "vm2", "UP");
+    let front = format!("127.0.0.1:{}", Haproxy::front(lab, "namesrv"));
     let through = || {
         let client = rocketmq_agent::remoting::Client::new(Duration::from_secs(3));
         lab.wait(NameServer::new(&client, front.clone(), Duration::from_secs(5)).cluster_info())
@@ -102,7 +110,7 @@ pub fn haproxy_routes_away_from_a_name_server_that_is_not_ready_and_back(lab: &m
     // It still takes connections, so that a plain check would go on sending clients there.
     let hung = lab.pid("vm2", "namesrv");
     signal(hung, Signal::STOP);
-    haproxy.until("vm2", "DOWN");
+    haproxy.until("namesrv", "vm2", "DOWN");
     for _ in 0..10 {
         assert!(through().unwrap().address("broker-b", 0).is_some(), "a client was sent to the one that hangs");
     }
@@ -112,7 +120,7 @@ pub fn haproxy_routes_away_from_a_name_server_that_is_not_ready_and_back(lab: &m
     assert!(sent.status.success() && said.contains("sent=20 ok=20"), "{said}");
 
     signal(hung, Signal::CONT);
-    haproxy.until("vm2", "UP");
+    haproxy.until("namesrv", "vm2", "UP");
     lab.until_ready();
 }
 

@@ -36,9 +36,9 @@ pub fn cause(id: &str, what: &str, fix: &str) -> Cause {
 
 pub fn instance(instance: &str, role: Role, address: &str) -> InstanceReport {
     let broker_id = match role {
-        Role::Namesrv | Role::Controller | Role::Member => None,
         Role::Master => Some(0),
         Role::Slave => Some(1),
+        _ => None,
     };
     InstanceReport {
         instance: instance.parse().unwrap(),

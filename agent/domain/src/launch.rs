@@ -19,24 +19,48 @@ pub enum Role {
     Slave,
     /// A broker whose group elects its master. In a report: which of the two it is now is not known.
     Member,
+    /// What gRPC clients talk to (5.x).
+    Proxy,
+    /// rocketmq-dashboard.
+    Dashboard,
+    /// rocketmq-exporter.
+    Exporter,
 }
 
 impl Role {
-    /// Whether it is a broker.
-    pub fn is_broker(self) -> bool {
-        matches!(self, Role::Master | Role::Slave | Role::Member)
-    }
-}
-
-impl std::fmt::Display for Role {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
+    /// The word for it, as in a report.
+    pub fn word(self) -> &'static str {
+        match self {
             Role::Namesrv => "namesrv",
             Role::Controller => "controller",
             Role::Member => "member",
             Role::Master => "master",
             Role::Slave => "slave",
-        })
+            Role::Proxy => "proxy",
+            Role::Dashboard => "dashboard",
+            Role::Exporter => "exporter",
+        }
+    }
+
+    /// Whether it is a broker.
+    pub fn is_broker(self) -> bool {
+        matches!(self, Role::Master | Role::Slave | Role::Member)
+    }
+
+    /// Whether it holds nothing and stands between the cluster and others: what runs there may come last and go first.
+    pub fn is_service(self) -> bool {
+        self == Role::Proxy || self.is_jar()
+    }
+
+    /// Whether it is a jar of its own, which is no part of the release.
+    pub fn is_jar(self) -> bool {
+        matches!(self, Role::Dashboard | Role::Exporter)
+    }
+}
+
+impl std::fmt::Display for Role {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.word())
     }
 }
 
@@ -81,6 +105,9 @@ pub struct Service {
     pub namesrvs: Vec<SocketAddr>,
     /// What it registers as, for a broker.
     pub registered: Option<Registered>,
+    /// brokerClusterName.
+    #[serde(default)]
+    pub cluster: String,
 }
 
 /// What a broker registers as in every NameServer.

@@ -1,6 +1,7 @@
 //! Names that a person types or RocketMQ reports, checked once at the door: who holds a `HostName` holds a good one.
 //! In: strings. Out: typed names or a rule in words. No defaults, no look-ups.
 
+use crate::launch::Role;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
@@ -75,7 +76,7 @@ name!(
     "1 to 64 letters, digits, '-' or '_'"
 );
 name!(
-    /// One supervised JVM of one host: `namesrv`, `controller`, or the brokerName of the broker it runs. A host never runs two
+    /// One supervised JVM of one host: `namesrv`, `controller`, `proxy`, `dashboard`, `exporter`, or the brokerName of the broker it runs. A host never runs two
     /// members of one group, so the brokerName is enough.
     InstanceName, 64, |c| c.is_ascii_alphanumeric() || c == '-' || c == '_',
     "1 to 64 letters, digits, '-' or '_'"
@@ -95,6 +96,11 @@ impl InstanceName {
     /// The controller of a host.
     pub fn controller() -> Self {
         Self("controller".to_owned())
+    }
+
+    /// The proxy, dashboard or exporter of a host.
+    pub fn service(role: Role) -> Self {
+        Self(role.to_string())
     }
 }
 

@@ -82,6 +82,15 @@ pub enum DistributionState {
     Failed(Cause),
 }
 
+/// A jar that is no part of the release, and what it needs besides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JarState {
+    /// The jar.
+    pub jar: DistributionState,
+    /// The file of its users, where it is to have one and there is none.
+    pub missing_users: Option<PathBuf>,
+}
+
 /// Whose data a store holds, as the agent noted when it first started a broker on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoreMark {
@@ -127,6 +136,10 @@ pub struct Observed {
     pub files: BTreeMap<PathBuf, Fact<FileState>>,
     /// Each instance's process: the desired ones, and others that this agent still supervises.
     pub processes: BTreeMap<InstanceName, Fact<ProcessState>>,
+    /// Each desired jar.
+    pub jars: BTreeMap<InstanceName, JarState>,
+    /// Whether a NameServer has a master of the cluster, to which a proxy could send.
+    pub has_master: Fact<bool>,
     /// Each desired broker's store.
     pub stores: BTreeMap<InstanceName, Fact<StoreState>>,
 }

@@ -31,7 +31,7 @@ pub struct Opening {
     pub why: &'static str,
 }
 
-/// The openings of one host, in the order agent, NameServer, controller, brokers.
+/// The openings of one host, in the order agent, NameServer, controller, brokers, proxy, dashboard, exporter.
 pub fn openings(topology: &Topology, placement: &Placement, host: &Host) -> Vec<Opening> {
     let others = |wanted: &dyn Fn(&Host) -> bool| {
         let all = topology.hosts.iter().filter(|other| other.name != host.name && wanted(other));
@@ -91,6 +91,20 @@ pub fn openings(topology: &Topology, placement: &Placement, host: &Host) -> Vec<
                 why: "its slave replicates from there",
             });
         }
+    }
+    for seat in placement.services_on(&host.name) {
+        let what = |index: usize| if index == 0 { seat.role.to_string() } else { format!("{} (remoting)", seat.role) };
+        found.extend(seat.ports.iter().enumerate().map(|(index, port)| Opening {
+            port: *port,
+            what: what(index),
+            from: Source::Everybody,
+            why: match (seat.role, index) {
+                (Role::Proxy, 0) => "gRPC clients send and receive",
+                (Role::Proxy, _) => "the same for clients of the remoting protocol",
+                (Role::Dashboard, _) => "the people who look at it; it can change the cluster, so let in only them",
+                _ => "monitoring reads its figures",
+            },
+        }));
     }
     found.retain(|opening| opening.from != Source::Hosts(Vec::new()));
     found

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What the other hosts of the cluster say, each by its agent.
 pub type Others = BTreeMap<HostName, Fact<HostReport>>;
 
-/// The order to stop in: slaves, then masters, then the controller, then the NameServer, when the brokers have
+/// The order to stop in: what stands before the brokers, slaves, then masters, then the controller, then the NameServer, when the brokers have
 /// unregistered from it.
 pub fn waves<'i>(instances: impl Iterator<Item = (&'i InstanceName, Role)>) -> Vec<Vec<InstanceName>> {
     let all: Vec<(&InstanceName, Role)> = instances.collect();
@@ -22,7 +22,8 @@ pub fn waves<'i>(instances: impl Iterator<Item = (&'i InstanceName, Role)>) -> V
         all.iter().filter(|(_, its)| *its == role).map(|(name, _)| (*name).clone()).collect()
     };
     let brokers = [of(Role::Slave), of(Role::Master).into_iter().chain(of(Role::Member)).collect()];
-    let all = brokers.into_iter().chain([of(Role::Controller), of(Role::Namesrv)]);
+    let services = [Role::Proxy, Role::Dashboard, Role::Exporter].into_iter().flat_map(of).collect();
+    let all = [services].into_iter().chain(brokers).chain([of(Role::Controller), of(Role::Namesrv)]);
     all.filter(|wave| !wave.is_empty()).collect()
 }
 
@@ -46,6 +47,8 @@ pub fn objections(
                     "this host has the only NameServer: without it no client of the cluster finds a broker".to_owned(),
                 );
             }
+        } else if instance.launch.role == Role::Proxy {
+            objections.extend(only_proxy(name, running, others));
         } else if instance.launch.role == Role::Member {
             objections.extend(other_members(instance, others));
         } else {
@@ -53,6 +56,14 @@ pub fn objections(
         }
     }
     objections
+}
+
+/// gRPC clients need one that is ready.
+fn only_proxy(name: &InstanceName, running: &BTreeSet<InstanceName>, others: &Others) -> Option<String> {
+    let reports = others.values().filter_map(Fact::known);
+    let has = |report: &HostReport| report.instances.iter().any(|it| it.role == Role::Proxy && it.is_ready());
+    let alone = running.contains(name) && !others.is_empty() && !reports.into_iter().any(has);
+    alone.then(|| "no other host is known to have a proxy that is ready: gRPC clients find no other".to_owned())
 }
 
 /// What is wrong with the other member of a broker's group, where it has one: it must be able to do alone what both do.
@@ -142,7 +153,14 @@ pub fn in_conf(name: &str, rendered: &[&str]) -> Part {
 /// Of an entry of its `logs`.
 pub fn in_logs(name: &str) -> Part {
     let begins = ["console.log", "gc.log", "hs_err_"].iter().any(|prefix| name.starts_with(prefix));
-    if begins || name == "rocketmqlogs" { Part::Own } else { Part::Foreign }
+    if begins || ["rocketmqlogs", "dashboardlogs", "exporterlogs"].contains(&name) { Part::Own } else { Part::Foreign }
+}
+
+/// A jar in the dist folder that the agent fetched.
+pub fn is_jar(name: &str) -> bool {
+    let roles = [Role::Dashboard, Role::Exporter];
+    let sum = roles.iter().find_map(|role| name.strip_prefix(role.word())?.strip_prefix('-')?.strip_suffix(".jar"));
+    sum.is_some_and(|sum| sum.len() == 64 && sum.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// A file that the agent was writing when it was killed.
@@ -209,6 +227,21 @@ mod tests {
         let waves = waves(vm1.instances.iter().map(|it| (&it.launch.instance, it.launch.role)));
         let names: Vec<Vec<&str>> = waves.iter().map(|w| w.iter().map(InstanceName::as_str).collect()).collect();
         assert_eq!(names, [["broker-b"], ["broker-a"], ["namesrv"]]);
+    }
+
+    #[test]
+    fn what_clients_come_by_stops_before_the_brokers() {
+        let names = ["namesrv", "broker-a", "proxy", "exporter"].map(|name| name.parse().unwrap());
+        let roles = [Role::Namesrv, Role::Master, Role::Proxy, Role::Exporter];
+        let waves = waves(names.iter().zip(roles));
+        let names: Vec<Vec<&str>> = waves.iter().map(|w| w.iter().map(InstanceName::as_str).collect()).collect();
+        assert_eq!(names, [vec!["proxy", "exporter"], vec!["broker-a"], vec!["namesrv"]]);
+    }
+
+    #[test]
+    fn a_jar_is_the_agents_where_its_name_is_one_that_it_gives() {
+        assert!(is_jar(&format!("exporter-{}.jar", "0".repeat(64))));
+        assert!(!is_jar("exporter-0.0.2.jar") && !is_jar(&format!("mine-{}.jar", "0".repeat(64))));
     }
 
     #[test]

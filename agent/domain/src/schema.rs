@@ -14,7 +14,7 @@ pub fn schema() -> Value {
     let about = json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "cluster.toml of rocketmq-agent",
-        "definitions": { "broker.conf": properties(File::Broker), "namesrv.conf": properties(File::Namesrv), "controller.conf": properties(File::Controller) },
+        "definitions": { "broker.conf": properties(File::Broker), "namesrv.conf": properties(File::Namesrv), "controller.conf": properties(File::Controller), "rmq-proxy.json": properties(File::Proxy) },
     });
     if let (Value::Object(schema), Value::Object(about)) = (&mut schema, about) {
         schema.extend(about);
@@ -43,6 +43,9 @@ fn one(key: &Key, path: &str) -> Value {
         Kind::Sections(keys) => json!({ "type": "array", "items": table(keys, path) }),
         Kind::Properties => {
             let file = match path {
+                // What a jar takes that is no part of the release is not known.
+                ".dashboard.config" | ".exporter.config" => return json!({ "type": "object" }),
+                _ if path.contains("proxy") => File::Proxy,
                 _ if path.contains("namesrv") => File::Namesrv,
                 _ if path.contains("controller") => File::Controller,
                 _ => File::Broker,

@@ -12,6 +12,7 @@ use crate::{
 use rocketmq_agent_domain::{
     desired::{Desired, properties},
     health::report::in_words,
+    observed::Fact,
     online::live,
     plan::{Plan, Step, plan},
 };
@@ -39,7 +40,8 @@ impl PlanCommand {
         let account = accounts::run_as(settings.embedded.run_as)?;
         let wanted = desired.instances.iter().map(|instance| &instance.launch.instance);
         let processes = embedded::look(&settings.state_dir, wanted);
-        let observed = observe(&desired, processes, &Installer::default(), account);
+        // Whom a proxy waits for is seen when it is to start.
+        let observed = observe(&desired, processes, Fact::Known(true), &Installer::default(), account);
         let plan = plan(&desired, &observed);
         let live = taken_live(&desired, &plan);
         let mut out = io::stdout().lock();

@@ -1,15 +1,16 @@
 //! `ready`: what an instance's unit runs after its start (ExecStartPost), so that "active" means that it serves. In:
-//! addresses, as arguments: it needs no file. Out: it ends when a NameServer answers, when a controller knows a leader, or
-//! when a broker answers and a NameServer knows it; until then systemd is told what it waits for.
+//! addresses, as arguments: it needs no file. Out: it ends when a NameServer answers, when a controller knows a leader, when
+//! a proxy answers over gRPC, a dashboard or exporter over HTTP, or when a broker answers and a NameServer knows it; until then systemd is told what it waits for.
 //!
 //! It ends at once where the instance's process has ended, and it has no time limit of its own while the instance does
 //! not answer: checking a large store takes as long as it takes. A broker that answers and that no NameServer knows is
 //! waited for five minutes: it may be that no NameServer can be reached, and a start must not hang on that for ever.
 
 use crate::{
-    exit_code,
+    exit_code, grpc,
     remoting::{Broker, Client, ClusterInfo, Controller, NameServer},
     supervise::process::Identity,
+    web,
 };
 use futures_util::future::join_all;
 use rocketmq_agent_domain::names::BrokerName;
@@ -31,6 +32,12 @@ pub(super) struct Ready {
     /// It is a controller
     #[arg(long, conflicts_with = "broker")]
     controller: bool,
+    /// It is a proxy of this cluster
+    #[arg(long, conflicts_with = "broker")]
+    proxy_of: Option<String>,
+    /// It serves web pages
+    #[arg(long, conflicts_with = "broker")]
+    http: bool,
     /// Its brokerId; without it, its group decides that
     #[arg(long)]
     id: Option<u64>,
@@ -91,8 +98,15 @@ impl Ready {
     }
 
     async fn answers(&self, client: &Client) -> bool {
+        if let Some(cluster) = &self.proxy_of {
+            return grpc::query_route(self.address, cluster, TIMEOUT).await.is_ok();
+        }
         match self.broker {
             Some(_) => Broker::new(client, self.address.to_string(), TIMEOUT).runtime_info().await.is_ok(),
+            None if self.http => match web::to_agents(TIMEOUT) {
+                Ok(web) => web::serves(&web, self.address).await.is_ok(),
+                Err(_) => false,
+            },
             None if self.controller => {
                 let said = Controller::new(client, self.address.to_string(), TIMEOUT).metadata().await;
                 said.is_ok_and(|said| said.leader.is_some())

@@ -1,8 +1,8 @@
-//! SHA-512 of an archive: an open file and the wanted checksum in, equal or an error that shows both.
+//! SHA-512 of an archive, SHA-256 of a jar: an open file and the wanted checksum in, equal or an error that shows both.
 
 use super::Progress;
 use super::error::{DistributionError, open_error};
-use sha2::{Digest, Sha512};
+use sha2::{Digest, Sha256, Sha512, digest::DynDigest};
 use std::fmt::Write;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -11,13 +11,13 @@ use std::path::Path;
 /// Bytes between two reports of progress.
 const REPORT: u64 = 8 << 20;
 
-/// The checksum in lower case.
-pub(super) fn parse(given: &str) -> Result<String, DistributionError> {
+/// The checksum in lower case, which must have so many digits.
+pub(super) fn parse(given: &str, digits: usize) -> Result<String, DistributionError> {
     let text = given.trim();
-    if text.len() == 128 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
+    if text.len() == digits && text.bytes().all(|b| b.is_ascii_hexdigit()) {
         Ok(text.to_ascii_lowercase())
     } else {
-        Err(DistributionError::ChecksumFormat { given: given.to_owned() })
+        Err(DistributionError::ChecksumFormat { given: given.to_owned(), digits })
     }
 }
 
@@ -29,7 +29,11 @@ pub(super) fn verify(
     progress: &dyn Fn(Progress),
 ) -> Result<(), DistributionError> {
     let total = file.metadata().map_err(|e| open_error(path, e))?.len();
-    let mut hash = Sha512::new();
+    // The two differ in their length.
+    let (kind, mut hash): (_, Box<dyn DynDigest>) = match expected.len() {
+        64 => ("sha256", Box::new(Sha256::new())),
+        _ => ("sha512", Box::new(Sha512::new())),
+    };
     let mut buffer = vec![0; 64 << 10];
     let mut done = 0;
     loop {
@@ -49,7 +53,7 @@ pub(super) fn verify(
     if found == expected {
         Ok(())
     } else {
-        Err(DistributionError::WrongChecksum { archive: path.to_owned(), expected: expected.to_owned(), found })
+        Err(DistributionError::WrongChecksum { archive: path.to_owned(), kind, expected: expected.to_owned(), found })
     }
 }
 

@@ -47,11 +47,13 @@ pub enum DistributionError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// `sha512` is not 128 hexadecimal digits.
-    #[error("`{given}` is not a SHA-512 checksum (128 hexadecimal digits)")]
+    /// A `sha512` is not 128 hexadecimal digits, or a `sha256` not 64.
+    #[error("`{given}` is not a checksum of {digits} hexadecimal digits")]
     ChecksumFormat {
         /// The text as given.
         given: String,
+        /// How many there must be.
+        digits: usize,
     },
     /// A `sha512` was given for a directory, which has none.
     #[error(
@@ -62,10 +64,12 @@ pub enum DistributionError {
         path: PathBuf,
     },
     /// The archive is not the one that the checksum was made of.
-    #[error("{} has the wrong sha512: expected {expected}, found {found}", archive.display())]
+    #[error("{} has the wrong {kind}: expected {expected}, found {found}", archive.display())]
     WrongChecksum {
         /// The archive.
         archive: PathBuf,
+        /// `sha256` or `sha512`.
+        kind: &'static str,
         /// The checksum as wanted, lower case.
         expected: String,
         /// The checksum of what is there, lower case.

@@ -13,6 +13,7 @@ mod checksum;
 mod directory;
 mod download;
 mod error;
+mod jar;
 mod layout;
 mod lock;
 mod name;
@@ -22,6 +23,7 @@ mod tests;
 mod tree;
 
 pub use error::{DistributionError, Refusal};
+pub use jar::{WantedJar, ensure_jar};
 pub use layout::installed;
 
 use error::open_error;
@@ -207,7 +209,7 @@ fn check(wanted: &Wanted) -> Result<Option<String>, DistributionError> {
     if !name::is_version(&wanted.version) {
         return Err(DistributionError::Version { version: wanted.version.clone() });
     }
-    let sha512 = wanted.sha512.as_deref().map(checksum::parse).transpose()?;
+    let sha512 = wanted.sha512.as_deref().map(|sum| checksum::parse(sum, 128)).transpose()?;
     match (&wanted.source, &sha512) {
         (Source::Directory(path), Some(_)) => Err(DistributionError::ChecksumOfDirectory { path: path.clone() }),
         _ => Ok(sha512),

@@ -102,8 +102,8 @@ fn any_role(instance: &InstanceReport) -> Answer {
 fn other_role(instance: &InstanceReport, asked: Role) -> Answer {
     let name = &instance.instance;
     match instance.role {
-        Role::Namesrv | Role::Controller => {
-            let what = if instance.role == Role::Namesrv { "NameServer" } else { "controller" };
+        role if !role.is_broker() => {
+            let what = if role == Role::Namesrv { "NameServer" } else { role.word() };
             Answer::text(StatusCode::NOT_FOUND, format!("{name} is a {what}, never a {asked}\n"))
         }
         role => Answer::text(StatusCode::SERVICE_UNAVAILABLE, format!("{name} is a {role} here\n")),
@@ -136,8 +136,8 @@ pub(super) fn not_here(report: &HostReport) -> Answer {
         .instances
         .iter()
         .map(|instance| match instance.role {
-            Role::Namesrv | Role::Controller => instance.instance.to_string(),
-            role => format!("{} ({role})", instance.instance),
+            role if role.is_broker() => format!("{} ({role})", instance.instance),
+            _ => instance.instance.to_string(),
         })
         .collect();
     let has = if instances.is_empty() { "nothing".to_owned() } else { instances.join(", ") };

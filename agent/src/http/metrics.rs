@@ -11,7 +11,6 @@ use prometheus_client::{
 };
 use rocketmq_agent_domain::{
     health::report::{HostReport, InstanceReport, State},
-    launch::Role,
     names::Version,
 };
 use std::{
@@ -214,18 +213,11 @@ impl Families<'_> {
 }
 
 fn instance_labels<'a>(report: &'a HostReport, instance: &'a InstanceReport) -> Labels<'a> {
-    let role = match instance.role {
-        Role::Namesrv => "namesrv",
-        Role::Controller => "controller",
-        Role::Member => "member",
-        Role::Master => "master",
-        Role::Slave => "slave",
-    };
     vec![
         ("cluster", report.cluster.as_str()),
         ("host", report.host.as_str()),
         ("name", instance.instance.as_str()),
-        ("role", role),
+        ("role", instance.role.word()),
     ]
 }
 

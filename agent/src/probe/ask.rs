@@ -4,11 +4,13 @@ use super::{
     Pids, Service, Services,
     answers::{connections, is_answer, others, own},
     replication::Replication,
+    services::{self, has_master},
     silence::Track,
 };
 use crate::{
     remoting::{Broker, Client, ClusterInfo, Controller, ControllerMetadata, NameServer, SyncState},
     supervise::sockets::Sockets,
+    web,
 };
 use futures_util::future::{join, join_all};
 use rocketmq_agent_domain::{
@@ -34,7 +36,7 @@ use std::{
 };
 
 /// A broker that takes longer for a few figures is not well.
-const TIMEOUT: Duration = Duration::from_secs(3);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(3);
 /// The configuration is read back at least this often: anybody can change it online.
 const CONFIG_EVERY: Duration = Duration::from_secs(30);
 
@@ -48,6 +50,8 @@ struct ReadBack {
 /// Keeps connections and what need not be asked every time.
 pub(super) struct Asker {
     client: Client,
+    /// For what serves web pages; `None` where no such client can be set up.
+    web: Option<reqwest::Client>,
     configs: BTreeMap<InstanceName, ReadBack>,
     replication: BTreeMap<InstanceName, Replication>,
     tracks: BTreeMap<InstanceName, Track>,
@@ -60,6 +64,7 @@ impl Default for Asker {
     fn default() -> Self {
         Self {
             client: Client::new(TIMEOUT),
+            web: web::to_agents(TIMEOUT).ok(),
             configs: BTreeMap::new(),
             replication: BTreeMap::new(),
             tracks: BTreeMap::new(),
@@ -79,7 +84,7 @@ struct Asked {
     answered: bool,
 }
 
-type Views = BTreeMap<SocketAddr, Fact<ClusterInfo>>;
+pub(super) type Views = BTreeMap<SocketAddr, Fact<ClusterInfo>>;
 
 /// What the controllers say.
 #[derive(Default)]
@@ -91,8 +96,8 @@ struct Controllers {
 }
 
 impl Asker {
-    /// Asks about everything that runs.
-    pub(super) async fn round(&mut self, desired: &Desired, pids: &Pids) -> Services {
+    /// Asks about everything that runs; and whether a NameServer has a master of the cluster.
+    pub(super) async fn round(&mut self, desired: &Desired, pids: &Pids) -> (Services, Fact<bool>) {
         let (views, controllers) = join(self.namesrv_views(desired), self.controllers(desired)).await;
         let running = desired.instances.iter().filter_map(|i| Some((i, *pids.get(&i.launch.instance)?)));
         let running: Vec<(&Instance, u32)> = running.collect();
@@ -113,7 +118,7 @@ impl Asker {
             let silence = track.look(pid, instance.address, answered, || others_of(instance, &facts, &views)).await;
             services.insert(name, Service { pid, facts, silence });
         }
-        services
+        (services, has_master(&views, &desired.cluster))
     }
 
     /// What only comes of more than one round.
@@ -168,10 +173,14 @@ impl Asker {
         ha: &BTreeMap<InstanceName, Fact<HaConnection>>,
     ) -> Asked {
         let Some(expected) = &instance.broker else {
-            if instance.launch.role == Role::Controller {
-                return controller(instance, controllers);
-            }
-            let (answer, answered) = self.namesrv(instance).await;
+            let (answer, answered) = match instance.launch.role {
+                Role::Controller => return controller(instance, controllers),
+                role if role.is_service() => {
+                    let (facts, answered) = services::ask(&self.client, self.web.as_ref(), instance).await;
+                    return Asked { facts, config: None, answered };
+                }
+                _ => self.namesrv(instance).await,
+            };
             return Asked { facts: ServiceFacts::Namesrv(answer), config: None, answered };
         };
         let broker = Broker::new(&self.client, instance.address.to_string(), TIMEOUT);
@@ -329,6 +338,8 @@ fn controller(instance: &Instance, controllers: &Controllers) -> Asked {
 /// The other member of a broker's group, or the other NameServers.
 fn others_of(instance: &Instance, facts: &ServiceFacts, views: &Views) -> Others {
     match facts {
+        // Each works for itself.
+        ServiceFacts::Proxy(_) | ServiceFacts::Jar(_) => Others::Nobody,
         ServiceFacts::Controller(_) => Others::Unknown("controllers are left to elect another leader".to_owned()),
         ServiceFacts::Broker(broker) => match &broker.partner {
             None if broker.members.is_some() => others_of_member(instance, broker),

@@ -5,6 +5,7 @@ mod answers;
 mod ask;
 mod figures;
 mod replication;
+mod services;
 mod silence;
 
 use ask::Asker;
@@ -13,6 +14,7 @@ use rocketmq_agent_domain::{
     hang::Silence,
     health::facts::{HaConnection, ServiceFacts},
     names::InstanceName,
+    observed::Fact,
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{sync::watch, time};
@@ -39,15 +41,16 @@ const SOON: Duration = Duration::from_secs(1);
 const LATER: Duration = Duration::from_secs(5);
 
 /// Starts probing; it ends when nobody listens any more. The second end changes with every round, also with one that
-/// found what was known.
+/// found what was known. The third says whether a NameServer has a master of the cluster.
 pub fn spawn(
     desired: watch::Receiver<Arc<Desired>>,
     pids: watch::Receiver<Pids>,
-) -> (watch::Receiver<Services>, watch::Receiver<()>) {
+) -> (watch::Receiver<Services>, watch::Receiver<()>, watch::Receiver<Fact<bool>>) {
     let (services, seen) = watch::channel(Services::new());
     let (rounds, counted) = watch::channel(());
-    tokio::spawn(probe(desired, pids, services, rounds));
-    (seen, counted)
+    let (master, master_seen) = watch::channel(Fact::Unknown("no NameServer was asked yet".to_owned()));
+    tokio::spawn(probe(desired, pids, services, rounds, master));
+    (seen, counted, master_seen)
 }
 
 async fn probe(
@@ -55,12 +58,18 @@ async fn probe(
     mut pids: watch::Receiver<Pids>,
     services: watch::Sender<Services>,
     rounds: watch::Sender<()>,
+    master: watch::Sender<Fact<bool>>,
 ) {
     let mut asker = Asker::default();
     loop {
         let goal = Arc::clone(&desired.borrow_and_update());
         let running = pids.borrow_and_update().clone();
-        let found = asker.round(&goal, &running).await;
+        let (found, has_master) = asker.round(&goal, &running).await;
+        master.send_if_modified(|current| {
+            let differs = *current != has_master;
+            *current = has_master;
+            differs
+        });
         let settled = found.values().all(|service| is_settled(&service.facts));
         services.send_if_modified(|current| {
             let differs = *current != found;
@@ -80,7 +89,8 @@ async fn probe(
 /// Whether a slower look is enough: everything that was asked has answered.
 fn is_settled(facts: &ServiceFacts) -> bool {
     match facts {
-        ServiceFacts::Namesrv(answer) => answer.known().is_some(),
+        ServiceFacts::Namesrv(answer) | ServiceFacts::Jar(answer) => answer.known().is_some(),
+        ServiceFacts::Proxy(facts) => facts.route.known().is_some() && facts.remoting.known().is_some(),
         ServiceFacts::Controller(facts) => facts
             .known()
             .is_some_and(|facts| facts.leaders.values().all(|leader| leader.known().is_some_and(Option::is_some))),

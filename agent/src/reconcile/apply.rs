@@ -57,6 +57,11 @@ pub async fn apply(
             }
         }
         Step::InstallDistribution { .. } => installer.begin(desired),
+        Step::InstallJar { instance } => {
+            if let Some(jar) = desired.instance(instance).and_then(|instance| instance.jar.as_ref()) {
+                installer.begin_jar(jar);
+            }
+        }
         Step::MarkStore { instance } => {
             if let Some((launch, identity)) = launch_of(instance).and_then(|l| Some((l, l.store.as_ref()?))) {
                 stores::mark(launch, identity, account)?;

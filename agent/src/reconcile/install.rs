@@ -1,10 +1,14 @@
-//! Brings the release onto the host beside the loop: a download must not keep a crashed broker from its restart.
+//! Brings releases and jars onto the host beside the loop: a download must not keep a crashed broker from its restart.
 
-use crate::distribution::{self, Progress, Source, Wanted};
+use crate::distribution::{self, DistributionError, Progress, Source, Wanted, WantedJar};
 use rocketmq_agent_domain::{
-    desired::Desired, launch::Cause, observed::DistributionState, topology::Source as DesiredSource,
+    desired::{Desired, JarFile},
+    launch::Cause,
+    observed::DistributionState,
 };
 use std::{
+    collections::BTreeMap,
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -16,44 +20,44 @@ const RETRY: Duration = Duration::from_secs(30);
 /// The same for one that is fetched anew each time.
 const RETRY_FETCH: Duration = Duration::from_secs(600);
 
-/// What the installer is doing.
+/// Where something comes from, and its checksum.
+type From = (String, Option<String>);
+
+/// What is being done about one folder or file.
 #[derive(Debug, Clone)]
 enum Work {
-    Idle,
     Installing(String),
-    Failed { cause: Cause, at: Instant, wanted: Option<DesiredSource> },
+    Failed { cause: Cause, at: Instant, from: From },
 }
 
-impl Work {
-    /// Whether a failure still holds; with another source it is tried at once.
-    fn holds_back(at: Instant, failed: &Option<DesiredSource>, desired: &Desired) -> bool {
-        let is_fetched = failed.as_ref().is_some_and(|source| source.location.starts_with("http"));
-        *failed == desired.source && at.elapsed() < if is_fetched { RETRY_FETCH } else { RETRY }
-    }
-}
-
-/// Installs one release at a time.
-#[derive(Debug, Clone)]
+/// Installs; what is under way by where it is to be.
+#[derive(Debug, Clone, Default)]
 pub struct Installer {
-    work: Arc<Mutex<Work>>,
+    works: Arc<Mutex<BTreeMap<PathBuf, Work>>>,
     changed: Arc<Notify>,
-}
-
-impl Default for Installer {
-    fn default() -> Self {
-        Self { work: Arc::new(Mutex::new(Work::Idle)), changed: Arc::default() }
-    }
 }
 
 impl Installer {
     /// How far the release is.
     pub fn observe(&self, desired: &Desired) -> DistributionState {
-        if distribution::installed(&desired.distributions, &desired.version.to_string()).is_some() {
+        let version = desired.version.to_string();
+        let is_there = distribution::installed(&desired.distributions, &version).is_some();
+        self.state(is_there, &desired.distributions.join(version), release_from(desired).as_ref())
+    }
+
+    /// How far a jar is.
+    pub fn observe_jar(&self, jar: &JarFile) -> DistributionState {
+        self.state(jar.path.is_file(), &jar.path, Some(&jar_from(jar)))
+    }
+
+    fn state(&self, is_there: bool, target: &PathBuf, wanted: Option<&From>) -> DistributionState {
+        if is_there {
             return DistributionState::Installed;
         }
-        match &*self.work.lock().unwrap_or_else(PoisonError::into_inner) {
-            Work::Installing(progress) => DistributionState::Installing(progress.clone()),
-            Work::Failed { cause, at, wanted } if Work::holds_back(*at, wanted, desired) => {
+        match self.works.lock().unwrap_or_else(PoisonError::into_inner).get(target) {
+            Some(Work::Installing(progress)) => DistributionState::Installing(progress.clone()),
+            // With another source it is tried at once.
+            Some(Work::Failed { cause, at, from }) if Some(from) == wanted && at.elapsed() < retry(from) => {
                 DistributionState::Failed(cause.clone())
             }
             _ => DistributionState::Missing,
@@ -65,40 +69,82 @@ impl Installer {
         self.changed.notified().await;
     }
 
-    fn set(&self, work: Work) {
-        *self.work.lock().unwrap_or_else(PoisonError::into_inner) = work;
+    fn set(&self, target: &PathBuf, work: Option<Work>) {
+        let mut works = self.works.lock().unwrap_or_else(PoisonError::into_inner);
+        match work {
+            Some(work) => drop(works.insert(target.clone(), work)),
+            None => drop(works.remove(target)),
+        }
     }
 
-    /// Begins, and returns at once.
+    /// Begins with the release, and returns at once.
     pub fn begin(&self, desired: &Desired) {
-        let Some(source) = &desired.source else { return };
+        let Some(from) = release_from(desired) else { return };
         let wanted = Wanted {
             version: desired.version.to_string(),
-            source: Source::parse(&source.location),
-            sha512: source.sha512.clone(),
+            source: Source::parse(&from.0),
+            sha512: from.1.clone(),
             into: desired.distributions.clone(),
         };
-        info!(version = %wanted.version, source = %source.location, "installing RocketMQ");
-        self.set(Work::Installing("beginning".to_owned()));
+        let (what, fix) =
+            (format!("RocketMQ {}", wanted.version), "put rocketmq.source (and sha512) in cluster.toml right");
+        let told = self.begun(&wanted.into.join(&wanted.version), &what, &from);
         let installer = self.clone();
-        let tried = desired.source.clone();
         tokio::spawn(async move {
-            let teller = installer.clone();
-            let told = move |progress: Progress| teller.set(Work::Installing(progress.to_string()));
-            match distribution::ensure(&wanted, told).await {
-                Ok(folder) => {
-                    info!(folder = %folder.display(), "RocketMQ is installed");
-                    installer.set(Work::Idle);
-                }
-                Err(failure) => {
-                    let what = format!("{:#}", anyhow::Error::from(failure));
-                    error!(error = %what, "RocketMQ cannot be installed");
-                    let fix = "put rocketmq.source (and sha512) in cluster.toml right".to_owned();
-                    let cause = Cause { id: "install-failed".to_owned(), what, fix };
-                    installer.set(Work::Failed { cause, at: Instant::now(), wanted: tried });
-                }
-            }
-            installer.changed.notify_one();
+            let target = wanted.into.join(&wanted.version);
+            let done = distribution::ensure(&wanted, told).await;
+            installer.ended(target, &what, fix.to_owned(), from, done.map(|_| ()));
         });
     }
+
+    /// The same with a jar.
+    pub fn begin_jar(&self, jar: &JarFile) {
+        let from = jar_from(jar);
+        let (source, sha256) = (jar.jar.location.clone(), jar.jar.sha256.clone());
+        let wanted = WantedJar { source, sha256, path: jar.path.clone() };
+        let what = format!("the {}'s jar", jar.jar.role);
+        let fix = format!("put {0}.source and {0}.sha256 in cluster.toml right", jar.jar.role);
+        let told = self.begun(&wanted.path, &what, &from);
+        let installer = self.clone();
+        tokio::spawn(async move {
+            let done = distribution::ensure_jar(&wanted, told).await;
+            installer.ended(wanted.path, &what, fix, from, done);
+        });
+    }
+
+    /// Says so; gives who is to be told how far it is.
+    fn begun(&self, target: &PathBuf, what: &str, from: &From) -> impl Fn(Progress) + Send + 'static {
+        info!(source = %from.0, "installing {what}");
+        self.set(target, Some(Work::Installing("beginning".to_owned())));
+        let (installer, target) = (self.clone(), target.clone());
+        move |progress: Progress| installer.set(&target, Some(Work::Installing(progress.to_string())))
+    }
+
+    fn ended(&self, target: PathBuf, what: &str, fix: String, from: From, done: Result<(), DistributionError>) {
+        match done {
+            Ok(()) => {
+                info!(path = %target.display(), "{what} is installed");
+                self.set(&target, None);
+            }
+            Err(failure) => {
+                let why = format!("{:#}", anyhow::Error::from(failure));
+                error!(error = %why, "{what} cannot be installed");
+                let cause = Cause { id: "install-failed".to_owned(), what: why, fix };
+                self.set(&target, Some(Work::Failed { cause, at: Instant::now(), from }));
+            }
+        }
+        self.changed.notify_one();
+    }
+}
+
+fn release_from(desired: &Desired) -> Option<From> {
+    desired.source.as_ref().map(|source| (source.location.clone(), source.sha512.clone()))
+}
+
+fn jar_from(jar: &JarFile) -> From {
+    (jar.jar.location.clone(), Some(jar.jar.sha256.clone()))
+}
+
+fn retry(from: &From) -> Duration {
+    if from.0.starts_with("http") { RETRY_FETCH } else { RETRY }
 }

@@ -60,6 +60,8 @@ pub struct Goal {
 pub struct Channels {
     /// What RocketMQ says.
     pub services: watch::Receiver<Services>,
+    /// Whether a NameServer has a master of the cluster.
+    pub has_master: watch::Receiver<Fact<bool>>,
     /// Which processes run.
     pub pids: watch::Sender<Pids>,
     /// The report of the last pass.
@@ -107,7 +109,8 @@ impl<S: Supervisor> Reconciler<S> {
                 Processes::new()
             }
         };
-        let observed = observe(&goal.desired, processes, &self.installer, self.account);
+        let has_master = self.channels.has_master.borrow_and_update().clone();
+        let observed = observe(&goal.desired, processes, has_master, &self.installer, self.account);
         let mut plan = plan(&goal.desired, &observed);
         for cause in goal.waits.iter().chain(&goal.account_problem) {
             plan.steps.clear();
@@ -333,6 +336,7 @@ impl<S: Supervisor> Reconciler<S> {
             () = self.supervisor.changed() => {}
             () = self.installer.changed() => {}
             _ = self.channels.services.changed() => {}
+            _ = self.channels.has_master.changed() => {}
             Ok(()) = self.channels.rollout.changed() => {}
             () = time::sleep(pause) => {}
         }

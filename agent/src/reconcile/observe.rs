@@ -9,10 +9,10 @@ use crate::{
 };
 use rocketmq_agent_domain::{
     adoption::{ByHand, compare},
-    desired::{Desired, Owner, RenderedFile, conf::FIRST_LINE},
+    desired::{Desired, Instance, JarFile, Owner, RenderedFile, conf::FIRST_LINE},
     launch::ProcessState,
     names::InstanceName,
-    observed::{Fact, FileState, Observed},
+    observed::{Fact, FileState, JarState, Observed},
 };
 use std::collections::BTreeMap;
 
@@ -20,7 +20,13 @@ use std::collections::BTreeMap;
 pub type Processes = BTreeMap<InstanceName, Fact<ProcessState>>;
 
 /// Looks at everything that the plan depends on, the processes apart.
-pub fn observe(desired: &Desired, processes: Processes, installer: &Installer, account: Option<Account>) -> Observed {
+pub fn observe(
+    desired: &Desired,
+    processes: Processes,
+    has_master: Fact<bool>,
+    installer: &Installer,
+    account: Option<Account>,
+) -> Observed {
     let directories = desired
         .directories
         .iter()
@@ -33,11 +39,18 @@ pub fn observe(desired: &Desired, processes: Processes, installer: &Installer, a
     Observed {
         addresses: Fact::from(host::addresses()),
         distribution: Fact::Known(installer.observe(desired)),
+        jars: desired.instances.iter().filter_map(|it| Some(observe_jar(it, it.jar.as_ref()?, installer))).collect(),
+        has_master,
         directories,
         files,
         stores: stores(desired, &processes, account),
         processes,
     }
+}
+
+fn observe_jar(instance: &Instance, jar: &JarFile, installer: &Installer) -> (InstanceName, JarState) {
+    let missing_users = jar.users(instance).filter(|path| !path.is_file());
+    (instance.launch.instance.clone(), JarState { jar: installer.observe_jar(jar), missing_users })
 }
 
 /// A file that differs was written by a person where no agent ever started that instance.

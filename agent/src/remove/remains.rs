@@ -154,6 +154,7 @@ impl Remains {
             if entry == ".lock"
                 || (entry.starts_with('.') && halfway)
                 || distribution::installed(&dist, &entry).is_some()
+                || removal::is_jar(&entry)
             {
                 self.own(path);
             } else {

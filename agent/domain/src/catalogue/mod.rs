@@ -57,7 +57,7 @@ impl File {
                 ("NettyServerConfig", FIVE),
                 ("NettyClientConfig", FIVE),
             ],
-            File::Proxy => &[("ProxyConfig", FIVE)],
+            File::Proxy => &[("ProxyConfig", FIVE), ("AuthConfig", FIVE)],
         }
     }
 }
@@ -115,17 +115,26 @@ pub fn every_key() -> impl Iterator<Item = &'static Key> {
     CATALOGUE.keys.iter()
 }
 
-/// The catalogued releases just below and above; the same twice for one that is catalogued itself.
-fn neighbours(version: Version) -> impl Iterator<Item = Version> + Clone {
-    let below = releases().iter().rfind(|release| **release <= version);
-    let above = releases().iter().find(|release| **release >= version);
-    below.into_iter().chain(above).copied()
+/// The catalogued releases that have the file's own class: of 5.1.4 no jar of the proxy was to be had.
+fn releases_with(file: File) -> impl DoubleEndedIterator<Item = Version> {
+    let own = file.classes().first().map_or("", |(class, _)| class);
+    let has = move |release: &Version| {
+        every_key().any(|key| key.class == own && key.first <= *release && *release <= key.last)
+    };
+    releases().iter().copied().filter(has)
+}
+
+/// Of these the ones just below and above; the same twice for one that is catalogued itself.
+fn neighbours(file: File, version: Version) -> impl Iterator<Item = Version> + Clone {
+    let below = releases_with(file).rfind(|release| *release <= version);
+    let above = releases_with(file).find(|release| *release >= version);
+    below.into_iter().chain(above)
 }
 
 /// The keys of a file in a release, or in either of its neighbours; a name comes once.
 pub fn keys(file: File, version: Version) -> Vec<&'static Key> {
     let mut keys: Vec<&Key> = Vec::new();
-    for key in neighbours(version).flat_map(|release| keys_in(file, release)) {
+    for key in neighbours(file, version).flat_map(|release| keys_in(file, release)) {
         if !keys.iter().any(|earlier| earlier.name == key.name) {
             keys.push(key);
         }
@@ -156,7 +165,7 @@ pub enum Standing {
 /// What a release makes of a key in a file.
 pub fn standing(file: File, name: &str, version: Version) -> Standing {
     let takes = |release: &Version| keys_in(file, *release).find(|key| key.name == name).map(|key| (*release, key));
-    let near: Vec<Option<(Version, &Key)>> = neighbours(version).map(|release| takes(&release)).collect();
+    let near: Vec<Option<(Version, &Key)>> = neighbours(file, version).map(|release| takes(&release)).collect();
     let found: Vec<(Version, &Key)> = near.iter().flatten().copied().collect();
     match found.first() {
         Some((_, key)) if found.len() == near.len() => Standing::Known(key),
@@ -199,6 +208,14 @@ mod tests {
         assert!(matches!(known(File::Proxy, "grpcServerPort", (5, 5, 0)), Standing::Known(_)));
         assert_eq!(known(File::Namesrv, "fileReservedTime", (4, 7, 0)), Standing::Unknown);
         assert_eq!(known(File::Broker, "storeCheckpoint", (4, 7, 0)), Standing::Unknown);
+    }
+
+    #[test]
+    fn a_key_of_a_proxy_is_known_of_a_release_whose_proxy_was_not_to_be_had() {
+        for version in [(5, 1, 0), (5, 1, 4), (5, 5, 0)] {
+            assert!(matches!(known(File::Proxy, "regionId", version), Standing::Known(_)), "{version:?}");
+        }
+        assert!(matches!(known(File::Proxy, "authenticationEnabled", (5, 5, 0)), Standing::Known(_)));
     }
 
     #[test]

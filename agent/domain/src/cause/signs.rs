@@ -110,6 +110,14 @@ pub(super) const SIGNS: &[Sign] = &[
         "ROCKETMQ_HOME is not set",
         "set ROCKETMQ_HOME in its environment to the folder that holds its conf folder",
     ),
+    // ClusterServiceManager of 5.5.0 makes its topic on a broker when it starts.
+    sign(
+        "no-broker-yet",
+        Both,
+        &["create system broadcast topic"],
+        "it found no broker of the cluster, on which a proxy keeps a topic of its own",
+        "it starts as soon as a master is registered with a NameServer",
+    ),
     sign(
         "namesrv-address-illegal",
         Console,

@@ -84,6 +84,14 @@ pub struct ClusterFile {
     pub max_lag: Option<At<Size>>,
     /// `broker.sync`.
     pub sync: Option<At<SyncPolicy>>,
+    /// `[proxy]`.
+    pub proxy: Option<ProxyFile>,
+    /// `proxy.hosts`.
+    pub proxy_hosts: Option<At<Vec<At<HostName>>>>,
+    /// `[dashboard]`.
+    pub dashboard: Option<JarFile>,
+    /// `[exporter]`.
+    pub exporter: Option<JarFile>,
     /// `[limits]`.
     pub limits: LimitsFile,
     /// `[[host]]`, in order.
@@ -125,6 +133,38 @@ pub struct LimitsFile {
 pub struct NamesrvFile {
     /// The port.
     pub port: Option<At<u16>>,
+    /// Its JVM and properties.
+    pub jvm: JvmFile,
+}
+
+/// `[proxy]` or `[host.proxy]`.
+#[derive(Debug, Default)]
+pub struct ProxyFile {
+    /// Where the table starts.
+    pub at: usize,
+    /// The port for gRPC.
+    pub port: Option<At<u16>>,
+    /// The port for the remoting protocol.
+    pub remoting_port: Option<At<u16>>,
+    /// Its JVM and its rmq-proxy.json.
+    pub jvm: JvmFile,
+}
+
+/// `[dashboard]` or `[exporter]`.
+#[derive(Debug)]
+pub struct JarFile {
+    /// Where the table starts.
+    pub at: usize,
+    /// Where it runs.
+    pub host: Option<At<HostName>>,
+    /// Where the jar is to be had.
+    pub source: Option<At<String>>,
+    /// Its checksum.
+    pub sha256: Option<At<String>>,
+    /// The port of its HTTP.
+    pub port: Option<At<u16>>,
+    /// Whether it asks who you are.
+    pub login: Option<At<bool>>,
     /// Its JVM and properties.
     pub jvm: JvmFile,
 }
@@ -179,6 +219,8 @@ pub struct HostFile {
     pub controller: NamesrvFile,
     /// Overrides for its brokers.
     pub broker: BrokerFile,
+    /// Overrides for its proxy.
+    pub proxy: Option<ProxyFile>,
 }
 
 /// `[[group]]`.
@@ -206,6 +248,7 @@ pub fn parse<'a>(text: &'a str, problems: &RefCell<Problems<'a>>) -> ClusterFile
     let namesrv = root.section("namesrv");
     let controller = root.section("controller");
     let broker = root.section("broker");
+    let proxy = root.section("proxy");
     let supervision = root.section("supervision");
     let cluster = cluster.as_ref();
     let rocketmq = rocketmq.as_ref();
@@ -250,6 +293,10 @@ pub fn parse<'a>(text: &'a str, problems: &RefCell<Problems<'a>>) -> ClusterFile
             .as_ref()
             .map(|s| BrokerFile { port: s.port("port"), slave_port: s.port("slave_port"), ..read_broker(s) })
             .unwrap_or_default(),
+        proxy_hosts: proxy.as_ref().and_then(|s| s.list("hosts", "bad-name")),
+        proxy: proxy.as_ref().map(read_proxy),
+        dashboard: root.section("dashboard").map(|s| read_jar(&s, s.flag("login"))),
+        exporter: root.section("exporter").map(|s| read_jar(&s, None)),
         limits: root.section("limits").map(|s| read_limits(&s)).unwrap_or_default(),
         named_groups: root.sections("group").iter().map(read_group).collect(),
     }
@@ -272,6 +319,28 @@ fn read_limits(section: &Section<'_, '_>) -> LimitsFile {
 
 fn read_namesrv(section: &Section<'_, '_>) -> NamesrvFile {
     NamesrvFile { port: section.port("port"), jvm: read_jvm(section) }
+}
+
+fn read_proxy(section: &Section<'_, '_>) -> ProxyFile {
+    let (port, remoting_port) = (section.port("port"), section.port("remoting_port"));
+    ProxyFile { at: section.at, port, remoting_port, jvm: read_jvm(section) }
+}
+
+fn read_jar(section: &Section<'_, '_>, login: Option<At<bool>>) -> JarFile {
+    for (key, fix) in [("source", "say where its jar is to be had"), ("sha256", "`sha256sum FILE` prints it")] {
+        if !section.has(key) {
+            section.missing(key, fix);
+        }
+    }
+    JarFile {
+        at: section.at,
+        host: section.parsed("host", "bad-name"),
+        source: section.text("source"),
+        sha256: section.text("sha256"),
+        port: section.port("port"),
+        login,
+        jvm: read_jvm(section),
+    }
 }
 
 fn read_broker(section: &Section<'_, '_>) -> BrokerFile {
@@ -305,6 +374,7 @@ fn read_host(section: &Section<'_, '_>) -> HostFile {
             .section("broker")
             .map(|s| BrokerFile { port: s.port("port"), slave_port: s.port("slave_port"), ..read_broker(&s) })
             .unwrap_or_default(),
+        proxy: section.section("proxy").map(|s| read_proxy(&s)),
     }
 }
 

@@ -1,6 +1,10 @@
 //! Every key that a cluster file can have: its kind, its default and what it means. The reader takes only what is
 //! listed here, and `docs/cluster-file.md` is made from it, so that the two cannot differ.
 
+mod services;
+
+use services::{DASHBOARD, EXPORTER, HOST_PROXY, PROXY};
+
 /// What a key's value must be.
 #[derive(Debug, Clone, Copy)]
 pub enum Kind {
@@ -58,6 +62,14 @@ pub const ROOT: &[Key] = &[
         "",
         "All brokers. `[broker.master]`, `[broker.slave]`, `[host.broker]` and `[[group]]` override it, in that order.",
     ),
+    key(
+        "proxy",
+        Kind::Section(PROXY),
+        "",
+        "Proxies, which gRPC clients need (5.1 or newer, cluster mode). There are some where this table is there, be it empty.",
+    ),
+    key("dashboard", Kind::Section(DASHBOARD), "", "rocketmq-dashboard, where this table is there: a jar of its own."),
+    key("exporter", Kind::Section(EXPORTER), "", "rocketmq-exporter, where this table is there: a jar of its own."),
     key(
         "limits",
         Kind::Section(LIMITS),
@@ -283,6 +295,7 @@ const HOST: &[Key] = &[
     key("namesrv", Kind::Section(HOST_NAMESRV), "", "Overrides for this host's NameServer."),
     key("controller", Kind::Section(HOST_CONTROLLER), "", "Overrides for this host's controller."),
     key("broker", Kind::Section(HOST_BROKER), "", "Overrides for this host's brokers."),
+    key("proxy", Kind::Section(HOST_PROXY), "", "Overrides for this host's proxy."),
 ];
 
 const HOST_NAMESRV: &[Key] = &[

@@ -1,13 +1,14 @@
-//! What goes into broker.conf, namesrv.conf and controller.conf. The keys that follow from the cluster file come first and in a fixed
+//! What goes into broker.conf, namesrv.conf, controller.conf, rmq-proxy.json and the properties of jars. The keys that follow from the cluster file come first and in a fixed
 //! order, then those set by hand, sorted. Both IPs and both store paths are always written: RocketMQ guesses the
 //! former, and up to 4.9.3 the latter do not follow each other.
 
 use super::{folders::Folders, properties};
 use crate::{
+    catalogue::{File, Kind, Standing, standing},
     launch::Role,
     names::Version,
-    placement::{BrokerSeat, ControllerSeat},
-    topology::{Host, JvmSettings, Mode, Topology},
+    placement::{BrokerSeat, ControllerSeat, ServiceSeat},
+    topology::{Host, Jar, JvmSettings, Mode, Topology},
 };
 use std::{collections::BTreeMap, net::SocketAddr};
 
@@ -24,6 +25,20 @@ pub fn text(lines: &Lines) -> String {
         text += &properties::line(key, value);
     }
     text
+}
+
+/// The text of rmq-proxy.json: numbers and flags as such where the release has the key as one.
+pub fn json(version: Version, lines: &Lines) -> String {
+    let typed = |key: &str, value: &str| {
+        let is_text = match standing(File::Proxy, key, version) {
+            Standing::Known(key) | Standing::Neighbours(key, _) => matches!(key.kind, Kind::Text | Kind::Choice(_)),
+            _ => false,
+        };
+        let bare = value.parse::<i64>().is_ok() || matches!(value, "true" | "false");
+        if bare && !is_text { value.to_owned() } else { serde_json::Value::from(value).to_string() }
+    };
+    let entries: Vec<String> = lines.iter().map(|(key, value)| format!("  {key:?}: {}", typed(key, value))).collect();
+    format!("{{\n{}\n}}\n", entries.join(",\n"))
 }
 
 /// `a:1;b:2`, as RocketMQ wants its NameServers.
@@ -151,6 +166,34 @@ fn broker_role(mode: Mode, role: Role) -> &'static str {
 /// namesrv.conf of one NameServer.
 pub fn namesrv(port: u16, settings: &JvmSettings) -> Lines {
     with_overrides(vec![("listenPort", port.to_string())], &settings.config)
+}
+
+/// rmq-proxy.json of one proxy. Both ports are those of its seat.
+pub fn proxy(topology: &Topology, seat: &ServiceSeat, host: &Host, namesrvs: &str, settings: &JvmSettings) -> Lines {
+    let mut lines = vec![
+        ("rocketMQClusterName", topology.name.to_string()),
+        ("proxyClusterName", topology.name.to_string()),
+        ("proxyMode", "CLUSTER".to_owned()),
+        ("namesrvAddr", namesrvs.to_owned()),
+        // Both would be guessed from the machine; proxies know each other by them (5.5.0 `HeartbeatSyncer`).
+        ("proxyName", host.name.to_string()),
+        ("localServeAddr", host.public_address.to_string()),
+    ];
+    lines.extend(["grpcServerPort", "remotingListenPort"].into_iter().zip(seat.ports.iter().map(u16::to_string)));
+    with_overrides(lines, &settings.config)
+}
+
+/// application.properties of the dashboard (1.0.0-2.1.0) or the exporter (0.0.2).
+pub fn jar(jar: &Jar, seat: &ServiceSeat, namesrvs: &str, folders: &Folders, settings: &JvmSettings) -> Lines {
+    let mut lines: Vec<(&str, String)> = seat.ports.iter().map(|port| ("server.port", port.to_string())).collect();
+    lines.push(("rocketmq.config.namesrvAddr", namesrvs.to_owned()));
+    if jar.role == Role::Dashboard {
+        // Of the two the list wins from 1.0.1 on, and has this machine in it where it is not set.
+        lines.push(("rocketmq.config.namesrvAddrs[0]", namesrvs.to_owned()));
+        lines.push(("rocketmq.config.dataPath", folders.store().display().to_string()));
+        lines.push(("rocketmq.config.loginRequired", jar.login.to_string()));
+    }
+    with_overrides(lines, &settings.config)
 }
 
 fn with_overrides(lines: Vec<(&str, String)>, config: &BTreeMap<String, String>) -> Lines {

@@ -3,7 +3,7 @@
 use crate::{
     launch::Role,
     names::{InstanceName, Version},
-    topology::Layout,
+    topology::{Jar, Layout},
 };
 use std::path::{Path, PathBuf};
 
@@ -19,10 +19,10 @@ impl Folders {
     /// The folders of that instance.
     pub fn of(base: &Path, layout: Layout, instance: &InstanceName, role: Role) -> Self {
         let name = match (layout, role) {
-            (Layout::Instance, _) | (_, Role::Controller | Role::Member) => instance.as_str(),
             (Layout::Role, Role::Namesrv) => "server",
             (Layout::Role, Role::Master) => "broker-master",
             (Layout::Role, Role::Slave) => "broker-slave",
+            _ => instance.as_str(),
         };
         Self { home: base.join(name) }
     }
@@ -61,6 +61,11 @@ impl Folders {
 /// The folder that distributions are unpacked into.
 pub fn distributions(base: &Path) -> PathBuf {
     base.join("dist")
+}
+
+/// A jar that is no part of a release.
+pub fn jar(base: &Path, jar: &Jar) -> PathBuf {
+    distributions(base).join(format!("{}-{}.jar", jar.role, jar.sha256))
 }
 
 /// One unpacked release.

@@ -80,7 +80,9 @@ pub fn arguments(
     args.push(format!("-Duser.home={}", folders.home.display()));
     args.push(format!("-Djava.io.tmpdir={}", folders.tmp().display()));
     args.extend(settings.java_options.iter().cloned());
-    args.extend(["-cp".to_owned(), format!("{}/lib/*", distribution.display())]);
+    if !role.is_jar() {
+        args.extend(["-cp".to_owned(), format!("{}/lib/*", distribution.display())]);
+    }
     args.extend(own.iter().cloned());
     args
 }
@@ -91,5 +93,8 @@ pub fn main_class(role: Role) -> &'static str {
         Role::Namesrv => "org.apache.rocketmq.namesrv.NamesrvStartup",
         Role::Controller => "org.apache.rocketmq.controller.ControllerStartup",
         Role::Master | Role::Slave | Role::Member => "org.apache.rocketmq.broker.BrokerStartup",
+        Role::Proxy => "org.apache.rocketmq.proxy.ProxyStartup",
+        // A jar names its own.
+        Role::Dashboard | Role::Exporter => "-jar",
     }
 }

@@ -27,8 +27,8 @@ pub fn logback(version: Version, role: Role) -> Option<(&'static str, String)> {
         return None;
     }
     Some(match role {
-        // Controllers are run from 5.1.1 on.
-        Role::Controller => return None,
+        // Controllers and proxies are run from 5.1 on, and the jars have theirs.
+        Role::Controller | Role::Proxy | Role::Dashboard | Role::Exporter => return None,
         Role::Namesrv => ("logback_namesrv.xml", configuration("namesrv", &[])),
         Role::Master | Role::Slave | Role::Member => ("logback_broker.xml", configuration("broker", &BROKER_LOGGERS)),
     })

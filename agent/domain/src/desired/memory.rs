@@ -49,7 +49,7 @@ pub struct LimitTooLow {
 pub fn fits_limits(topology: &Topology, placement: &Placement) -> Result<(), LimitTooLow> {
     for host in &topology.hosts {
         if let Some(limit) = host.limits.memory {
-            share(limit, &jvms(topology, placement, host)).map_err(|error| LimitTooLow {
+            share(limit, &jvms(topology, placement, host), pops(placement)).map_err(|error| LimitTooLow {
                 host: host.name.clone(),
                 limit,
                 wanted: error.wanted,
@@ -68,7 +68,16 @@ pub(super) fn jvms(topology: &Topology, placement: &Placement, host: &Host) -> V
     let controller = placement.controllers.iter().filter(|seat| seat.host == host.name);
     let controller = controller.map(|_| (Role::Controller, topology.layers.controller(&host.name)));
     let brokers = seats.iter().map(|seat| (seat.role(), topology.layers.broker(&host.name, &seat.group, seat.role())));
-    namesrv.chain(controller).chain(brokers).collect()
+    let services = placement.services_on(&host.name);
+    let services = services.map(|seat| (seat.role, topology.layers.service(&host.name, seat.role)));
+    namesrv.chain(controller).chain(brokers).chain(services).collect()
+}
+
+/// Whether brokers are asked for messages as proxies ask (POP). Each thread that answers or acknowledges keeps a buffer of
+/// more than 4 MiB for the rest of its life (5.5.0 `PopMessageProcessor`, `AckMessageProcessor`): seen to be too much for
+/// 128 MiB with two CPUs, and clients get INTERNAL_SERVER_ERROR from then on.
+pub(super) fn pops(placement: &Placement) -> bool {
+    placement.services.iter().any(|seat| seat.role == Role::Proxy)
 }
 
 const FOR_JVMS_PERCENT: u64 = 60;
@@ -76,26 +85,34 @@ const FOR_JVMS_PERCENT: u64 = 60;
 const LIMIT_PERCENT: u64 = 90;
 
 /// Lowest and highest computed values.
-fn bounds(role: Role) -> (Size, Size, Size, Size) {
+fn bounds(role: Role, pops: bool) -> (Size, Size, Size, Size) {
     match role {
         Role::Namesrv | Role::Controller => (Size::mib(128), Size::mib(2048), Size::mib(64), Size::mib(512)),
-        Role::Master | Role::Slave | Role::Member => (Size::mib(256), Size::mib(8192), Size::mib(128), Size::mib(4096)),
+        Role::Master | Role::Slave | Role::Member => {
+            (Size::mib(256), Size::mib(8192), Size::mib(if pops { 384 } else { 128 }), Size::mib(4096))
+        }
+        Role::Proxy => (Size::mib(256), Size::mib(4096), Size::mib(128), Size::mib(2048)),
+        Role::Dashboard | Role::Exporter => (Size::mib(192), Size::mib(512), Size::mib(64), Size::mib(128)),
     }
 }
 
 fn weight(role: Role) -> u64 {
-    if role.is_broker() { 4 } else { 1 }
+    match role {
+        Role::Proxy => 2,
+        role if role.is_broker() => 4,
+        _ => 1,
+    }
 }
 
-/// A share for each JVM, in the order given. What is set by hand is taken as it is, and leaves the others the rest.
-pub fn share(memory: Size, jvms: &[(Role, JvmSettings)]) -> Result<Vec<Share>, TooLittleMemory> {
+/// A share for each JVM, in the order given; `pops` where proxies ask the brokers. What is set by hand is taken as it is, and leaves the others the rest.
+pub fn share(memory: Size, jvms: &[(Role, JvmSettings)], pops: bool) -> Result<Vec<Share>, TooLittleMemory> {
     let set: u64 = jvms.iter().filter_map(|(_, s)| Some(s.heap?.0 + s.direct_memory.unwrap_or(half(s.heap?)).0)).sum();
     let free = (memory.0 / 100 * FOR_JVMS_PERCENT).saturating_sub(set);
     let weights: u64 = jvms.iter().filter(|(_, s)| s.heap.is_none()).map(|(role, _)| weight(*role)).sum();
     let shares: Vec<Share> = jvms
         .iter()
         .map(|(role, settings)| {
-            let (least, most, least_direct, most_direct) = bounds(*role);
+            let (least, most, least_direct, most_direct) = bounds(*role, pops);
             let computed = Size(free * weight(*role) / weights.max(1) * 2 / 3).clamp(least, most);
             let heap = settings.heap.unwrap_or(Size(computed.0 >> 24 << 24));
             let direct = settings.direct_memory.unwrap_or(half(heap).clamp(least_direct, most_direct));
@@ -121,7 +138,7 @@ mod tests {
     const ROLES: [Role; 3] = [Role::Namesrv, Role::Master, Role::Slave];
 
     fn shared(memory: Size, settings: &JvmSettings) -> Result<Vec<Share>, TooLittleMemory> {
-        share(memory, &ROLES.map(|role| (role, settings.clone())))
+        share(memory, &ROLES.map(|role| (role, settings.clone())), false)
     }
 
     #[test]
@@ -140,6 +157,14 @@ mod tests {
         let settings = JvmSettings { heap: Some(Size::mib(512)), ..JvmSettings::default() };
         let shares = shared(Size::mib(8192), &settings).unwrap();
         assert_eq!(shares[1], Share { heap: Size::mib(512), direct: Size::mib(256) });
+    }
+
+    #[test]
+    fn brokers_behind_proxies_get_more_direct_memory_than_a_small_heap_would_bring() {
+        let settings = JvmSettings { heap: Some(Size::mib(256)), ..JvmSettings::default() };
+        let jvms = ROLES.map(|role| (role, settings.clone()));
+        let direct = |pops| share(Size::mib(8192), &jvms, pops).unwrap()[1].direct;
+        assert_eq!((direct(false), direct(true)), (Size::mib(128), Size::mib(384)));
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::{
     online::live_key,
     placement::{BrokerSeat, ControllerSeat, Placement},
     size::Size,
-    topology::{Host, Mode, Source, Topology},
+    topology::{Host, Jar, Mode, Source, Topology},
 };
 use folders::Folders;
 use sha2::{Digest, Sha256};
@@ -80,6 +80,24 @@ pub struct Instance {
     pub address: SocketAddr,
     /// What it must look like, for a broker.
     pub broker: Option<ExpectedBroker>,
+    /// The jar that it is, for one that is no part of the release.
+    pub jar: Option<JarFile>,
+}
+
+/// A jar that must be on the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JarFile {
+    /// Where it is kept.
+    pub path: PathBuf,
+    /// What it is.
+    pub jar: Jar,
+}
+
+impl JarFile {
+    /// The file of a dashboard's users, which a person writes, where it has some.
+    pub fn users(&self, instance: &Instance) -> Option<PathBuf> {
+        self.jar.login.then(|| instance.launch.directory.join("store").join("users.properties"))
+    }
 }
 
 /// Everything that one host should have.
@@ -87,6 +105,8 @@ pub struct Instance {
 pub struct Desired {
     /// Which host.
     pub host: HostName,
+    /// brokerClusterName.
+    pub cluster: String,
     /// Its address, to be found on one of its network cards; `None` where the file says it will not be there.
     pub local_address: Option<IpAddr>,
     /// The release.
@@ -105,7 +125,7 @@ pub struct Desired {
     pub directories: Vec<Directory>,
     /// Files.
     pub files: Vec<RenderedFile>,
-    /// Instances, in the order they start: the NameServer, the controller, masters, slaves.
+    /// Instances, in the order they start: the NameServer, the controller, masters, slaves, the proxy, jars.
     pub instances: Vec<Instance>,
 }
 
@@ -146,7 +166,9 @@ pub fn desired(
     let jvms = memory::jvms(topology, placement, host);
     let memory = host.memory.unwrap_or(facts.memory);
     let memory = host.limits.memory.map_or(memory, |limit| limit.min(memory));
-    let mut jvms = memory::share(memory, &jvms)?.into_iter().zip(jvms.iter().map(|(_, settings)| settings));
+    let mut jvms = memory::share(memory, &jvms, memory::pops(placement))?
+        .into_iter()
+        .zip(jvms.iter().map(|(_, settings)| settings));
 
     let namesrvs = namesrv_addresses(topology, placement, |host| host.address);
     let mut controllers = controller_addresses(topology, placement);
@@ -171,7 +193,7 @@ pub fn desired(
         let lines = conf::controller(topology, seat, &peers, &folders, settings);
         builder.instance(name, Role::Controller, seat.port, vec![seat.port], &lines, share, settings, None);
     }
-    for (seat, (share, settings)) in seats.iter().zip(jvms) {
+    for (seat, (share, settings)) in seats.iter().zip(jvms.by_ref()) {
         let folders = Folders::of(&host.base_dir, topology.layout, &seat.instance(), seat.role());
         let members: Vec<(u64, SocketAddr)> = match seat.elected {
             true => expected::members(topology, placement, seat).map(|(id, it)| (id, it.ha_address)).collect(),
@@ -183,12 +205,23 @@ pub fn desired(
         let ports = vec![seat.port, seat.fast_port(), seat.ha_port()];
         builder.instance(seat.instance(), seat.role(), seat.port, ports, &lines, share, settings, Some(expected));
     }
+    let namesrv_list = conf::address_list(&builder.namesrvs);
+    for (seat, (share, settings)) in placement.services_on(&host.name).zip(jvms) {
+        let (name, port) = (InstanceName::service(seat.role), seat.ports.first().copied().unwrap_or_default());
+        let folders = Folders::of(&host.base_dir, topology.layout, &name, seat.role);
+        let lines = match topology.jars.iter().find(|jar| jar.role == seat.role) {
+            Some(jar) => conf::jar(jar, seat, &namesrv_list, &folders, settings),
+            None => conf::proxy(topology, seat, host, &namesrv_list, settings),
+        };
+        builder.instance(name, seat.role, port, seat.ports.clone(), &lines, share, settings, None);
+    }
     let own = |seat: &ControllerSeat| seat.host == host.name;
     for (address, _) in controllers.iter_mut().zip(&placement.controllers).filter(|(_, seat)| own(seat)) {
         address.set_ip(near(host));
     }
     Ok(Desired {
         host: host.name.clone(),
+        cluster: topology.name.to_string(),
         local_address: (!host.nat).then_some(host.address),
         version: topology.version,
         source: topology.source.clone(),
@@ -235,7 +268,7 @@ impl Builder<'_> {
 
     #[expect(
         clippy::too_many_arguments,
-        reason = "called three times, right above; a struct would only repeat the names"
+        reason = "called right above, once for each kind; a struct would only repeat the names"
     )]
     fn instance(
         &mut self,
@@ -255,22 +288,37 @@ impl Builder<'_> {
         self.directory(folders.conf(), Owner::Agent);
         self.directory(folders.logs(), Owner::RocketMq);
         self.directory(folders.tmp(), Owner::RocketMq);
-        if role != Role::Namesrv {
+        if !matches!(role, Role::Namesrv | Role::Proxy | Role::Exporter) {
             self.directory(folders.store(), Owner::RocketMq);
         }
+        let jar = topology.jars.iter().find(|jar| jar.role == role);
         let (conf, log) = match role {
             Role::Namesrv => ("namesrv.conf", "namesrv.log"),
             Role::Controller => ("controller.conf", "controller.log"),
             Role::Master | Role::Slave | Role::Member => ("broker.conf", "broker.log"),
+            Role::Proxy => ("rmq-proxy.json", "proxy.log"),
+            Role::Dashboard => ("application.properties", "dashboardlogs/rocketmq-dashboard.log"),
+            Role::Exporter => ("application.properties", "exporterlogs/rocketmq-exporter.log"),
         };
-        let (conf, log) = (folders.conf().join(conf), folders.rocketmq_logs().join(log));
+        let (conf, log) =
+            (folders.conf().join(conf), if role.is_jar() { folders.logs() } else { folders.rocketmq_logs() }.join(log));
         let first_file = self.files.len();
-        self.files.push(RenderedFile { path: conf.clone(), text: conf::text(lines), mode: 0o644 });
+        let text = if role == Role::Proxy { conf::json(topology.version, lines) } else { conf::text(lines) };
+        self.files.push(RenderedFile { path: conf.clone(), text, mode: 0o644 });
         if let Some((file, text)) = logback::logback(topology.version, role) {
             self.files.push(RenderedFile { path: folders.conf().join(file), text, mode: 0o644 });
         }
         let distribution = folders::distribution(&self.host.base_dir, topology.version);
-        let own = [java_options::main_class(role).to_owned(), "-c".to_owned(), conf.display().to_string()];
+        let mut own = vec![java_options::main_class(role).to_owned()];
+        let conf = conf.display();
+        own.extend(match (role, jar) {
+            (_, Some(jar)) => [
+                folders::jar(&self.host.base_dir, jar).display().to_string(),
+                format!("--spring.config.additional-location=file:{conf}"),
+            ],
+            (Role::Proxy, _) => ["-pc".to_owned(), conf.to_string()],
+            _ => ["-c".to_owned(), conf.to_string()],
+        });
         let java = &self.facts.java;
         let arguments = java_options::arguments(role, java.release, &folders, &distribution, share, settings, &own);
         // What it takes while it runs is no reason for a restart.
@@ -300,7 +348,8 @@ impl Builder<'_> {
             id: broker.elections.is_none().then_some(broker.broker_id),
             address: broker.client_address,
         });
-        let service = Service { address, namesrvs: self.namesrvs.clone(), registered };
+        let cluster = topology.name.to_string();
+        let service = Service { address, namesrvs: self.namesrvs.clone(), registered, cluster };
         let launch = Launch {
             instance: name,
             role,
@@ -316,7 +365,8 @@ impl Builder<'_> {
             stop_deadline: if is_broker { BROKER_STOP } else { NAMESRV_STOP },
             fingerprint,
         };
-        self.instances.push(Instance { launch, address, broker });
+        let jar = jar.map(|jar| JarFile { path: folders::jar(&self.host.base_dir, jar), jar: jar.clone() });
+        self.instances.push(Instance { launch, address, broker, jar });
     }
 }
 

@@ -14,6 +14,10 @@ pub enum ServiceFacts {
     Namesrv(Fact<()>),
     /// Of a controller.
     Controller(Fact<ControllerFacts>),
+    /// Of a proxy.
+    Proxy(ProxyFacts),
+    /// Of a dashboard or an exporter: it answers HTTP.
+    Jar(Fact<()>),
     /// Of a broker.
     Broker(Box<BrokerFacts>),
 }
@@ -66,6 +70,24 @@ pub struct ControllerFacts {
     pub leaders: BTreeMap<SocketAddr, Fact<Option<String>>>,
     /// Which of them it is.
     pub own: Option<SocketAddr>,
+}
+
+/// What a proxy says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProxyFacts {
+    /// Over gRPC: where the messages of a topic go that every master of the cluster has (QueryRoute).
+    pub route: Fact<GrpcAnswer>,
+    /// Its port for the remoting protocol answers.
+    pub remoting: Fact<()>,
+}
+
+/// `Status` of an answer over gRPC (service.proto of rocketmq-apis 2.0).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GrpcAnswer {
+    /// Such as 20000 for OK.
+    pub code: u64,
+    /// More about it.
+    pub message: String,
 }
 
 /// How a connection for replication is.

@@ -9,6 +9,7 @@ pub mod forecast;
 pub mod lag;
 mod member;
 mod pressure;
+mod proxy;
 pub mod recovery;
 pub mod report;
 pub mod summary;
@@ -45,8 +46,11 @@ pub fn judge(instance: &Instance, process: &Fact<ProcessState>, service: Option<
     if running {
         match service {
             None => findings.reasons.push(cause("starting", "it has just started and was not asked yet", "")),
-            Some(ServiceFacts::Namesrv(Fact::Known(()))) => report.answers = true,
-            Some(ServiceFacts::Namesrv(Fact::Unknown(why))) => findings.reasons.push(not_answering(why)),
+            Some(ServiceFacts::Namesrv(Fact::Known(())) | ServiceFacts::Jar(Fact::Known(()))) => report.answers = true,
+            Some(ServiceFacts::Namesrv(Fact::Unknown(why)) | ServiceFacts::Jar(Fact::Unknown(why))) => {
+                findings.reasons.push(not_answering(why));
+            }
+            Some(ServiceFacts::Proxy(facts)) => proxy::judge(facts, &mut report, &mut findings),
             Some(ServiceFacts::Controller(Fact::Known(facts))) => controller::judge(facts, &mut report, &mut findings),
             Some(ServiceFacts::Controller(Fact::Unknown(why))) => findings.reasons.push(not_answering(why)),
             Some(ServiceFacts::Broker(facts)) => broker::judge(instance, facts, &mut report, &mut findings),

@@ -13,7 +13,7 @@ mod ports;
 use crate::{
     launch::Role,
     names::{BrokerName, HostName, InstanceName},
-    topology::{Host, Layout, Mode, Topology},
+    topology::{Host, Layout, Mode, ServicePorts, Topology},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -93,6 +93,17 @@ impl ControllerSeat {
     }
 }
 
+/// The place of a proxy, dashboard or exporter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceSeat {
+    /// Where it runs.
+    pub host: HostName,
+    /// Which of them.
+    pub role: Role,
+    /// Its ports, first the one that it is known by. Of a proxy: gRPC, then remoting.
+    pub ports: Vec<u16>,
+}
+
 /// Where everything runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placement {
@@ -103,6 +114,9 @@ pub struct Placement {
     /// Controllers, in the order of the file; none but in mode `controller`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub controllers: Vec<ControllerSeat>,
+    /// Proxies in the order of the file, then the dashboard and the exporter.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<ServiceSeat>,
 }
 
 impl Placement {
@@ -116,6 +130,11 @@ impl Placement {
     /// The brokers of one host.
     pub fn brokers_on<'p>(&'p self, host: &'p HostName) -> impl Iterator<Item = &'p BrokerSeat> {
         self.brokers.iter().filter(move |seat| seat.host == *host)
+    }
+
+    /// The proxy, dashboard and exporter of one host.
+    pub fn services_on<'p>(&'p self, host: &'p HostName) -> impl Iterator<Item = &'p ServiceSeat> {
+        self.services.iter().filter(move |seat| seat.host == *host)
     }
 
     /// The members of one group.
@@ -216,7 +235,13 @@ pub fn place(topology: &Topology, previous: Option<&Placement>) -> Result<Placem
         .iter()
         .filter_map(|host| Some(NamesrvSeat { host: host.name.clone(), port: host.namesrv_port? }))
         .collect();
-    Ok(Placement { namesrvs, brokers, controllers })
+    let services = topology.hosts.iter().flat_map(|host| {
+        let seat = |it: &ServicePorts| ServiceSeat { host: host.name.clone(), role: it.role, ports: it.ports.clone() };
+        host.services.iter().map(seat)
+    });
+    let mut services: Vec<ServiceSeat> = services.collect();
+    services.sort_by_key(|seat| seat.role);
+    Ok(Placement { namesrvs, brokers, controllers, services })
 }
 
 /// Who sits where, in numbers: a group is its index among the groups, a host its index among those that may run

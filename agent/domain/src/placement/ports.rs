@@ -45,6 +45,7 @@ pub(super) fn assign(
 fn is_free(port: u16, host: &Host, brokers: &[u16]) -> bool {
     let own = [port - 2, port, port + 1];
     let single = [Some(host.agent_port), Some(host.sync_port), host.namesrv_port, host.controller_port];
-    !single.into_iter().flatten().any(|taken| own.contains(&taken))
+    let services = host.services.iter().flat_map(|service| service.ports.iter().copied());
+    !single.into_iter().flatten().chain(services).any(|taken| own.contains(&taken))
         && brokers.iter().all(|broker| broker.abs_diff(port) >= LEAST_GAP)
 }

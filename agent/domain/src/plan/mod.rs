@@ -4,7 +4,7 @@
 use crate::{
     adoption::KEPT_AS,
     desired::{Desired, Instance},
-    launch::{Cause, Launch, ProcessState},
+    launch::{Cause, Launch, ProcessState, Role},
     names::InstanceName,
     observed::{DirectoryState, DistributionState, Fact, FileState, Observed},
     store,
@@ -38,6 +38,11 @@ pub enum Step {
         /// Which.
         version: String,
     },
+    /// Fetch a jar that is no part of the release.
+    InstallJar {
+        /// Of which instance.
+        instance: InstanceName,
+    },
     /// Note whose data a store holds.
     MarkStore {
         /// Of which broker.
@@ -63,6 +68,7 @@ impl std::fmt::Display for Step {
             }
             Step::WriteFile { path } => write!(f, "write {}", path.display()),
             Step::InstallDistribution { version } => write!(f, "install RocketMQ {version}"),
+            Step::InstallJar { instance } => write!(f, "fetch the jar of {instance}"),
             Step::MarkStore { instance } => write!(f, "mark the store of {instance} as its own"),
             Step::Start { instance } => write!(f, "start {instance}"),
         }
@@ -114,6 +120,7 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
     }
     may_start &= check_address(desired, observed, &mut plan);
     for instance in &desired.instances {
+        let may_start = plan_jar(instance, observed, &mut plan) && may_start;
         plan_instance(instance, observed, may_start, &mut plan);
     }
     let leftover = observed.processes.iter().filter(|(name, _)| desired.instance(name).is_none());
@@ -225,6 +232,30 @@ fn plan_distribution(desired: &Desired, observed: &Observed, plan: &mut Plan) ->
     false
 }
 
+/// Whether an instance that is a jar of its own has what it is started with; one that is none has.
+fn plan_jar(instance: &Instance, observed: &Observed, plan: &mut Plan) -> bool {
+    let name = &instance.launch.instance;
+    let (Some(_), Some(state)) = (&instance.jar, observed.jars.get(name)) else { return instance.jar.is_none() };
+    match &state.jar {
+        DistributionState::Installed => {}
+        DistributionState::Missing => plan.steps.push(Step::InstallJar { instance: name.clone() }),
+        DistributionState::Installing(progress) => {
+            plan.block(Some(name), "installing", format!("its jar is being fetched: {progress}"), "");
+        }
+        DistributionState::Failed(cause) => {
+            plan.blocked.push(Blocked { instance: Some(name.clone()), cause: cause.clone() });
+        }
+    }
+    if let Some(path) = &state.missing_users {
+        // It would take the users in its jar, whose passwords everybody knows (AbstractFileStore of 2.1.0).
+        let what = format!("it is to ask who you are, and {} is not there", path.display());
+        let fix = "write it, a line name=password,1 for each administrator, and give it to the account of RocketMQ with \
+                   mode 0600";
+        plan.block(Some(name), "users-missing", what, fix);
+    }
+    state.jar == DistributionState::Installed && state.missing_users.is_none()
+}
+
 fn check_address(desired: &Desired, observed: &Observed, plan: &mut Plan) -> bool {
     let (Some(address), Fact::Known(addresses)) = (desired.local_address, &observed.addresses) else { return true };
     // All of 127.0.0.0/8 answers on `lo`, whichever of it the card carries.
@@ -242,7 +273,9 @@ fn plan_instance(instance: &Instance, observed: &Observed, may_start: bool, plan
     let launch = &instance.launch;
     match observed.processes.get(&launch.instance) {
         Some(Fact::Known(ProcessState::Running { fingerprint, .. })) => {
-            if *fingerprint != launch.fingerprint {
+            // A jar that is not there yet is no reason to stop the old one.
+            let is_there = observed.jars.get(&launch.instance).is_none_or(|it| it.jar == DistributionState::Installed);
+            if *fingerprint != launch.fingerprint && is_there {
                 plan.restart_pending.push(launch.instance.clone());
             }
         }
@@ -250,6 +283,16 @@ fn plan_instance(instance: &Instance, observed: &Observed, may_start: bool, plan
             let what = format!("{} was written by hand for another broker or store: {how}", path.display());
             let fix = "say the same in cluster.toml (name, group, role, broker.config), or move away what is not its";
             plan.block(Some(&launch.instance), "foreign-conf", what, fix);
+        }
+        // It would end at once (`ClusterServiceManager` of 5.5.0), again and again.
+        Some(Fact::Known(ProcessState::Stopped { .. }))
+            if launch.role == Role::Proxy && observed.has_master != Fact::Known(true) =>
+        {
+            let why = match &observed.has_master {
+                Fact::Known(_) => "no master is registered with a NameServer",
+                Fact::Unknown(why) => why,
+            };
+            plan.block(Some(&launch.instance), "waits-for-master", format!("it waits for a master: {why}"), "");
         }
         Some(Fact::Known(ProcessState::Stopped { backing_off: false, .. })) => {
             if let Some(is_own) = store_is_ready(launch, observed, plan)

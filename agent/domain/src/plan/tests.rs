@@ -5,7 +5,7 @@ use super::*;
 use crate::{
     desired::{HostFacts, Java, desired},
     launch::Exit,
-    observed::StoreState,
+    observed::{JarState, StoreState},
     placement::place,
     size::Size,
     topology::read,
@@ -26,7 +26,11 @@ address = "10.0.0.2"
 "#;
 
 fn wanted() -> Desired {
-    let topology = read(FILE).unwrap();
+    wanted_with("")
+}
+
+fn wanted_with(more: &str) -> Desired {
+    let topology = read(&format!("{more}{FILE}")).unwrap();
     let placement = place(&topology, None).unwrap();
     let facts = HostFacts { memory: Size::mib(8192), java: Java { program: "/usr/bin/java".into(), release: 17 } };
     desired(&topology, &placement, &"vm1".parse().unwrap(), &facts).unwrap()
@@ -39,6 +43,16 @@ fn converged(desired: &Desired) -> Observed {
         distribution: Fact::Known(DistributionState::Installed),
         directories: desired.directories.iter().map(|d| (d.path.clone(), Fact::Known(DirectoryState::Fine))).collect(),
         files: desired.files.iter().map(|f| (f.path.clone(), Fact::Known(FileState::Same))).collect(),
+        jars: desired
+            .instances
+            .iter()
+            .filter(|i| i.jar.is_some())
+            .map(|i| {
+                let state = JarState { jar: DistributionState::Installed, missing_users: None };
+                (i.launch.instance.clone(), state)
+            })
+            .collect(),
+        has_master: Fact::Known(true),
         processes: desired
             .instances
             .iter()
@@ -221,4 +235,52 @@ fn a_running_instance_that_left_the_file_is_named_and_left_alone() {
     observed.processes.insert("broker-z".parse().unwrap(), Fact::Known(running));
     let plan = plan(&desired, &observed);
     assert_eq!((plan.steps.len(), plan.not_in_file.len()), (0, 1));
+}
+
+#[test]
+fn a_proxy_is_not_started_before_there_is_a_master_that_it_could_send_to() {
+    let desired = wanted_with("[proxy]\n");
+    let mut observed = converged(&desired);
+    let proxy = InstanceName::service(Role::Proxy);
+    observed.processes.insert(proxy.clone(), Fact::Known(ProcessState::never_started()));
+    for has_master in [Fact::Known(false), Fact::Unknown("no NameServer answers".to_owned())] {
+        observed.has_master = has_master;
+        let plan = plan(&desired, &observed);
+        assert_eq!((plan.steps.len(), ids(&plan)), (0, vec!["waits-for-master"]));
+    }
+    observed.has_master = Fact::Known(true);
+    assert_eq!(plan(&desired, &observed).steps, [Step::Start { instance: proxy }]);
+}
+
+#[test]
+fn a_dashboard_is_started_with_its_own_jar_and_its_own_users_only() {
+    let sum = "0".repeat(64);
+    let desired = wanted_with(&format!("[dashboard]\nsource = \"/d.jar\"\nsha256 = \"{sum}\"\nlogin = true\n"));
+    let mut observed = converged(&desired);
+    let dashboard = InstanceName::service(Role::Dashboard);
+    observed.processes.insert(dashboard.clone(), Fact::Known(ProcessState::never_started()));
+    let mut with = |jar: DistributionState, missing_users: Option<&str>| {
+        let state = JarState { jar, missing_users: missing_users.map(Into::into) };
+        observed.jars.insert(dashboard.clone(), state);
+        let plan = plan(&desired, &observed);
+        (plan.steps.clone(), ids(&plan).join(" "))
+    };
+    let (install, start) =
+        (Step::InstallJar { instance: dashboard.clone() }, Step::Start { instance: dashboard.clone() });
+    assert_eq!(with(DistributionState::Missing, None), (vec![install], String::new()));
+    let users = Some("/var/lib/rocketmq/dashboard/store/users.properties");
+    assert_eq!(with(DistributionState::Installed, users), (vec![], "users-missing".to_owned()));
+    assert_eq!(with(DistributionState::Installed, None), (vec![start], String::new()));
+}
+
+#[test]
+fn a_jar_that_is_not_there_yet_is_no_reason_to_stop_the_old_one() {
+    let desired = wanted_with(&format!("[exporter]\nsource = \"/e.jar\"\nsha256 = \"{}\"\n", "0".repeat(64)));
+    let mut observed = converged(&desired);
+    let exporter = InstanceName::service(Role::Exporter);
+    let older = ProcessState::Running { pid: 1, started_at: 0, fingerprint: "older".to_owned() };
+    observed.processes.insert(exporter.clone(), Fact::Known(older));
+    assert_eq!(plan(&desired, &observed).restart_pending, std::slice::from_ref(&exporter));
+    observed.jars.insert(exporter, JarState { jar: DistributionState::Missing, missing_users: None });
+    assert!(plan(&desired, &observed).restart_pending.is_empty());
 }

@@ -26,14 +26,15 @@ impl std::fmt::Display for Seat {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.role {
             Role::Namesrv => write!(f, "the NameServer on {}", self.host),
-            Role::Controller => write!(f, "the controller on {}", self.host),
+            role if !role.is_broker() => write!(f, "the {role} on {}", self.host),
             role => write!(f, "the {role} of {} on {}", self.instance, self.host),
         }
     }
 }
 
 /// The order in which all instances take their turn: NameServers one by one, then controllers, then slaves, then
-/// masters, each in the order of the placement. A group's slave and master are as far from each other as there are groups.
+/// masters, then proxies and what else stands before the brokers, each in the order of the placement. A proxy of a newer
+/// release may ask for what an older broker does not know, and not the other way round. A group's slave and master are as far from each other as there are groups.
 /// Where leaders are elected, [`obstacle`] lets them come last.
 pub fn order(placement: &Placement) -> Vec<Seat> {
     let namesrvs = placement.namesrvs.iter().map(|seat| Seat {
@@ -51,7 +52,12 @@ pub fn order(placement: &Placement) -> Vec<Seat> {
         seats.map(|seat| Seat { host: seat.host.clone(), instance: seat.instance(), role: seat.role() })
     };
     let brokers = brokers(Role::Slave).chain(brokers(Role::Member)).chain(brokers(Role::Master));
-    namesrvs.chain(controllers).chain(brokers).collect()
+    let services = placement.services.iter().map(|seat| Seat {
+        host: seat.host.clone(),
+        instance: InstanceName::service(seat.role),
+        role: seat.role,
+    });
+    namesrvs.chain(controllers).chain(brokers).chain(services).collect()
 }
 
 /// What stands in the way of the turn of this host's instance at `order[at]`; `announced` where its agent has said so and
@@ -85,6 +91,10 @@ pub fn obstacle(verb: Verb, facts: &Facts<'_>, at: usize, announced: bool) -> Op
         let what = "it is the only controller: without it no group gets another master".to_owned();
         return Some(cause("only-controller", what, ""));
     }
+    if verb == Verb::Stop && is_only(Role::Proxy) {
+        let what = "it is the only proxy: without it gRPC clients can do nothing".to_owned();
+        return Some(cause("only-proxy", what, ""));
+    }
     // All hosts first: until they agree on the cluster there is no order.
     for view in hosts {
         if let Some(cause) = host_obstacle(own, view) {
@@ -106,7 +116,8 @@ pub fn obstacle(verb: Verb, facts: &Facts<'_>, at: usize, announced: bool) -> Op
         return in_flight;
     }
     for (seat, instance, index) in others {
-        if !instance.is_ready() {
+        // No message goes through a dashboard or an exporter.
+        if !instance.is_ready() && !seat.role.is_jar() {
             let what = format!("{seat} is {}{}", instance.state, why(instance));
             let fix = instance.reasons.first().map(|it| it.fix.as_str()).filter(|fix| !fix.is_empty());
             let fix = fix.map(|fix| format!("on {}: {fix}", seat.host)).unwrap_or_default();
@@ -125,7 +136,7 @@ pub fn obstacle(verb: Verb, facts: &Facts<'_>, at: usize, announced: bool) -> Op
         }
     }
     let mine = instance_of(own, me)?;
-    if !mine.is_ready() {
+    if !mine.is_ready() && !me.role.is_jar() {
         let what = format!("it is {} itself{}", mine.state, why(mine));
         return Some(cause("not-ready", what, &by_hand(verb, me, "where that does not help")));
     }
@@ -158,7 +169,8 @@ fn host_obstacle(own: &HostReport, view: &HostView) -> Option<Cause> {
         let what = format!("{host} places the brokers differently");
         return Some(cause("other-placement", what, "pin the groups with [[group]] hosts in cluster.toml"));
     }
-    let blocked = report.blocked.first()?;
+    let is_jar = |name: &InstanceName| report.instances.iter().any(|it| it.instance == *name && it.role.is_jar());
+    let blocked = report.blocked.iter().find(|it| !it.instance.as_ref().is_some_and(is_jar))?;
     Some(cause("host-blocked", format!("{host}: {}", blocked.cause.what), &blocked.cause.fix))
 }
 

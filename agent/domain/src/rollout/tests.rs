@@ -21,6 +21,18 @@ fn namesrvs_go_first_then_slaves_then_masters_and_each_once() {
 }
 
 #[test]
+fn proxies_go_after_the_brokers_and_a_dashboard_that_does_not_run_keeps_nobody() {
+    let dashboard = format!("[dashboard]\nsource = \"/d.jar\"\nsha256 = \"{}\"\n", "0".repeat(64));
+    let mut world = World::with("2m-2s-sync", 2, &format!("[proxy]\n{dashboard}"));
+    let dashboard = world.agents[0].truth.instances.iter_mut().find(|it| it.role == Role::Dashboard).unwrap();
+    (dashboard.state, dashboard.pid, dashboard.restart_pending) = (State::Stopped, None, false);
+    for _ in 0..500 {
+        world.everybody_in_turn();
+    }
+    assert_eq!(world.moved[6..], ["vm1/proxy", "vm2/proxy"], "{:?}", world.moved);
+}
+
+#[test]
 fn those_that_were_elected_go_last_of_their_kind_and_a_master_hands_over_first() {
     for mode in ["controller", "dledger"] {
         let mut world = World::of(mode, 3);

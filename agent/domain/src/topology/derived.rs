@@ -58,3 +58,29 @@ pub(super) fn controller_key(key: &str) -> Option<&'static str> {
         _ => return None,
     })
 }
+
+/// The same for an rmq-proxy.json key.
+pub(super) fn proxy_key(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "rocketMQClusterName" | "proxyClusterName" => "it is cluster.name",
+        "namesrvAddr" | "namesrvDomain" | "namesrvDomainSubgroup" => "it follows from namesrv.hosts and namesrv.port",
+        "grpcServerPort" => "it is proxy.port",
+        "remotingListenPort" => "it is proxy.remoting_port",
+        "proxyName" | "localServeAddr" => "it is the host's name, and its public_address or address",
+        "proxyMode" | "brokerConfigPath" => "the agent runs proxies in cluster mode, apart from the brokers",
+        _ => return None,
+    })
+}
+
+/// The same for a property of the dashboard or the exporter.
+pub(super) fn jar_key(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "server.port" => "it is dashboard.port or exporter.port",
+        "rocketmq.config.namesrvAddr" | "rocketmq.config.namesrvAddrs" => {
+            "it follows from namesrv.hosts and namesrv.port"
+        }
+        "rocketmq.config.loginRequired" => "it is dashboard.login",
+        "rocketmq.config.dataPath" => "the agent sets it for each instance",
+        _ => return None,
+    })
+}

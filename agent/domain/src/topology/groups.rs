@@ -66,7 +66,7 @@ fn judge_name<'f>(
 ) {
     let Some(name) = &group.name else { return };
     let key = format!("group[{index}].name");
-    if ["namesrv", "controller", "agent", "dist"].contains(&name.value.as_str()) {
+    if ["namesrv", "controller", "proxy", "dashboard", "exporter", "agent", "dist"].contains(&name.value.as_str()) {
         let what = format!("\"{}\" is the name of something else on a host", name.value);
         problems.add(name.at, "reserved-name", key.clone(), what, "choose another brokerName");
     }

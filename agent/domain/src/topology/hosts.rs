@@ -1,8 +1,9 @@
 //! The rules for `[[host]]`, `namesrv.hosts` and `broker.hosts`: who is there, where, and on which ports.
 
-use super::{Host, Mode, judge_host_list};
+use super::{Host, Mode, judge_host_list, services};
 use crate::{
     cluster_file::{At, ClusterFile, HostFile},
+    launch::Role,
     limits::Limits,
     names::HostName,
     problem::Problems,
@@ -36,7 +37,7 @@ pub(super) fn judge(file: &ClusterFile, mode: Option<Mode>, problems: &mut Probl
     judge_names(file, problems);
     judge_addresses(file, problems);
     let mut without_witnesses = 0..;
-    let hosts: Vec<Host> = file
+    let mut hosts: Vec<Host> = file
         .hosts
         .iter()
         // Where the file does not say who runs NameServers and controllers, witnesses are not counted.
@@ -71,8 +72,10 @@ pub(super) fn judge(file: &ClusterFile, mode: Option<Mode>, problems: &mut Probl
                 && file.broker_hosts.as_ref().is_none_or(|list| list.value.iter().any(|n| n.value == name.value)),
             master_port: value_or(&[&host.broker.port, &file.broker.port], MASTER_PORT),
             slave_port: value_or(&[&host.broker.slave_port, &file.broker.slave_port], SLAVE_PORT),
+            services: Vec::new(),
         })
         .collect();
+    let places = services::place(file, &mut hosts, problems);
     for (list, key) in [
         (&file.namesrv_hosts, "namesrv.hosts"),
         (&file.controller_hosts, "controller.hosts"),
@@ -86,7 +89,7 @@ pub(super) fn judge(file: &ClusterFile, mode: Option<Mode>, problems: &mut Probl
             }
         }
     }
-    judge_ports(file, mode, &hosts, problems);
+    judge_ports(file, mode, &hosts, &places, problems);
     hosts
 }
 
@@ -157,7 +160,13 @@ fn judge_addresses(file: &ClusterFile, problems: &mut Problems<'_>) {
 
 /// The ports of one host that do not depend on the placement must leave each other room. Those that do are checked
 /// when they are given out.
-fn judge_ports(file: &ClusterFile, mode: Option<Mode>, hosts: &[Host], problems: &mut Problems<'_>) {
+fn judge_ports(
+    file: &ClusterFile,
+    mode: Option<Mode>,
+    hosts: &[Host],
+    places: &services::Places,
+    problems: &mut Problems<'_>,
+) {
     for (host, written) in hosts.iter().filter_map(|h| Some((h, file.hosts.iter().find(|w| named(w, h))?))) {
         let mut taken: Vec<(u16, &str)> = vec![(host.agent_port, "the agent")];
         let name = &host.name;
@@ -194,6 +203,18 @@ fn judge_ports(file: &ClusterFile, mode: Option<Mode>, hosts: &[Host], problems:
                     continue;
                 }
                 claim(&mut taken, &[port - 2, port, port + 1], what, at, name.as_str(), problems);
+            }
+        }
+        for service in &host.services {
+            let what = match service.role {
+                Role::Proxy => "the proxy",
+                Role::Dashboard => "the dashboard",
+                _ => "the exporter",
+            };
+            let at = places.get(&(name.clone(), service.role)).copied().unwrap_or(written.at);
+            // One by one, as its own two may be the same.
+            for port in &service.ports {
+                claim(&mut taken, &[*port], what, at, name.as_str(), problems);
             }
         }
     }

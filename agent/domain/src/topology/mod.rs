@@ -6,10 +6,12 @@ mod elected;
 mod groups;
 mod hosts;
 mod properties;
+mod services;
 mod settings;
 mod voters;
 
 pub use hosts::AGENT_PORT;
+pub use services::{Jar, ServicePorts};
 pub use settings::{JvmSettings, Layers};
 
 use crate::{
@@ -129,6 +131,8 @@ pub struct Host {
     pub master_port: u16,
     /// listenPort of its first slave.
     pub slave_port: u16,
+    /// What it runs besides.
+    pub services: Vec<ServicePorts>,
 }
 
 /// A broker group that is named in the file.
@@ -166,6 +170,8 @@ pub struct Topology {
     pub version: Version,
     /// Where it comes from; needed to run, not to render.
     pub source: Option<Source>,
+    /// Programs that are no part of the release.
+    pub jars: Vec<Jar>,
     /// Hosts, in the order of the ring.
     pub hosts: Vec<Host>,
     /// Who votes on changes of the file, where it says so.
@@ -198,7 +204,8 @@ pub fn derived(file: File, key: &str) -> Option<&'static str> {
     match file {
         File::Broker => derived::broker_key(key, None),
         File::Namesrv => derived::namesrv_key(key),
-        File::Controller | File::Proxy => None,
+        File::Controller => None,
+        File::Proxy => derived::proxy_key(key),
     }
 }
 
@@ -227,6 +234,7 @@ fn judge(file: &ClusterFile, problems: &mut Problems<'_>) -> Option<Topology> {
     let sync_hosts = voters::judge(file, &hosts, problems);
     let members = elected::judge(file, mode, version, &hosts, problems);
     let named_groups = groups::judge(file, mode, members, &hosts, problems);
+    let jars = services::judge(file, version, problems);
     settings::judge(file, version, problems);
     let hangs = judge_hangs(file, problems);
     Some(Topology {
@@ -237,6 +245,7 @@ fn judge(file: &ClusterFile, problems: &mut Problems<'_>) -> Option<Topology> {
         layout,
         version: version?,
         source,
+        jars,
         hosts,
         sync_hosts,
         named_groups,
@@ -345,18 +354,23 @@ fn judge_source(file: &ClusterFile, problems: &mut Problems<'_>) -> Option<Sourc
         judge_absolute(host.java_home.as_ref(), &format!("host[{index}].java_home"), problems);
     }
     let source = file.source.as_ref()?;
-    let is_url = source.value.starts_with("https://") || source.value.starts_with("http://");
     if source.value.starts_with("http://") && file.sha512.is_none() {
         let what = "anyone on the way can change what plain http brings";
         problems.add(source.at, "http-without-sha512", "rocketmq.source", what, "add rocketmq.sha512, or use https");
-    } else if !is_url && !source.value.starts_with('/') {
-        let what = "must be an absolute path or an http(s) URL";
-        problems.add(source.at, "bad-source", "rocketmq.source", what, format!("this is \"{}\"", source.value));
+    } else {
+        judge_location(source, "rocketmq.source", problems);
     }
     Some(Source {
         location: source.value.clone(),
         sha512: file.sha512.as_ref().map(|sum| sum.value.to_ascii_lowercase()),
     })
+}
+
+fn judge_location(source: &At<String>, key: &str, problems: &mut Problems<'_>) {
+    if !["/", "https://", "http://"].iter().any(|begin| source.value.starts_with(begin)) {
+        let what = "must be an absolute path or an http(s) URL";
+        problems.add(source.at, "bad-source", key, what, format!("this is \"{}\"", source.value));
+    }
 }
 
 /// Reports each name of a list that is not a host, or that comes twice.

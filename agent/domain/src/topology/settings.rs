@@ -46,10 +46,13 @@ impl JvmSettings {
 pub struct Layers {
     namesrv: JvmFile,
     controller: JvmFile,
+    /// Of proxies, dashboard and exporter.
+    services: BTreeMap<Role, JvmFile>,
     broker: Roles,
     host_controller: BTreeMap<HostName, JvmFile>,
     host_namesrv: BTreeMap<HostName, JvmFile>,
     host_broker: BTreeMap<HostName, Roles>,
+    host_proxy: BTreeMap<HostName, JvmFile>,
     group: BTreeMap<BrokerName, Roles>,
 }
 
@@ -87,6 +90,14 @@ impl Layers {
         settings
     }
 
+    /// The settings of a host's proxy, dashboard or exporter.
+    pub fn service(&self, host: &HostName, role: Role) -> JvmSettings {
+        let mut settings = JvmSettings::default();
+        let of_host = self.host_proxy.get(host).filter(|_| role == Role::Proxy);
+        self.services.get(&role).into_iter().chain(of_host).for_each(|layer| settings.add(layer));
+        settings
+    }
+
     /// The settings of a broker of that group and role on that host: `[broker]`, then the host's, then the group's,
     /// at each level what is said for the role after what is said for both.
     pub fn broker(&self, host: &HostName, group: &BrokerName, role: Role) -> JvmSettings {
@@ -97,7 +108,7 @@ impl Layers {
                 Role::Slave => settings.add(&roles.slave),
                 Role::Master => settings.add(&roles.master),
                 // Neither, as it may become the other at any time.
-                Role::Member | Role::Namesrv | Role::Controller => {}
+                _ => {}
             }
         }
         settings
@@ -109,16 +120,24 @@ pub(super) fn layers(file: &ClusterFile) -> Layers {
     Layers {
         namesrv: file.namesrv.jvm.clone(),
         controller: file.controller.jvm.clone(),
+        services: services(file).map(|(role, layer)| (role, layer.clone())).collect(),
         broker: Roles::from(&file.broker),
         host_controller: hosts().map(|(name, host)| (name, host.controller.jvm.clone())).collect(),
         host_namesrv: hosts().map(|(name, host)| (name, host.namesrv.jvm.clone())).collect(),
         host_broker: hosts().map(|(name, host)| (name, Roles::from(&host.broker))).collect(),
+        host_proxy: hosts().filter_map(|(name, host)| Some((name, host.proxy.as_ref()?.jvm.clone()))).collect(),
         group: file
             .named_groups
             .iter()
             .filter_map(|group| Some((group.name.as_ref()?.value.clone(), Roles::from(&group.broker))))
             .collect(),
     }
+}
+
+fn services(file: &ClusterFile) -> impl Iterator<Item = (Role, &JvmFile)> {
+    let proxy = file.proxy.iter().map(|proxy| (Role::Proxy, &proxy.jvm));
+    let dashboard = file.dashboard.iter().map(|jar| (Role::Dashboard, &jar.jvm));
+    proxy.chain(dashboard).chain(file.exporter.iter().map(|jar| (Role::Exporter, &jar.jvm)))
 }
 
 /// Smallest heaps that the processes were seen to serve with.
@@ -141,6 +160,17 @@ pub(super) fn judge(file: &ClusterFile, version: Option<Version>, problems: &mut
         derived: &|key| derived::broker_key(key, version),
         extra: &extra,
     };
+    let proxy =
+        properties::Rules { file: File::Proxy, version, derived: &|key| derived::proxy_key(key), extra: &extra };
+    // What a jar takes that is no part of the release is not known here.
+    let jar = properties::Rules { version: None, derived: &|key| derived::jar_key(key), ..proxy };
+    for (role, layer) in services(file) {
+        let rules = if role == Role::Proxy { &proxy } else { &jar };
+        judge_layer(layer, LEAST_BROKER_HEAP, rules, problems);
+    }
+    for layer in file.hosts.iter().filter_map(|host| host.proxy.as_ref()) {
+        judge_layer(&layer.jvm, LEAST_BROKER_HEAP, &proxy, problems);
+    }
     judge_layer(&file.namesrv.jvm, LEAST_NAMESRV_HEAP, &namesrv, problems);
     judge_layer(&file.controller.jvm, LEAST_NAMESRV_HEAP, &controller, problems);
     for host in &file.hosts {

@@ -60,6 +60,7 @@ fn judge_settings(index: usize, host: &HostFile, witness_at: usize, problems: &m
         ("namesrv", table(&host.namesrv.jvm.path)),
         ("controller", table(&host.controller.jvm.path)),
         ("broker", table(&host.broker.jvm.path)),
+        ("proxy", host.proxy.as_ref().map(|proxy| proxy.at)),
     ];
     for (key, at) in keys {
         if let Some(at) = at {
@@ -76,13 +77,17 @@ fn judge_lists(file: &ClusterFile, witness: &HostName, problems: &mut Problems<'
         ("namesrv.hosts".to_owned(), &file.namesrv_hosts),
         ("controller.hosts".to_owned(), &file.controller_hosts),
         ("broker.hosts".to_owned(), &file.broker_hosts),
+        ("proxy.hosts".to_owned(), &file.proxy_hosts),
     ];
     let lists = lists.into_iter().chain(groups.map(|(index, group)| (format!("group[{index}].hosts"), &group.hosts)));
-    for (key, list) in lists {
-        for name in list.iter().flat_map(|list| &list.value).filter(|name| name.value == *witness) {
-            let what = format!("host \"{witness}\" is a witness, and runs nothing of RocketMQ");
-            problems.add(name.at, RULE, key.clone(), what, "name another host, or leave out witness = true there");
-        }
+    let lists = lists.flat_map(|(key, list)| {
+        list.iter().flat_map(|list| &list.value).map(move |name| (key.clone(), name)).collect::<Vec<_>>()
+    });
+    let jars = [("dashboard.host", &file.dashboard), ("exporter.host", &file.exporter)];
+    let jars = jars.into_iter().filter_map(|(key, jar)| Some((key.to_owned(), jar.as_ref()?.host.as_ref()?)));
+    for (key, name) in lists.chain(jars).filter(|(_, name)| name.value == *witness) {
+        let what = format!("host \"{witness}\" is a witness, and runs nothing of RocketMQ");
+        problems.add(name.at, RULE, key, what, "name another host, or leave out witness = true there");
     }
 }
 

@@ -166,8 +166,11 @@ fn ready(launch: &Launch, options: &Options<'_>) -> Result<Option<String>, UnitE
     let (Some(agent), Some(service)) = (options.agent, &launch.service) else { return Ok(None) };
     let mut words = vec![format!("-{}", quoting::argument(&path_text(agent)?)), "ready".to_owned()];
     words.extend(["--address".to_owned(), service.address.to_string()]);
-    if launch.role == Role::Controller {
-        words.push("--controller".to_owned());
+    match launch.role {
+        Role::Controller => words.push("--controller".to_owned()),
+        Role::Proxy => words.extend(["--proxy-of".to_owned(), quoting::argument(&service.cluster)]),
+        role if role.is_jar() => words.push("--http".to_owned()),
+        _ => {}
     }
     if let Some(registered) = &service.registered {
         let namesrvs: Vec<String> = service.namesrvs.iter().map(ToString::to_string).collect();

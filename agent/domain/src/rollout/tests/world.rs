@@ -49,7 +49,12 @@ impl World {
 
     /// In a group that elects its master, and among controllers, vm1 leads.
     pub fn of(mode: &str, hosts: usize) -> Self {
-        let mut text = format!("[cluster]\nmode = \"{mode}\"\n[rocketmq]\nversion = \"5.5.0\"\n");
+        Self::with(mode, hosts, "")
+    }
+
+    /// The same with more in the cluster file.
+    pub fn with(mode: &str, hosts: usize, more: &str) -> Self {
+        let mut text = format!("{more}[cluster]\nmode = \"{mode}\"\n[rocketmq]\nversion = \"5.5.0\"\n");
         for host in 1..=hosts {
             text += &format!("[[host]]\nname = \"vm{host}\"\naddress = \"10.0.0.{host}\"\n");
         }

@@ -1,0 +1,54 @@
+//! The keys of what stands before the brokers: proxies, dashboard, exporter.
+
+use super::{Key, Kind, key};
+
+pub(super) const PROXY: &[Key] = &[
+    key("hosts", Kind::Texts, "all hosts with brokers", "The hosts that run a proxy."),
+    key("port", Kind::Integer, "`8081`", "grpcServerPort: what gRPC clients connect to."),
+    key("remoting_port", Kind::Integer, "`8080`", "remotingListenPort: the same for clients of the remoting protocol."),
+    key("heap", Kind::Text, "by memory", "Xms and Xmx."),
+    key("young", Kind::Text, "left to G1", "Xmn."),
+    key("direct_memory", Kind::Text, "by memory", "MaxDirectMemorySize."),
+    key("java_options", Kind::Texts, "none", "More JVM options, one a string; they come last and win."),
+    key("config", Kind::Properties, "none", "Any rmq-proxy.json key that the agent does not derive itself."),
+];
+
+pub(super) const DASHBOARD: &[Key] = &[
+    key("host", Kind::Text, "the first host with a NameServer", "The host that runs it."),
+    key("source", Kind::Text, "required", "The jar: a file on that host, or an http(s) URL."),
+    key("sha256", Kind::Text, "required", "The jar's checksum, 64 hexadecimal digits. Nothing else is ever run."),
+    key("port", Kind::Integer, "`8082`", "The port of its web page."),
+    key(
+        "login",
+        Kind::Flag,
+        "`false`",
+        "Whether it asks who you are. Then its users are lines `name=password,1` (1: administrator) in `users.properties` in the folder `store` of the instance, which a person writes; it does not start without that file.",
+    ),
+    key("heap", Kind::Text, "by memory", "Xms and Xmx."),
+    key("young", Kind::Text, "left to G1", "Xmn."),
+    key("direct_memory", Kind::Text, "by memory", "MaxDirectMemorySize."),
+    key("java_options", Kind::Texts, "none", "More JVM options, one a string; they come last and win."),
+    key("config", Kind::Properties, "none", "Any of its properties that the agent does not derive itself."),
+];
+
+pub(super) const EXPORTER: &[Key] = &[
+    key("host", Kind::Text, "the first host with a NameServer", "The host that runs it."),
+    key("source", Kind::Text, "required", "The jar: a file on that host, or an http(s) URL."),
+    key("sha256", Kind::Text, "required", "The jar's checksum, 64 hexadecimal digits. Nothing else is ever run."),
+    key("port", Kind::Integer, "`5557`", "The port of its metrics."),
+    key("heap", Kind::Text, "by memory", "Xms and Xmx."),
+    key("young", Kind::Text, "left to G1", "Xmn."),
+    key("direct_memory", Kind::Text, "by memory", "MaxDirectMemorySize."),
+    key("java_options", Kind::Texts, "none", "More JVM options, one a string; they come last and win."),
+    key("config", Kind::Properties, "none", "Any of its properties that the agent does not derive itself."),
+];
+
+pub(super) const HOST_PROXY: &[Key] = &[
+    key("port", Kind::Integer, "as above", "grpcServerPort."),
+    key("remoting_port", Kind::Integer, "as above", "remotingListenPort."),
+    key("heap", Kind::Text, "as above", "Xms and Xmx."),
+    key("young", Kind::Text, "as above", "Xmn."),
+    key("direct_memory", Kind::Text, "as above", "MaxDirectMemorySize."),
+    key("java_options", Kind::Texts, "none", "Added after those above."),
+    key("config", Kind::Properties, "none", "rmq-proxy.json keys; they win over those above."),
+];

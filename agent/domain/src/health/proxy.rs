@@ -1,0 +1,78 @@
+//! The rules for a proxy: it answers on both ports, and it knows the way to the brokers of its cluster.
+
+use super::{
+    Findings, cause,
+    facts::{GrpcAnswer, ProxyFacts},
+    not_answering,
+    report::InstanceReport,
+};
+use crate::observed::Fact;
+
+/// `Code` of service.proto (rocketmq-apis 2.0): it is as asked.
+const OK: u64 = 20_000;
+/// It wants to know who asks, or does not let us: an answer of a proxy with authentication, and no more is to be had.
+const REFUSALS: [u64; 2] = [40_100, 40_300];
+
+pub(super) fn judge(facts: &ProxyFacts, report: &mut InstanceReport, findings: &mut Findings) {
+    match &facts.route {
+        Fact::Unknown(why) => findings.reasons.push(not_answering(&format!("gRPC: {why}"))),
+        Fact::Known(GrpcAnswer { code, message }) => {
+            report.answers = true;
+            if *code != OK && !REFUSALS.contains(code) {
+                let what = format!("it answers, and does not know the way to a broker: {code} {message}");
+                let fix = "it learns the way from the NameServers: look at these and at the masters";
+                findings.reasons.push(cause("no-route", what, fix));
+            }
+        }
+    }
+    if let Fact::Unknown(why) = &facts.remoting {
+        let what = format!("it does not answer clients of the remoting protocol: {why}");
+        findings.reasons.push(cause("remoting-silent", what, ""));
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::{
+        desired::{HostFacts, Java, desired},
+        health::{facts::ServiceFacts, judge, report::State},
+        launch::{ProcessState, Role},
+        names::InstanceName,
+        placement::place,
+        size::Size,
+        topology::read,
+    };
+
+    fn judged(route: Fact<u64>, remoting: Fact<()>) -> (State, Vec<String>) {
+        let text = "[cluster]\nmode = \"single\"\n[rocketmq]\nversion = \"5.5.0\"\n[proxy]\n\
+                    [[host]]\nname = \"vm1\"\naddress = \"10.0.0.1\"\n";
+        let topology = read(text).unwrap();
+        let facts = HostFacts { memory: Size::mib(8192), java: Java { program: "/j".into(), release: 17 } };
+        let desired = desired(&topology, &place(&topology, None).unwrap(), &"vm1".parse().unwrap(), &facts).unwrap();
+        let instance = desired.instance(&InstanceName::service(Role::Proxy)).unwrap();
+        let route = match route {
+            Fact::Known(code) => Fact::Known(GrpcAnswer { code, message: String::new() }),
+            Fact::Unknown(why) => Fact::Unknown(why),
+        };
+        let running = ProcessState::Running { pid: 7, started_at: 1, fingerprint: String::new() };
+        let facts = ServiceFacts::Proxy(ProxyFacts { route, remoting });
+        let report = judge(instance, &Fact::Known(running), Some(&facts));
+        (report.state, report.reasons.into_iter().map(|cause| cause.id).collect())
+    }
+
+    #[test]
+    fn a_proxy_is_ready_when_it_answers_on_both_ports_and_knows_the_way_to_the_brokers() {
+        let silent = || Fact::Unknown("connection refused".to_owned());
+        assert_eq!(judged(Fact::Known(OK), Fact::Known(())), (State::Ready, vec![]));
+        assert_eq!(judged(Fact::Known(40_402), Fact::Known(())), (State::NotReady, vec!["no-route".to_owned()]));
+        assert_eq!(judged(Fact::Known(OK), silent()), (State::NotReady, vec!["remoting-silent".to_owned()]));
+        assert_eq!(judged(Fact::Unknown("x".to_owned()), Fact::Known(())).0, State::Starting);
+    }
+
+    #[test]
+    fn one_that_wants_to_know_who_asks_is_ready() {
+        assert_eq!(judged(Fact::Known(40_100), Fact::Known(())).0, State::Ready);
+    }
+}
