@@ -83,31 +83,30 @@ const CLD_KILLED: i32 = 2;
 const CLD_DUMPED: i32 = 3;
 
 impl Snapshot {
-    /// Looks. The properties come one by one, so a look that a restart fell into is done again. Those that need not be in
-    /// order are asked for together: a crashed instance waits for this.
+    /// Looks. The properties come one by one, so a look that a restart fell into is done again.
     pub async fn take(connection: &Connection, unit: &str) -> zbus::Result<Self> {
         let path = path(unit);
         let object = UnitProxy::builder(connection).path(path.as_str()).cache_properties(CacheProperties::No);
+        let object = object.build().await?;
         let service = ServiceProxy::builder(connection).path(path.as_str()).cache_properties(CacheProperties::No);
-        let (object, service) = tokio::try_join!(object.build(), service.build())?;
-        let which = async || tokio::try_join!(service.exec_main_pid(), object.active_state());
-        let (mut before, mut tries) = (which().await?, 0);
+        let service = service.build().await?;
+        let mut tries = 0;
         loop {
-            let (sub, job, main_pid, result, code, status) = tokio::try_join!(
-                object.sub_state(),
-                object.job(),
-                service.main_pid(),
-                service.result(),
-                service.exec_main_code(),
-                service.exec_main_status(),
-            )?;
-            let after = which().await?;
+            let before = (service.exec_main_pid().await?, object.active_state().await?);
+            let snapshot = Self {
+                active: before.1.clone(),
+                sub: object.sub_state().await?,
+                has_job: object.job().await?.0 != 0,
+                main_pid: service.main_pid().await?,
+                result: service.result().await?,
+                exec_pid: before.0,
+                code: service.exec_main_code().await?,
+                status: service.exec_main_status().await?,
+            };
             tries += 1;
-            if tries == 5 || after == before {
-                let ((exec_pid, active), has_job) = (before, job.0 != 0);
-                return Ok(Self { active, sub, has_job, main_pid, result, exec_pid, code, status });
+            if tries == 5 || before == (service.exec_main_pid().await?, object.active_state().await?) {
+                return Ok(snapshot);
             }
-            before = after;
         }
     }
 
