@@ -1,37 +1,39 @@
 //! `run`: the one place that builds the adapters, ties them together, and takes them apart again.
 
+mod aims;
 mod file_watch;
 pub mod goal;
 mod synced;
 mod trial;
 
-use self::file_watch::{FileWatch, STILL};
+use self::{
+    aims::{agents, aim, config_view, online_aim, public_namesrvs, targets_of},
+    file_watch::{FileWatch, STILL},
+};
 use crate::{
     accounts::{self, Account},
     audit::Audit,
     claim::{self, Claim, ClaimError},
-    cluster::{Applied, Cluster},
+    cluster::Applied,
     control,
     host::HostError,
-    http::{self, ConfigView, Heartbeat, Limits, Published},
+    http::{self, Heartbeat, Limits, Published},
     notify::Notify,
     online,
     peers::Peers,
     probe,
-    reach::{self, Reach, Target},
+    reach::Reach,
     reconcile::{Channels, Goal, Hangs, Installer, Reconciler},
-    rollout::{self, Aim},
+    rollout,
     settings::{OnExit, Settings, SupervisorKind},
     supervise::{Backend, Embedded, Supervisor, Systemd, Timing, systemd},
     sync,
 };
 use rocketmq_agent_domain::{
-    desired::{Desired, namesrv_addresses},
-    document::Change,
+    desired::Desired,
     health::summary,
     launch::{Cause, Role},
     names::{HostName, InstanceName},
-    rollout::{order, told},
     topology::Topology,
 };
 use std::{
@@ -333,66 +335,6 @@ async fn listen_sync(settings: &Settings, topology: &Topology, name: &HostName) 
 /// All addresses of the same kind.
 fn everywhere(address: IpAddr) -> IpAddr {
     if address.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) }
-}
-
-fn agents(topology: &Topology) -> Vec<(HostName, SocketAddr)> {
-    topology.hosts.iter().map(|host| (host.name.clone(), SocketAddr::new(host.address, host.agent_port))).collect()
-}
-
-fn is_witness(topology: &Topology, host: &HostName) -> bool {
-    topology.host(host).is_some_and(|host| host.witness)
-}
-
-fn aim(goal: &Goal) -> Aim {
-    let (cluster, desired) = (&goal.cluster, &goal.desired);
-    Aim {
-        host: desired.host.clone(),
-        restart: cluster.topology.restart,
-        paused: goal.config.paused.as_ref().map(paused),
-        order: order(&cluster.placement),
-        told: told(desired),
-        // A witness that is down keeps no broker from its restart.
-        agents: agents(&cluster.topology)
-            .into_iter()
-            .filter(|(host, _)| !is_witness(&cluster.topology, host))
-            .collect(),
-        cluster: cluster.topology.name.to_string(),
-        controllers: desired.controllers.clone(),
-        cluster_file: cluster.file_digest(),
-        placement: cluster.placement_digest(),
-    }
-}
-
-fn online_aim(goal: &Goal) -> online::Aim {
-    let agents = agents(&goal.cluster.topology);
-    online::Aim { desired: goal.desired.clone(), agents, waits: goal.waits.is_some() }
-}
-
-fn paused(by: &Change) -> Cause {
-    let what = format!("{} on {} paused everything ({})", by.author, by.host, by.message);
-    let fix = "`rocketmq-agent resume` lets it go on".to_owned();
-    Cause { id: "paused".to_owned(), what, fix }
-}
-
-/// What this host connects to.
-fn targets_of(goal: &Goal) -> Arc<[Target]> {
-    reach::targets(&goal.cluster.topology, &goal.cluster.placement, &goal.desired.host).into()
-}
-
-/// The list for clients: the addresses that they reach.
-fn public_namesrvs(cluster: &Cluster) -> Arc<str> {
-    let addresses = namesrv_addresses(&cluster.topology, &cluster.placement, |host| host.public_address);
-    rocketmq_agent_domain::desired::conf::address_list(&addresses).into()
-}
-
-fn config_view(settings: &Settings, goal: &Goal) -> ConfigView {
-    ConfigView {
-        host: goal.desired.host.clone(),
-        agent: env!("CARGO_PKG_VERSION").to_owned(),
-        path: settings.cluster_file.clone(),
-        cluster_file: goal.cluster.file_digest(),
-        placement: goal.cluster.placement_digest(),
-    }
 }
 
 /// What stands before the brokers first, then these, all at once; the controller then, and the NameServer when they have unregistered.

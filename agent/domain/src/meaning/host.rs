@@ -174,6 +174,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "Add NameServers, or stop it with --now.",
     ),
     of_id(
+        "only-proxy",
+        "It is the only proxy.",
+        "While it is stopped gRPC clients can do nothing.",
+        "Add a host to `[proxy] hosts`, or `rocketmq-agent stop INSTANCE --now` at a time of your choice.",
+    ),
+    of_id(
         "other-file",
         "Another host has another cluster file.",
         "No restart is begun: two files may mean two orders.",
@@ -232,6 +238,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "The store could not be looked at.",
         "Nothing is started on it.",
         "See the rights of the folder that the reason names.",
+    ),
+    of_id(
+        "waits-for-master",
+        "A proxy waits with its start until a NameServer has a master.",
+        "A proxy that finds no master ends at once.",
+        "Nothing: it starts as soon as a broker is registered. `rocketmq-agent status` says why none is.",
     ),
     of_id(
         "witness-without-document",

@@ -29,6 +29,7 @@ pub(super) const MEANINGS: &[Meaning] = &[
     refused("bad-name", "A name has letters that RocketMQ or a file system does not take, or is too long."),
     refused("bad-path", "A path is not absolute, or has letters that a unit or properties file does not take."),
     refused("bad-quota", "A share of the CPUs is not a percentage such as 300%."),
+    refused("bad-sha256", "A checksum is not 64 hexadecimal digits."),
     refused("bad-sha512", "A checksum is not 128 hexadecimal digits."),
     refused("bad-size", "A size is not a number with a unit, such as 512M or 4G."),
     refused("bad-source", "The place of the RocketMQ release is neither an absolute path nor an http(s) URL."),
@@ -102,6 +103,7 @@ pub(super) const MEANINGS: &[Meaning] = &[
     refused("name-twice", "Two groups or hosts have one name."),
     refused("no-broker-host", "A group is to be on a host that is not in broker.hosts."),
     refused("no-hosts", "There is no host."),
+    refused("no-such-service", "A host has settings of a proxy that it does not run."),
     of_id(
         "no-sync-master",
         "broker.sync is set in a mode that has no sync master.",

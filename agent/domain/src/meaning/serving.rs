@@ -124,6 +124,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "Open listenPort+1 between the hosts: `rocketmq-agent doctor reach` says which port, `doctor firewall` prints the lines.",
     ),
     of_id(
+        "no-route",
+        "A proxy answers, and does not know the way to a broker.",
+        "gRPC clients can neither send nor receive through it.",
+        "Look at the NameServers and the masters: `rocketmq-agent status`.",
+    ),
+    of_id(
         "not-answering",
         "The process runs and does not answer the remoting protocol.",
         "Clients cannot use it.",
@@ -170,6 +176,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "The broker reads its store before it serves, because it was not closed cleanly.",
         "It answers nobody until it is through; ending it makes it begin anew.",
         "Wait: it is not restarted for it, however long it takes.",
+    ),
+    of_id(
+        "remoting-silent",
+        "A proxy answers gRPC clients, and not those of the remoting protocol.",
+        "Clients of the remoting protocol can do nothing through it.",
+        "Restart it: `rocketmq-agent restart INSTANCE`.",
     ),
     of_id(
         "replication-gap",

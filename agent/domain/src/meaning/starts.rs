@@ -166,6 +166,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "Leave namesrvAddr to the agent: it is made from the hosts of the cluster file.",
     ),
     of_id(
+        "no-broker-yet",
+        "A proxy found no broker of the cluster, on which it keeps a topic of its own.",
+        "It ended, and gRPC clients find no proxy there.",
+        "Nothing: it starts as soon as a master is registered with a NameServer.",
+    ),
+    of_id(
         "no-network-card",
         "RocketMQ found no network card but lo.",
         "It ends with a stack overflow.",

@@ -84,7 +84,8 @@ fn a_message_of_an_older_ballot_is_answered_with_the_newer_one() {
     assert_eq!(answers, [Message::Refused { ballot: ballot(999), why }]);
     // Asked again the same is answered the same: no message is safe from being lost.
     assert!(matches!(&one.run(link.tell(&prepare(1000))).unwrap()[..], [Message::Promise { .. }]));
-    assert_eq!(one.handle.book.refused().get("older-ballot"), Some(&1));
+    // A link says a thing once more where its connection was closed meanwhile.
+    assert!(one.handle.book.refused().get("older-ballot").is_some_and(|count| *count >= 1));
 }
 
 #[test]
