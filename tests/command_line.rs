@@ -76,6 +76,7 @@ fn check_and_render_print_what_they_did() {
     is_kept(&printed(&["check", file, "--against", before]), "outputs/check-against.txt");
     is_kept(&printed(&["check", before]), "outputs/check-vulnerable.txt");
     is_kept(&printed(&["check", "tests/fixtures/outputs/voters.toml"]), "outputs/check-voters.txt");
+    is_kept(&printed(&["check", "conf/examples/proxies.toml"]), "outputs/check-proxies.txt");
     let witness = "conf/examples/2m-2s-witness.toml";
     is_kept(&printed(&["check", witness]), "outputs/check-witness.txt");
     is_kept(&printed(&["render", "--host", "vm3", witness]), "outputs/render-witness.txt");

@@ -41,10 +41,17 @@ impl Check {
         for host in &topology.hosts {
             let namesrv = cluster.placement.namesrvs.iter().find(|seat| seat.host == host.name);
             let namesrv = namesrv.map(|seat| format!("namesrv:{}", seat.port));
+            let controller = cluster.placement.controllers.iter().find(|seat| seat.host == host.name);
+            let controller = controller.map(|seat| format!("controller:{}", seat.port));
             let brokers = cluster.placement.brokers_on(&host.name);
             let brokers = brokers.map(|seat| format!("{} {}:{}", seat.group, seat.role(), seat.port));
+            let services = cluster.placement.services_on(&host.name).map(|seat| {
+                let ports = seat.ports.iter().map(u16::to_string).collect::<Vec<_>>();
+                format!("{}:{}", seat.role, ports.join("+"))
+            });
             let witness = host.witness.then(|| "witness, runs nothing".to_owned());
-            let all: Vec<String> = namesrv.into_iter().chain(brokers).chain(witness).collect();
+            let all: Vec<String> =
+                namesrv.into_iter().chain(controller).chain(brokers).chain(services).chain(witness).collect();
             writeln!(out, "  {} ({}): {}", host.name, host.address, all.join(", "))?;
         }
         if topology.sync_hosts.is_some() || topology.hosts.iter().any(|host| host.witness) {

@@ -125,6 +125,7 @@ impl Placement {
         self.brokers_on(host).next().is_some()
             || self.namesrvs.iter().any(|seat| seat.host == *host)
             || self.controllers.iter().any(|seat| seat.host == *host)
+            || self.services_on(host).next().is_some()
     }
 
     /// The brokers of one host.

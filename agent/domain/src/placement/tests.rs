@@ -68,6 +68,16 @@ fn nothing_is_placed_on_a_witness_wherever_it_stands_in_the_file() {
     }
 }
 
+#[test]
+fn a_host_for_a_proxy_alone_is_used() {
+    let two = "hosts = [\"vm1\", \"vm2\"]";
+    let more = format!("[namesrv]\n{two}\n[broker]\n{two}\n[proxy]\nhosts = [\"vm3\"]\n");
+    let placement = placed(&(file("2m-2s-sync", 1..4, None, 0) + &more), None);
+    let vm3 = "vm3".parse().unwrap();
+    assert!(placement.brokers_on(&vm3).next().is_none());
+    assert!(placement.uses(&vm3), "it needs its folder and a Java");
+}
+
 /// As a host that leaves the file.
 #[test]
 fn a_host_that_becomes_a_witness_gives_up_what_it_ran() {
