@@ -114,10 +114,12 @@ impl Driver {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.follow();
         loop {
+            // Hosts on which nothing is to be decided, which is nearly always, are not woken.
+            let is_at_rest = self.register.as_ref().is_some_and(Register::is_at_rest);
             // Both are cancel-safe, and nothing is awaited inside the arms.
             let command = tokio::select! {
                 command = queue.recv() => command,
-                _ = ticks.tick() => None,
+                _ = ticks.tick(), if !is_at_rest => None,
             };
             match command {
                 Some(Command::Receive { from, message, answer }) => {

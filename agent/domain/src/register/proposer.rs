@@ -134,19 +134,29 @@ impl Register {
 
     /// What a host does unasked.
     pub(super) fn find_work(&mut self, random: u64) {
-        if self.is_behind() {
+        if !self.has_work() {
             return;
         }
-        let votes_first = self.offer.as_ref().is_some_and(|offer| offer.config_hosts().contains(&self.me));
-        if self.held.is_none() && votes_first {
+        if self.held.is_none() {
             self.job = Some(Job { wait: None, ..Job::new(Goal::First) });
-        } else if self.held.is_some() && self.pending().is_some() {
+        } else {
             self.unsettled += 1;
             if self.unsettled > self.timing.settle && random.is_multiple_of(4) {
                 self.unsettled = 0;
                 self.job = Some(Job::new(Goal::Confirm { asked: false }));
             }
         }
+    }
+
+    /// Whether there is something to begin by itself: the first document to agree on, or a vote whose outcome is not known.
+    fn has_work(&self) -> bool {
+        let votes_first = || self.offer.as_ref().is_some_and(|offer| offer.config_hosts().contains(&self.me));
+        !self.is_behind() && if self.held.is_none() { votes_first() } else { self.pending().is_some() }
+    }
+
+    /// Whether ticks change nothing until something is received, offered or proposed.
+    pub fn is_at_rest(&self) -> bool {
+        self.job.is_none() && !self.has_work()
     }
 
     pub(super) fn work(&mut self, random: u64, out: &mut Vec<Effect>) {

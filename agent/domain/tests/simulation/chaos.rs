@@ -152,7 +152,12 @@ impl Chaos {
 
     fn tick(&mut self, name: &HostName) {
         let (random, crash) = (self.rng.u64(..), self.crash_point());
-        self.world.run(name, crash, |register| register.tick(random));
+        self.world.run(name, crash, |register| {
+            let at_rest = register.is_at_rest().then(|| register.clone());
+            let effects = register.tick(random);
+            assert!(at_rest.is_none_or(|before| effects.is_empty() && *register == before), "it rests, and ticks");
+            effects
+        });
     }
 
     fn pull(&mut self, name: &HostName) {
