@@ -159,7 +159,7 @@ fn nothing_of(report: &ClusterReport, name: &str) -> String {
     let instances: BTreeSet<&str> = hosts.flat_map(|host| &host.instances).map(|it| it.instance.as_str()).collect();
     let ids = meaning::all().map(|meaning| meaning.id).chain(CHECKS.iter().map(|check| check.id));
     let near = did_you_mean(name, instances.iter().copied().chain(ids));
-    let near = if near.is_empty() { String::new() } else { format!("; {near}") };
+    let near = if near.is_empty() { ".".to_owned() } else { format!("; {near}") };
     let instances = instances.into_iter().collect::<Vec<_>>().join(", ");
     format!("there is no instance and no id \"{name}\"{near} Instances are {instances}; ids are in docs/reasons.md")
 }
