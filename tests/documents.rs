@@ -4,7 +4,7 @@
 use rocketmq_agent::doctor::CHECKS;
 use rocketmq_agent_domain::{
     cluster_file::shape::{Kind, every_key},
-    meaning,
+    meaning::{self, Language},
 };
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -77,29 +77,46 @@ fn the_page_of_checks_is_what_doctor_does() {
     assert_eq!(fs::read_to_string(path).unwrap(), checks());
 }
 
-fn reasons() -> String {
-    let mut text = String::from(
-        "# Reasons and rules, id by id\n\n\
-         What the ids mean that `status`, `/readyz?verbose`, `/metrics`, the log and `check` name. `rocketmq-agent explain ID` says\n\
-         the same, without an agent too; `rocketmq-agent explain` says what is not well now, `rocketmq-agent explain INSTANCE`\n\
-         what is with one. Checks of `doctor`: `docs/doctor.md`. Made from the code (`cargo test --test documents`).\n",
-    );
-    for chapter in meaning::CHAPTERS {
+fn reasons(language: Language) -> String {
+    let (mut text, why, next) = match language {
+        Language::English => (
+            "# Reasons and rules, id by id\n\n[简体中文](reasons.zh-CN.md)\n\n\
+             What the ids mean that `status`, `/readyz?verbose`, `/metrics`, the log and `check` name. `rocketmq-agent explain ID` says\n\
+             the same, without an agent too; `rocketmq-agent explain` says what is not well now, `rocketmq-agent explain INSTANCE`\n\
+             what is with one. Checks of `doctor`: `docs/doctor.md`. Made from the code (`cargo test --test documents`).\n"
+                .to_owned(),
+            "*Why it matters:* ",
+            " *Next:* ",
+        ),
+        Language::Chinese => (
+            "# 原因和规则，逐个说明\n\n[English](reasons.md)\n\n\
+             `status`、`/readyz?verbose`、`/metrics`、日志和 `check` 中出现的 id 是什么意思。`rocketmq-agent explain ID` 说的相同，没有\n\
+             agent 时也可以；`rocketmq-agent explain` 说明现在哪里不好，`rocketmq-agent explain INSTANCE` 说明某个实例的情况。语言由\n\
+             `--lang` 或 LANG 决定。`doctor` 的检查见 `docs/doctor.md`。本页由代码生成（`cargo test --test documents`）。\n"
+                .to_owned(),
+            "*为什么要紧：*",
+            "*怎么办：*",
+        ),
+    };
+    for chapter in meaning::chapters(language) {
         text += &format!("\n## {}\n\n", chapter.title);
         for it in chapter.meanings {
-            text += &format!("- **`{}`** {} *Why it matters:* {} *Next:* {}\n", it.id, it.means, it.matters, it.act);
+            let blank = if language == Language::English { " " } else { "" };
+            text += &format!("- **`{}`** {}{blank}{why}{}{next}{}\n", it.id, it.means, it.matters, it.act);
         }
     }
     text
 }
 
 #[test]
-fn the_page_of_reasons_is_what_explain_says() {
-    let path = root().join("docs/reasons.md");
-    if std::env::var_os("UPDATE_EXPECTED").is_some() {
-        fs::write(&path, reasons()).unwrap();
+fn the_pages_of_reasons_are_what_explain_says() {
+    for (name, language) in [("reasons.md", Language::English), ("reasons.zh-CN.md", Language::Chinese)] {
+        let path = root().join("docs").join(name);
+        if std::env::var_os("UPDATE_EXPECTED").is_some() {
+            fs::write(&path, reasons(language)).unwrap();
+        }
+        assert_eq!(fs::read_to_string(path).unwrap(), reasons(language));
     }
-    assert_eq!(fs::read_to_string(path).unwrap(), reasons());
 }
 
 /// The ids of the causes that a file of the agent makes; what its tests make up does not count.
@@ -139,7 +156,8 @@ fn every_id_that_the_agent_gives_is_explained() {
     assert!(unknown.is_empty(), "agent/domain/src/meaning says nothing of {unknown:?}");
     let code = texts(&root, &[".rs"]);
     let ids = meaning::all().map(|it| it.id);
-    let unused: Vec<&str> = ids.filter(|id| code.matches(&format!("\"{id}\"")).count() < 2).collect();
+    // Once in each language, and where it is given.
+    let unused: Vec<&str> = ids.filter(|id| code.matches(&format!("\"{id}\"")).count() < 3).collect();
     assert!(unused.is_empty(), "explained, and given nowhere: {unused:?}");
 }
 

@@ -1,7 +1,12 @@
 //! `explain`: what is not well and what to do next, in sentences; or what an id means, which needs no agent.
 
 use super::{status, table::duration};
-use crate::{clock, doctor::CHECKS, exit_code, settings::Settings};
+use crate::{
+    clock,
+    doctor::{self, CHECKS},
+    exit_code,
+    settings::Settings,
+};
 use anyhow::bail;
 use rocketmq_agent_domain::{
     explain::{self, Point, Portrait, Weight},
@@ -9,12 +14,13 @@ use rocketmq_agent_domain::{
         report::{ClusterReport, State},
         verdict::Verdict,
     },
-    meaning::{self, Meaning},
+    meaning::{self, Language, Meaning},
     problem::did_you_mean,
 };
 use serde_json::json;
 use std::{
     collections::BTreeSet,
+    env,
     io::{self, Write},
     net::SocketAddr,
     process::ExitCode,
@@ -35,15 +41,33 @@ pub(super) struct Explain {
     /// Ask this agent instead of this host's, such as 10.0.0.2:9877
     #[arg(long, value_name = "ADDRESS")]
     agent: Option<SocketAddr>,
+    /// In which language an id is explained [default: that of LC_ALL, LC_MESSAGES or LANG, else en]
+    #[arg(long, value_name = "en|zh", value_parser = language)]
+    lang: Option<Language>,
+}
+
+fn language(name: &str) -> Result<Language, String> {
+    match name {
+        "en" => Ok(Language::English),
+        "zh" => Ok(Language::Chinese),
+        _ => Err("there are en and zh".to_owned()),
+    }
+}
+
+/// Whether the first that is set of what says the language of messages (POSIX, 8.2) says Chinese.
+fn of_environment(value: impl Fn(&str) -> Option<String>) -> Language {
+    let set = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().filter_map(value).find(|value| !value.is_empty());
+    if set.is_some_and(|locale| locale.starts_with("zh")) { Language::Chinese } else { Language::English }
 }
 
 impl Explain {
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
         let mut out = io::stdout().lock();
-        if let Some(found) = self.about.as_deref().and_then(meaning_of) {
+        let language = self.lang.unwrap_or_else(|| of_environment(|name| env::var(name).ok()));
+        if let Some(found) = self.about.as_deref().and_then(|id| meaning_of(language, id)) {
             match self.json {
                 true => writeln!(out, "{}", serde_json::to_string_pretty(&as_json(&found))?)?,
-                false => write!(out, "{}", in_general(&found))?,
+                false => write!(out, "{}", in_general(language, &found))?,
             }
             return Ok(exit_code::code(exit_code::OK));
         }
@@ -52,7 +76,7 @@ impl Explain {
             let points = explain::cluster(&report);
             match self.json {
                 true => writeln!(out, "{}", serde_json::to_string_pretty(&of_all(&report, &points))?)?,
-                false => write!(out, "{}", everything(&report, &points))?,
+                false => write!(out, "{}", everything(language, &report, &points))?,
             }
             let code = if self.exit_code { exit_code::of_verdict(report.verdict) } else { exit_code::OK };
             return Ok(exit_code::code(code));
@@ -63,24 +87,38 @@ impl Explain {
         }
         match self.json {
             true => writeln!(out, "{}", serde_json::to_string_pretty(&portraits)?)?,
-            false => portraits.iter().try_for_each(|it| write!(out, "{}", of_one(it)))?,
+            false => portraits.iter().try_for_each(|it| write!(out, "{}", of_one(language, it)))?,
         }
         Ok(exit_code::code(exit_code::OK))
     }
 }
 
 /// What an id means; a check of doctor has no advice of its own before it has found something.
-fn meaning_of(id: &str) -> Option<Meaning> {
+fn meaning_of(language: Language, id: &str) -> Option<Meaning> {
     let check = || {
         let check = CHECKS.iter().find(|check| check.id == id)?;
-        let act = "`rocketmq-agent doctor` with this name looks, and says what to do.";
-        Some(Meaning { id: check.id, means: check.what, matters: check.why, act })
+        let chinese = doctor::in_chinese(check.id).filter(|_| language == Language::Chinese);
+        let (means, matters) = chinese.unwrap_or((check.what, check.why));
+        let act = match language {
+            Language::English => "`rocketmq-agent doctor` with this name looks, and says what to do.",
+            Language::Chinese => "`rocketmq-agent doctor` 加上这个名字会去查看，并说明怎么办。",
+        };
+        Some(Meaning { id: check.id, means, matters, act })
     };
-    meaning::of(id).copied().or_else(check)
+    meaning::of_in(language, id).copied().or_else(check)
 }
 
-fn in_general(meaning: &Meaning) -> String {
-    format!("{}: {}\n  Why it matters: {}\n  Next: {}\n", meaning.id, meaning.means, meaning.matters, meaning.act)
+/// What stands before the sentences: why it matters, what to do in the case at hand, and in general.
+fn labels(language: Language) -> [&'static str; 3] {
+    match language {
+        Language::English => ["Why it matters: ", "Next: ", "In general: "],
+        Language::Chinese => ["为什么要紧：", "怎么办：", "一般做法："],
+    }
+}
+
+fn in_general(language: Language, meaning: &Meaning) -> String {
+    let [why, next, _] = labels(language);
+    format!("{}: {}\n  {why}{}\n  {next}{}\n", meaning.id, meaning.means, meaning.matters, meaning.act)
 }
 
 fn as_json(meaning: &Meaning) -> serde_json::Value {
@@ -91,25 +129,34 @@ fn of_all(report: &ClusterReport, points: &[Point]) -> serde_json::Value {
     json!({"cluster": report.cluster, "verdict": report.verdict, "seen_from": report.seen_from, "points": points})
 }
 
-fn everything(report: &ClusterReport, points: &[Point]) -> String {
-    let verdict = match report.verdict {
-        Verdict::Ok => "is well",
-        Verdict::Degraded => "is degraded",
-        Verdict::Down => "is down",
+fn everything(language: Language, report: &ClusterReport, points: &[Point]) -> String {
+    let verdict = match (language, report.verdict) {
+        (Language::English, Verdict::Ok) => "is well",
+        (Language::English, Verdict::Degraded) => "is degraded",
+        (Language::English, Verdict::Down) => "is down",
+        (Language::Chinese, Verdict::Ok) => "正常",
+        (Language::Chinese, Verdict::Degraded) => "降级",
+        (Language::Chinese, Verdict::Down) => "不可用",
     };
-    let count = match points {
-        [] => "there is nothing to say of it".to_owned(),
-        [_] => "one thing is to be said of it".to_owned(),
-        _ => format!("{} things are to be said of it, the weightiest first", points.len()),
+    let (cluster, from) = (&report.cluster, &report.seen_from);
+    let mut text = match (language, points.len()) {
+        (Language::English, 0) => format!("{cluster} {verdict}; there is nothing to say of it.    Seen from {from}.\n"),
+        (Language::English, 1) => format!("{cluster} {verdict}; one thing is to be said of it.    Seen from {from}.\n"),
+        (Language::English, count) => format!(
+            "{cluster} {verdict}; {count} things are to be said of it, the weightiest first.    Seen from {from}.\n"
+        ),
+        (Language::Chinese, 0) => format!("{cluster} {verdict}，没有什么要说的。    从 {from} 看到。\n"),
+        (Language::Chinese, count) => {
+            format!("{cluster} {verdict}，有 {count} 件事，重要的在前。    从 {from} 看到。\n")
+        }
     };
-    let mut text = format!("{} {verdict}; {count}.    Seen from {}.\n", report.cluster, report.seen_from);
     for (index, point) in points.iter().enumerate() {
-        text += &format!("\n{}. {}", index + 1, told(point));
+        text += &format!("\n{}. {}", index + 1, told(language, point));
     }
     text
 }
 
-fn of_one(portrait: &Portrait) -> String {
+fn of_one(language: Language, portrait: &Portrait) -> String {
     let Portrait { host, instance, role, address, state, since, pid, failures, next_start_at, points } = portrait;
     let long = since.map(|at| format!(", for {}", duration(ago(at)))).unwrap_or_default();
     let pid = pid.map(|pid| format!(", pid {pid}")).unwrap_or_default();
@@ -124,12 +171,13 @@ fn of_one(portrait: &Portrait) -> String {
     if points.is_empty() && *state == State::Ready {
         text += "  Nothing is wrong with it.\n";
     }
-    points.iter().for_each(|point| text += &format!("\n- {}", told(point)));
+    points.iter().for_each(|point| text += &format!("\n- {}", told(language, point)));
     text.push('\n');
     text
 }
 
-fn told(point: &Point) -> String {
+/// What was found is said as the agent said it; what that means in general, in the language.
+fn told(language: Language, point: &Point) -> String {
     let about = [point.host.as_ref().map(ToString::to_string), point.instance.as_ref().map(ToString::to_string)];
     let about = about.into_iter().flatten().collect::<Vec<_>>().join(" ");
     let colon = if about.is_empty() { "" } else { ": " };
@@ -141,11 +189,17 @@ fn told(point: &Point) -> String {
     };
     let since = point.since.map(|at| format!(", for {}", duration(ago(at)))).unwrap_or_default();
     let mut text = format!("{how}{about}{colon}{} [{}]{since}\n", point.what, point.id);
-    if !point.why.is_empty() {
-        text += &format!("   Why it matters: {}\n", point.why);
+    let [why, next, general] = labels(language);
+    match meaning::of_in(language, &point.id).filter(|_| language != Language::English) {
+        Some(meaning) => text += &format!("   {}\n   {why}{}\n", meaning.means, meaning.matters),
+        None if !point.why.is_empty() => text += &format!("   {why}{}\n", point.why),
+        None => {}
     }
-    for (index, next) in point.next.iter().enumerate() {
-        text += &format!("   {}: {next}\n", if index == 0 { "Next" } else { "In general" });
+    let in_english = meaning::of(&point.id).map(|meaning| meaning.act);
+    for (index, step) in point.next.iter().enumerate() {
+        let meaning = meaning::of_in(language, &point.id).filter(|_| in_english == Some(step));
+        let step = meaning.map_or(step.as_str(), |meaning| meaning.act);
+        text += &format!("   {}{step}\n", if index == 0 { next } else { general });
     }
     text
 }
@@ -176,7 +230,7 @@ mod tests {
     #[test]
     fn what_is_not_well_is_told_with_why_and_the_next_step() {
         let report = report();
-        let text = everything(&report, &explain::cluster(&report));
+        let text = everything(Language::English, &report, &explain::cluster(&report));
         assert!(text.starts_with("DefaultCluster is degraded; 4 things"), "{text}");
         let first =
             "1. vm1 broker-a: no slave is connected to its HA port [no-replication]\n   Why it matters: New messages";
@@ -188,7 +242,8 @@ mod tests {
 
     #[test]
     fn one_instance_is_told_with_how_it_is() {
-        let text: String = explain::instance(&report(), "namesrv").iter().map(of_one).collect();
+        let text: String =
+            explain::instance(&report(), "namesrv").iter().map(|it| of_one(Language::English, it)).collect();
         assert!(
             text.starts_with("vm1 namesrv (namesrv, 10.0.0.1:9876) is ready, pid 1.\n  Nothing is wrong"),
             "{text}"
@@ -198,10 +253,25 @@ mod tests {
     #[test]
     fn an_id_of_every_kind_has_a_meaning() {
         for id in ["no-replication", "port-clash", "reach", "store-locked", "not-its-turn"] {
-            let text = in_general(&meaning_of(id).unwrap());
+            let text = in_general(Language::English, &meaning_of(Language::English, id).unwrap());
             assert!(text.starts_with(id) && text.contains("Why it matters: ") && text.contains("Next: "), "{text}");
         }
-        assert_eq!(meaning_of("broker-a"), None);
+        assert_eq!(meaning_of(Language::English, "broker-a"), None);
         assert!(nothing_of(&report(), "brokr-a").contains("did you mean \"broker-a\"?"));
+    }
+
+    #[test]
+    fn what_is_not_well_is_explained_in_chinese_where_that_is_asked_for() {
+        let report = report();
+        let text = everything(Language::Chinese, &report, &explain::cluster(&report));
+        assert!(text.starts_with("DefaultCluster 降级，有 4 件事"), "{text}");
+        let first = "1. vm1 broker-a: no slave is connected to its HA port [no-replication]\n   组里的两个成员之间没有复制连接。\n   为什么要紧：";
+        assert!(text.contains(first) && text.contains("   怎么办：look at vm2\n   一般做法：在主机之间开放"), "{text}");
+        let says = |set: &[(&str, &str)]| {
+            of_environment(|name| set.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+        };
+        assert_eq!(says(&[("LANG", "zh_CN.UTF-8"), ("LC_ALL", "")]), Language::Chinese);
+        assert_eq!(says(&[("LANG", "zh_CN.UTF-8"), ("LC_ALL", "C")]), Language::English);
+        assert_eq!(says(&[]), Language::English);
     }
 }

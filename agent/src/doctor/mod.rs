@@ -2,11 +2,12 @@
 //! gave ([`Host`]). Out: findings in plain words, each with what to do. Checks change nothing; a few know how to put right
 //! what they found, when a person says so.
 //!
-//! To add one: a file with a `CHECK` and a line in [`CHECKS`]; `tests/documents.rs` puts it on the page.
+//! To add one: a file with a `CHECK`, a line in [`CHECKS`] and one in `chinese`; `tests/documents.rs` puts it on the page.
 
 mod account;
 mod address;
 mod certificate;
+mod chinese;
 mod clock;
 mod cluster_file;
 mod directories;
@@ -25,6 +26,7 @@ mod secrets;
 mod swap;
 mod sysctl;
 
+pub use chinese::in_chinese;
 pub use host::Host;
 
 use serde::Serialize;

@@ -117,7 +117,7 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "manual",
         "The cluster file leaves restarts to a person.",
         "What was changed takes effect at the next start.",
-        "Restart it by hand, or say restart = \"auto\" under [rollout].",
+        "`rocketmq-agent restart INSTANCE`, or say restart = \"auto\" under [rollout].",
     ),
     of_id(
         "no-document-yet",
@@ -165,7 +165,7 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "only-master",
         "It is the only master.",
         "While it restarts nobody takes messages, so that a person chooses the time.",
-        "Restart it by hand.",
+        "`rocketmq-agent restart INSTANCE --now` at a time of your choice.",
     ),
     of_id(
         "only-namesrv",

@@ -2,6 +2,7 @@
 //! cluster file. One text for `explain`, for the page `docs/reasons.md` and for whoever reads an id in a metric. Data only.
 //! What was found in a case at hand, with its names and numbers, is said where it is found.
 
+mod chinese;
 mod host;
 mod rules;
 mod serving;
@@ -33,8 +34,25 @@ pub struct Chapter {
     pub meanings: &'static [Meaning],
 }
 
-/// All of them.
-pub const CHAPTERS: [Chapter; 4] = [
+/// A language that all of it is there in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    /// English.
+    English,
+    /// Simplified Chinese.
+    Chinese,
+}
+
+/// All of them in one language.
+pub fn chapters(language: Language) -> [Chapter; 4] {
+    match language {
+        Language::English => CHAPTERS,
+        Language::Chinese => chinese::CHAPTERS,
+    }
+}
+
+/// All of them in English.
+const CHAPTERS: [Chapter; 4] = [
     Chapter { title: "An instance runs and is not as it should be", meanings: serving::MEANINGS },
     Chapter { title: "An instance ended, or may not start", meanings: starts::MEANINGS },
     Chapter { title: "A host does not go on, or a restart waits", meanings: host::MEANINGS },
@@ -43,7 +61,12 @@ pub const CHAPTERS: [Chapter; 4] = [
 
 /// What an id means, where there is one.
 pub fn of(id: &str) -> Option<&'static Meaning> {
-    all().find(|meaning| meaning.id == id)
+    of_in(Language::English, id)
+}
+
+/// The same in that language.
+pub fn of_in(language: Language, id: &str) -> Option<&'static Meaning> {
+    chapters(language).into_iter().flat_map(|chapter| chapter.meanings).find(|meaning| meaning.id == id)
 }
 
 /// Every id.
@@ -72,6 +95,21 @@ mod tests {
         let mut wanted: Vec<&str> = RULES.iter().chain(WARNINGS).copied().collect();
         wanted.sort_unstable();
         assert_eq!(explained, wanted);
+    }
+
+    #[test]
+    fn the_same_ids_are_there_in_chinese() {
+        for (english, chinese) in CHAPTERS.into_iter().zip(chinese::CHAPTERS) {
+            let ids = |chapter: Chapter| chapter.meanings.iter().map(|it| it.id).collect::<Vec<_>>();
+            assert_eq!(ids(chinese), ids(english));
+            for (there, here) in chinese.meanings.iter().zip(english.meanings) {
+                for (text, original) in
+                    [(there.means, here.means), (there.matters, here.matters), (there.act, here.act)]
+                {
+                    assert!(text.ends_with('。') && text != original, "{}: {text:?}", there.id);
+                }
+            }
+        }
     }
 
     #[test]

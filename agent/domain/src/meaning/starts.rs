@@ -221,9 +221,9 @@ pub(super) const MEANINGS: &[Meaning] = &[
     ),
     of_id(
         "stopped-by-hand",
-        "Somebody stopped the instance's unit.",
+        "Somebody stopped the instance.",
         "It stays stopped until it is started or the host is booted.",
-        "`systemctl start rocketmq-INSTANCE`.",
+        "`rocketmq-agent start INSTANCE`, or `systemctl start rocketmq-INSTANCE`.",
     ),
     of_id(
         "stopped-by-others",
