@@ -16,6 +16,7 @@ mod proxies;
 #[path = "../real/mod.rs"]
 mod real;
 mod rollout;
+mod starts;
 mod traps;
 
 use lab::Lab;
@@ -84,9 +85,10 @@ fn suites() -> Vec<Suite<Lab>> {
         Suite { name: "4.9.4", lab: || Lab::new(1, "4.9.4", "2m-2s-sync", 2, SMALL_FILES), claims: everywhere() },
         Suite {
             name: "4.7.0",
-            lab: || Lab::new(2, "4.7.0", "single", 1, ""),
+            lab: || Lab::new(2, "4.7.0", "single", 1, SMALL_FILES),
             claims: claims![Lab:
                 claims::it_starts_and_registers,
+                starts::each_start_that_fails_is_told_in_one_sentence,
                 claims::after_an_unclean_end_it_starts_again,
                 claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
             ],

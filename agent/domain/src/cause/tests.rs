@@ -122,6 +122,18 @@ fn a_full_disk_explains_an_end_without_words_and_a_nearly_full_one_does_not() {
     assert_eq!(explain(&ended).what, "the disk of /a/store is full: 1.0 MiB of 100.0 GiB left");
 }
 
+/// RocketMQ 4.7.0, `MappedFileQueue.load`.
+#[test]
+fn a_quoted_line_of_a_log_has_neither_its_time_nor_its_tabs() {
+    let launch = launch();
+    let log = "2026-11-25 18:44:44 WARN main - /a/store/commitlog/00000000000000000000\t1048576 length not matched message store \
+               config value, please check it manually";
+    let cause = explain(&evidence(&launch, Exit::Status(253), "", log));
+    assert_eq!(cause.id, "store-file-size");
+    let quoted = "/a/store/commitlog/00000000000000000000 1048576 length not matched message store config value";
+    assert!(cause.what.contains(quoted) && !cause.what.contains("2026"), "{}", cause.what);
+}
+
 #[test]
 fn the_selector_noise_of_4_7_on_java_17_is_not_taken_for_the_cause() {
     let launch = launch();

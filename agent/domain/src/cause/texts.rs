@@ -104,9 +104,11 @@ pub(super) fn last_telling_line(evidence: &Evidence<'_>) -> Option<String> {
 
 fn shortened(line: &str) -> String {
     // Time, level and thread of a log are of no use in a sentence, and differ with every try.
-    let line = line.split_once(" - ").filter(|(head, _)| head.starts_with("20")).map_or(line, |(_, rest)| rest).trim();
+    let line = line.split_once(" - ").filter(|(head, _)| head.starts_with("20")).map_or(line, |(_, rest)| rest);
+    // RocketMQ puts tabs into its lines, and a sentence is one in tables and on one line too.
+    let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(300) {
         Some((end, _)) => format!("{}…", &line[..end]),
-        None => line.to_owned(),
+        None => line,
     }
 }
