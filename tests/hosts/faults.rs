@@ -28,7 +28,9 @@ fn until_said(lab: &Lab, host: &str, words: &str) {
 pub fn hosts_that_cannot_reach_each_other_say_so_and_come_together_again(lab: &mut Lab) {
     let sender = Sender::start(lab, "Kept", "partition", 20);
     lab.vms.iter().for_each(|vm| vm.set_reachable(false));
-    until_said(lab, "vm1", "NameServer 10.77.0.2:9876 knows it cannot be told");
+    until_said(lab, "vm1", "its slave does not answer");
+    let unreachable = lab.until_reason("vm1", "broker-a", "namesrv-unreachable");
+    assert!(unreachable.contains("NameServer 10.77.0.2:9876 knows it cannot be told"), "{unreachable}");
     for host in ["vm1", "vm2"] {
         poll(LONG, "it is not ready", || match lab.get(host, "/readyz")? {
             (503, _) => Ok(()),

@@ -269,6 +269,8 @@ impl Drop for Vm {
         }
         let _ = Command::new("umount").args(["-R", "-l"]).arg(self.root()).output();
         let _ = Command::new("umount").args(["-l", &self.data()]).output();
+        // With its network it would go too, some time after.
+        let _ = Command::new("ip").args(["link", "delete", &self.cable()]).output();
         let _ = Command::new("ip").args(["netns", "delete", &self.namespace()]).output();
         for group in self.control_groups() {
             remove_groups(&group);
