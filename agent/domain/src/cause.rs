@@ -14,7 +14,7 @@ pub use found::{
 };
 pub use unmade::{in_systemds_words, unmade};
 
-use crate::launch::{Cause, Exit, Launch};
+use crate::launch::{Cause, Exit, Launch, cause};
 use std::{fmt, path::PathBuf};
 
 /// Everything that was gathered about a process that ended unasked.
@@ -104,7 +104,7 @@ fn by_signal(evidence: &Evidence<'_>) -> Option<Cause> {
         Exit::Signal(9) => Some(match evidence.oom {
             Oom::Named => found::oom_killed(evidence, "the kernel's log names it"),
             Oom::Struck => found::oom_killed(evidence, "the kernel's counter of such kills went up while it ran"),
-            Oom::Quiet => found::cause(
+            Oom::Quiet => cause(
                 "killed",
                 "it was ended by SIGKILL, and not by the kernel's out-of-memory killer as far as can be seen"
                     .to_owned(),
@@ -121,7 +121,7 @@ fn by_signal(evidence: &Evidence<'_>) -> Option<Cause> {
 }
 
 fn asked(signal: &str, evidence: &Evidence<'_>) -> Cause {
-    found::cause(
+    cause(
         "stopped-by-others",
         format!("something other than this agent told it to stop ({signal})"),
         format!("look for mqshutdown or kill in scripts{}", after(evidence)),
@@ -154,7 +154,7 @@ fn last_resort(evidence: &Evidence<'_>) -> Cause {
     };
     let what = last.map_or(what.clone(), |line| format!("{what}; last it said: {line}"));
     let places = if all_logs.is_empty() { console.to_string() } else { format!("{console}, {all_logs}") };
-    found::cause(id, what, format!("see {places}{}", after(evidence)))
+    cause(id, what, format!("see {places}{}", after(evidence)))
 }
 
 #[cfg(test)]

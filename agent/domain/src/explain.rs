@@ -3,7 +3,7 @@
 
 use crate::{
     health::report::{ClusterReport, HostReport, HostView, InstanceReport, State},
-    launch::{Cause, Role},
+    launch::{Cause, Role, cause},
     meaning,
     names::{HostName, InstanceName},
 };
@@ -125,20 +125,20 @@ fn of_silent_host(view: &HostView) -> Point {
             "on {host}: `systemctl start rocketmq-agent`; `rocketmq-agent doctor reach` here says whether it is reached"
         ),
     };
-    Point::of(Weight::Unknown, host, None, &cause, view.unknown_since)
+    Point::of(Weight::Unknown, Some(host), None, &cause, view.unknown_since)
 }
 
 fn of_host(host: &HostReport, own: Option<&HostReport>, points: &mut Vec<Point>) {
     if let Some(own) = own.filter(|own| own.cluster_file != host.cluster_file) {
         let what = format!("{} has another cluster.toml than {}", host.host, own.host);
-        points.push(Point::of(Weight::Wrong, &host.host, None, &cause("other-file", what), None));
+        points.push(Point::of(Weight::Wrong, Some(&host.host), None, &cause("other-file", what, ""), None));
     } else if let Some(own) = own.filter(|own| own.placement != host.placement) {
         let what = format!("{} and {} place the brokers differently", host.host, own.host);
-        points.push(Point::of(Weight::Wrong, &host.host, None, &cause("other-placement", what), None));
+        points.push(Point::of(Weight::Wrong, Some(&host.host), None, &cause("other-placement", what, ""), None));
     }
     for blocked in &host.blocked {
         let weight = if blocked.cause.id == "installing" { Weight::Waits } else { Weight::Wrong };
-        points.push(Point::of(weight, &host.host, blocked.instance.as_ref(), &blocked.cause, None));
+        points.push(Point::of(weight, Some(&host.host), blocked.instance.as_ref(), &blocked.cause, None));
     }
     for instance in &host.instances {
         of_instance(&host.host, instance, points);
@@ -151,12 +151,13 @@ fn of_instance(host: &HostName, it: &InstanceReport, points: &mut Vec<Point>) {
         State::Unknown => Weight::Unknown,
         _ => Weight::Wrong,
     };
-    let mut put = |weight, cause: &Cause, since| points.push(Point::of(weight, host, Some(&it.instance), cause, since));
+    let mut put =
+        |weight, cause: &Cause, since| points.push(Point::of(weight, Some(host), Some(&it.instance), cause, since));
     it.reasons.iter().for_each(|cause| put(weight, cause, it.state_since));
     it.warnings.iter().for_each(|cause| put(Weight::Notice, cause, None));
     match &it.rollout {
         Some(turn) => {
-            let waits = turn.waits.clone().unwrap_or_else(|| cause("in-flight", String::new()));
+            let waits = turn.waits.clone().unwrap_or_else(|| cause("in-flight", "", ""));
             let what = if waits.what.is_empty() { String::new() } else { format!(": {}", waits.what) };
             let what = format!("its restart for a changed configuration {}{what}", turn.phase);
             put(Weight::Waits, &Cause { what, ..waits }, Some(turn.since));
@@ -164,7 +165,7 @@ fn of_instance(host: &HostName, it: &InstanceReport, points: &mut Vec<Point>) {
         None if it.restart_pending => {
             put(
                 Weight::Waits,
-                &cause("manual", "it runs with an older configuration; its restart is pending".into()),
+                &cause("manual", "it runs with an older configuration; its restart is pending", ""),
                 None,
             );
         }
@@ -172,17 +173,19 @@ fn of_instance(host: &HostName, it: &InstanceReport, points: &mut Vec<Point>) {
     }
 }
 
-fn cause(id: &str, what: String) -> Cause {
-    Cause { id: id.to_owned(), what, fix: String::new() }
-}
-
 impl Point {
-    fn of(weight: Weight, host: &HostName, instance: Option<&InstanceName>, cause: &Cause, since: Option<u64>) -> Self {
+    fn of(
+        weight: Weight,
+        host: Option<&HostName>,
+        instance: Option<&InstanceName>,
+        cause: &Cause,
+        since: Option<u64>,
+    ) -> Self {
         let meaning = meaning::of(&cause.id);
         let general = meaning.map(|meaning| meaning.act.to_owned());
         Self {
             weight,
-            host: Some(host.clone()),
+            host: host.cloned(),
             instance: instance.cloned(),
             id: cause.id.clone(),
             what: cause.what.clone(),
@@ -193,17 +196,7 @@ impl Point {
     }
 
     fn of_cluster(weight: Weight, id: &str, what: &str) -> Self {
-        let meaning = meaning::of(id);
-        Self {
-            weight,
-            host: None,
-            instance: None,
-            id: id.to_owned(),
-            what: what.to_owned(),
-            since: None,
-            why: meaning.map(|meaning| meaning.matters.to_owned()).unwrap_or_default(),
-            next: meaning.map(|meaning| meaning.act.to_owned()).into_iter().collect(),
-        }
+        Self::of(weight, None, None, &cause(id, what, ""), None)
     }
 }
 

@@ -188,6 +188,11 @@ pub struct Cause {
     pub fix: String,
 }
 
+/// One with its words.
+pub fn cause(id: &str, what: impl Into<String>, fix: impl Into<String>) -> Cause {
+    Cause { id: id.to_owned(), what: what.into(), fix: fix.into() }
+}
+
 impl ProcessState {
     /// Of an instance that never ran, or of which nothing is recorded.
     pub fn never_started() -> Self {

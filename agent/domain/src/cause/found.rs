@@ -2,12 +2,8 @@
 //! uses the same ones to refuse a start, so that a fault reads the same before and after it happened.
 
 use super::{Disk, Evidence, Occupant};
-use crate::launch::Cause;
+use crate::launch::{Cause, cause};
 use std::path::Path;
-
-pub(super) fn cause(id: &str, what: impl Into<String>, fix: impl Into<String>) -> Cause {
-    Cause { id: id.to_owned(), what: what.into(), fix: fix.into() }
-}
 
 /// Another process listens on a port of the launch.
 pub fn port_in_use(port: u16, occupant: &Occupant) -> Cause {

@@ -5,7 +5,7 @@ use super::{
     Evidence, Occupant, found,
     signs::{OPENS, Place, SIGNS, Sign},
 };
-use crate::launch::Cause;
+use crate::launch::{Cause, cause};
 
 pub(super) fn by_text(evidence: &Evidence<'_>) -> Option<Cause> {
     SIGNS.iter().find_map(|sign| {
@@ -38,7 +38,7 @@ fn worded(sign: &Sign, line: &str, evidence: &Evidence<'_>) -> Cause {
         "not-enough-memory" => found::not_enough_memory(evidence),
         "add-opens-missing" => {
             let what = format!("this RocketMQ release needs packages of Java that are closed since Java 16: {line}");
-            found::cause(sign.id, what, OPENS)
+            cause(sign.id, what, OPENS)
         }
         "store-locked" => {
             let store = evidence.launch.store.as_ref().map_or(&evidence.launch.directory, |store| &store.root);
@@ -48,18 +48,18 @@ fn worded(sign: &Sign, line: &str, evidence: &Evidence<'_>) -> Cause {
         "port-in-use" => port_in_use(evidence),
         "config-file-missing" => {
             let file = config_file(evidence).unwrap_or_default();
-            found::cause(sign.id, format!("its configuration file {file} is missing"), "let the agent render it again")
+            cause(sign.id, format!("its configuration file {file} is missing"), "let the agent render it again")
         }
         "store-unusable" => {
             let store = evidence.launch.store.as_ref().map_or(&evidence.launch.directory, |store| &store.root);
-            found::cause(
+            cause(
                 sign.id,
                 format!("the store {} cannot be written: {line}", store.display()),
                 "give the folder to the account that RocketMQ runs as, and see that its disk is mounted",
             )
         }
         "disk-full" => found::disk_full(found::full_disk(evidence)),
-        id => found::cause(id, sign.what.replace("{line}", &line), sign.fix),
+        id => cause(id, sign.what.replace("{line}", &line), sign.fix),
     }
 }
 
@@ -78,7 +78,7 @@ fn port_in_use(evidence: &Evidence<'_>) -> Cause {
         (None, Some(port)) => found::port_in_use(port, &Occupant::default()),
         (None, None) => {
             let ports = evidence.launch.ports.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
-            found::cause(
+            cause(
                 "port-in-use",
                 format!("one of the ports {ports} was taken when it started; nobody listens there now"),
                 "it is tried again; if it stays, look for outgoing connections from that port (net.ipv4.ip_local_port_range)",

@@ -4,8 +4,8 @@
 //! systemd.exec(5), "Process Exit Codes"; util-linux `flock.c` for 66, 69 and 73. RocketMQ itself ends with 0, 1 and 253
 //! to 255.
 
-use super::found::{cause, folder_unusable, program_unusable};
-use crate::launch::{Cause, Launch};
+use super::found::{folder_unusable, program_unusable};
+use crate::launch::{Cause, Launch, cause};
 use std::path::Path;
 
 /// The cause of a status that no JVM ends with; `None` for all others. `missing` is a folder of the instance that is not

@@ -20,16 +20,11 @@ pub(crate) use broker::READ_ONLY;
 
 use crate::{
     desired::Instance,
-    launch::{Cause, ProcessState},
+    launch::{Cause, ProcessState, cause},
     observed::Fact,
 };
 use facts::ServiceFacts;
 use report::{InstanceReport, State};
-
-/// A reason with its words.
-fn cause(id: &str, what: impl Into<String>, fix: impl Into<String>) -> Cause {
-    Cause { id: id.to_owned(), what: what.into(), fix: fix.into() }
-}
 
 /// What was concluded about an instance.
 #[derive(Debug, Default)]

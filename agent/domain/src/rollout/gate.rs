@@ -6,7 +6,7 @@ use crate::{
         broker::NAMESRV_UNREACHABLE,
         report::{HostReport, HostView, InstanceReport},
     },
-    launch::{Cause, Role},
+    launch::{Cause, Role, cause},
     names::{HostName, InstanceName},
     placement::Placement,
 };
@@ -81,7 +81,7 @@ pub fn obstacle(verb: Verb, facts: &Facts<'_>, at: usize, announced: bool) -> Op
     let is_only = |role| me.role == role && order.iter().filter(|seat| seat.role == role).count() == 1;
     if is_only(Role::Master) {
         let what = "it is the only master: without it nobody takes messages".to_owned();
-        return Some(cause("only-master", what, &by_hand(verb, me, "at a time of your choice")));
+        return Some(cause("only-master", what, by_hand(verb, me, "at a time of your choice")));
     }
     if verb == Verb::Stop && is_only(Role::Namesrv) {
         let what = "it is the only NameServer: without it no client finds a broker".to_owned();
@@ -138,7 +138,7 @@ pub fn obstacle(verb: Verb, facts: &Facts<'_>, at: usize, announced: bool) -> Op
     let mine = instance_of(own, me)?;
     if !mine.is_ready() && !me.role.is_jar() {
         let what = format!("it is {} itself{}", mine.state, why(mine));
-        return Some(cause("not-ready", what, &by_hand(verb, me, "where that does not help")));
+        return Some(cause("not-ready", what, by_hand(verb, me, "where that does not help")));
     }
     None
 }
@@ -158,7 +158,7 @@ fn host_obstacle(own: &HostReport, view: &HostView) -> Option<Cause> {
         _ => {
             let why = view.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
             let what = format!("the agent of {host} does not answer{why}");
-            return Some(cause("host-unknown", what, &format!("on {host}: systemctl start rocketmq-agent")));
+            return Some(cause("host-unknown", what, format!("on {host}: systemctl start rocketmq-agent")));
         }
     };
     if report.cluster_file != own.cluster_file {
@@ -203,8 +203,4 @@ fn instance_of<'r>(report: &'r HostReport, seat: &Seat) -> Option<&'r InstanceRe
 
 fn why(instance: &InstanceReport) -> String {
     instance.reasons.first().map(|cause| format!(": {}", cause.what)).unwrap_or_default()
-}
-
-fn cause(id: &str, what: String, fix: &str) -> Cause {
-    Cause { id: id.to_owned(), what, fix: fix.to_owned() }
 }

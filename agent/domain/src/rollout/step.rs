@@ -4,7 +4,7 @@
 use super::{PERMISSION, Phase, Restart, Seat, Turn, Verb, Wish, gate::obstacle};
 use crate::{
     health::report::{HostReport, HostView, InstanceReport, State},
-    launch::{Cause, Role},
+    launch::{Cause, Role, cause},
     names::InstanceName,
     observed::Fact,
 };
@@ -327,8 +327,4 @@ impl Facts<'_> {
 
 fn instance<'f>(facts: &'f Facts<'_>, name: &InstanceName) -> Option<&'f InstanceReport> {
     facts.own.instances.iter().find(|it| it.instance == *name)
-}
-
-fn cause(id: &str, what: String, fix: impl Into<String>) -> Cause {
-    Cause { id: id.to_owned(), what, fix: fix.into() }
 }

@@ -8,7 +8,7 @@ use crate::supervise::{
     record::{self, Record, Run},
 };
 use rocketmq_agent_domain::{
-    launch::{Cause, Launch, ProcessState},
+    launch::{Cause, Launch, ProcessState, cause},
     limits::Limits,
     names::InstanceName,
     unit,
@@ -186,7 +186,7 @@ impl Supervisor for Systemd {
             return Vec::new();
         }
         let what = "it runs outside of its unit: an agent with supervisor = \"embedded\" started it".to_owned();
-        vec![units::cause("runs-outside-systemd", what, &format!("its next start is in rocketmq-{name}.service"))]
+        vec![cause("runs-outside-systemd", what, format!("its next start is in rocketmq-{name}.service"))]
     }
 
     fn settled(&self, name: &InstanceName) {
@@ -243,7 +243,7 @@ impl Systemd {
                 // The host goes down, and this with it.
                 Some("org.freedesktop.systemd1.TransactionIsDestructive") => Ok(Start::HeldBack { until: None }),
                 Some(_) => {
-                    let cause = units::cause("unit-refused", format!("systemd does not start {unit}: {error}"), "");
+                    let cause = cause("unit-refused", format!("systemd does not start {unit}: {error}"), "");
                     self.refuse(connection, launch, before, cause).await
                 }
                 None => Err(asked(error)),
@@ -297,7 +297,7 @@ async fn stop_unit(connection: &Connection, name: &InstanceName) -> Result<(), S
 }
 
 fn outside(pid: u32) -> Cause {
-    units::cause(
+    cause(
         "runs-outside-systemd",
         format!("it runs already, as pid {pid}, and not in its unit: an agent started it itself, or a person did"),
         "stop that process (SIGTERM); its unit is started then",

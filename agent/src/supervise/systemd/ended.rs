@@ -1,7 +1,7 @@
 //! What became of an instance between two looks. In: its record and what systemd says now. Out: the record brought up to
 //! date: a process that is new, how one ended and why, and what that costs the instance.
 
-use super::{Shared, bus::Snapshot, journal, manager, units, view};
+use super::{Shared, bus::Snapshot, journal, manager, view};
 use crate::supervise::{
     SupervisorError, evidence, locks, now, output,
     process::{self, Identity},
@@ -10,7 +10,7 @@ use crate::supervise::{
 };
 use rocketmq_agent_domain::{
     cause::{self, Oom, explain},
-    launch::{Cause, Exit, Launch},
+    launch::{Cause, Exit, Launch, cause},
     names::InstanceName,
     unit,
 };
@@ -155,7 +155,7 @@ fn end(record: &Record, run: &Run, snapshot: &Snapshot, flock: &Path) -> Result<
 fn killed_in_time() -> Cause {
     let what = "it was told to stop and had not ended in the time that its unit gives it (TimeoutStopSec), so systemd \
                 killed it";
-    units::cause("killed-after-stop", what.to_owned(), "the next start checks the store from end to end")
+    cause("killed-after-stop", what.to_owned(), "the next start checks the store from end to end")
 }
 
 fn why(launch: &Launch, exit: Exit, run: &Run, process: &Identity, snapshot: &Snapshot, flock: &Path) -> Cause {

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::accounts::Account;
 use futures_util::{StreamExt, stream};
-use rocketmq_agent_domain::{names::InstanceName, size::Size, unit};
+use rocketmq_agent_domain::{launch::cause, names::InstanceName, size::Size, unit};
 use std::{
     collections::BTreeMap,
     fs::File,
@@ -310,7 +310,7 @@ impl Shared {
         let fix = format!("`systemctl list-dependencies rocketmq-{name}.service` shows it");
         tracing::warn!(instance = %name, cause = "dependency-failed", "{name}: not started: {what}");
         record.run = None;
-        record.cause = Some(units::cause("dependency-failed", what, &fix));
+        record.cause = Some(cause("dependency-failed", what, &fix));
         record.backoff.failed(&record.launch.fingerprint.clone(), now(), random());
         self.write(record);
         drop(records);

@@ -7,7 +7,7 @@ use crate::{
     supervise::{SupervisorError, evidence, locks},
 };
 use rocketmq_agent_domain::{
-    launch::{Cause, Launch},
+    launch::{Cause, Launch, cause},
     limits::Limits,
     names::InstanceName,
     size::Size,
@@ -153,8 +153,4 @@ fn read(path: &PathBuf) -> Result<Option<String>, SupervisorError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(SupervisorError::Look { what: path.display().to_string(), source }),
     }
-}
-
-pub(super) fn cause(id: &str, what: String, fix: &str) -> Cause {
-    Cause { id: id.to_owned(), what, fix: fix.to_owned() }
 }
