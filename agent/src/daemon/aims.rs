@@ -23,10 +23,6 @@ pub(super) fn agents(topology: &Topology) -> Vec<(HostName, SocketAddr)> {
     topology.hosts.iter().map(|host| (host.name.clone(), SocketAddr::new(host.address, host.agent_port))).collect()
 }
 
-fn is_witness(topology: &Topology, host: &HostName) -> bool {
-    topology.host(host).is_some_and(|host| host.witness)
-}
-
 pub(super) fn aim(goal: &Goal) -> Aim {
     let (cluster, desired) = (&goal.cluster, &goal.desired);
     Aim {
@@ -38,7 +34,7 @@ pub(super) fn aim(goal: &Goal) -> Aim {
         // A witness that is down keeps no broker from its restart.
         agents: agents(&cluster.topology)
             .into_iter()
-            .filter(|(host, _)| !is_witness(&cluster.topology, host))
+            .filter(|(host, _)| !cluster.topology.is_witness(host))
             .collect(),
         cluster: cluster.topology.name.to_string(),
         controllers: desired.controllers.clone(),

@@ -4,7 +4,7 @@
 use super::{
     DistributionError, Limits, Progress, Report, Source, checksum, download,
     error::{open_error, write_error},
-    lock,
+    lock, tree,
 };
 use std::{
     fs::{self, File, Permissions},
@@ -57,7 +57,7 @@ pub async fn ensure_jar(
         let result = copy(&from, &partial, &sha256, &*report).and_then(|()| {
             fs::rename(&partial, &path).map_err(|error| write_error(&path, error))?;
             // The rename is on the disk when its folder is.
-            path.parent().map_or(Ok(()), |into| File::open(into)?.sync_all()).map_err(|error| write_error(&path, error))
+            path.parent().map_or(Ok(()), tree::sync).map_err(|error| write_error(&path, error))
         });
         let _ = fs::remove_file(&partial);
         if let Some(file) = downloaded {

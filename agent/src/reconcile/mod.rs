@@ -272,7 +272,7 @@ impl<S: Supervisor> Reconciler<S> {
         let mut blocked = plan.blocked.clone();
         blocked.extend(goal.file_problem.clone().map(|cause| Blocked { instance: None, cause }));
         let cluster = &goal.cluster;
-        let witness = cluster.topology.host(&goal.desired.host).is_some_and(|host| host.witness);
+        let witness = cluster.topology.is_witness(&goal.desired.host);
         if witness && goal.waits.is_none() {
             let obstacle = health::witness::obstacle(&goal.config);
             blocked.extend(obstacle.map(|cause| Blocked { instance: None, cause }));

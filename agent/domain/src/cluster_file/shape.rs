@@ -181,13 +181,19 @@ const SUPERVISION: &[Key] = &[
     ),
 ];
 
+const HEAP: Key = key("heap", Kind::Text, "by memory", "Xms and Xmx.");
+const YOUNG: Key = key("young", Kind::Text, "left to G1", "Xmn.");
+const DIRECT_MEMORY: Key = key("direct_memory", Kind::Text, "by memory", "MaxDirectMemorySize.");
+const JAVA_OPTIONS: Key =
+    key("java_options", Kind::Texts, "none", "More JVM options, one a string; they come last and win.");
+
 const NAMESRV: &[Key] = &[
     key("hosts", Kind::Texts, "the first three hosts that are no witness", "The hosts that run a NameServer."),
     key("port", Kind::Integer, "`9876`", "listenPort of the NameServers."),
-    key("heap", Kind::Text, "by memory", "Xms and Xmx."),
-    key("young", Kind::Text, "left to G1", "Xmn."),
-    key("direct_memory", Kind::Text, "by memory", "MaxDirectMemorySize."),
-    key("java_options", Kind::Texts, "none", "More JVM options, one a string; they come last and win."),
+    HEAP,
+    YOUNG,
+    DIRECT_MEMORY,
+    JAVA_OPTIONS,
     key("config", Kind::Properties, "none", "Any namesrv.conf key that the agent does not derive itself."),
 ];
 
@@ -199,10 +205,10 @@ const CONTROLLER: &[Key] = &[
         "The hosts that run a controller: three or five.",
     ),
     key("port", Kind::Integer, "`9879`", "The port of the controllers, for each other and for the brokers."),
-    key("heap", Kind::Text, "by memory", "Xms and Xmx."),
-    key("young", Kind::Text, "left to G1", "Xmn."),
-    key("direct_memory", Kind::Text, "by memory", "MaxDirectMemorySize."),
-    key("java_options", Kind::Texts, "none", "More JVM options, one a string; they come last and win."),
+    HEAP,
+    YOUNG,
+    DIRECT_MEMORY,
+    JAVA_OPTIONS,
     key("config", Kind::Properties, "none", "Any controller.conf key that the agent does not derive itself."),
 ];
 
@@ -242,10 +248,10 @@ const BROKER: &[Key] = &[
         "`available`",
         "Mode `2m-2s-sync` only: what becomes of sends to a master whose slave is gone. `strict`: none is acknowledged with SEND_OK until the slave is back. `available`: the agent of the master's host lets the master acknowledge alone (`inSyncReplicas` = 1) when it has seen for 10 s that nobody replicates from it and neither the slave nor its agent answers, says so, and takes it back when the slave has caught up. A slave whose agent answers has 60 s to come back, 180 s where that agent restarts it in its turn. On 4.x nothing can be lowered, whatever is said here: such sends are stored by the master and answered SLAVE_NOT_AVAILABLE at once.",
     ),
-    key("heap", Kind::Text, "by memory", "Xms and Xmx."),
-    key("young", Kind::Text, "left to G1", "Xmn."),
-    key("direct_memory", Kind::Text, "by memory", "MaxDirectMemorySize."),
-    key("java_options", Kind::Texts, "none", "More JVM options, one a string; they come last and win."),
+    HEAP,
+    YOUNG,
+    DIRECT_MEMORY,
+    JAVA_OPTIONS,
     key("config", Kind::Properties, "none", "Any broker.conf key that the agent does not derive itself."),
     key("master", Kind::Section(BROKER_ROLE), "", "Overrides for masters."),
     key("slave", Kind::Section(BROKER_ROLE), "", "Overrides for slaves."),

@@ -197,6 +197,11 @@ impl Topology {
     pub fn host(&self, name: &HostName) -> Option<&Host> {
         self.hosts.iter().find(|host| host.name == *name)
     }
+
+    /// Whether it runs nothing of RocketMQ; not of a host that is not there.
+    pub fn is_witness(&self, name: &HostName) -> bool {
+        self.host(name).is_some_and(|host| host.witness)
+    }
 }
 
 /// Why a key of a configuration file cannot be set by hand in any release: where its value comes from.
