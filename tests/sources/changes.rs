@@ -3,7 +3,8 @@
 use super::{
     agent::Agent,
     etcd::Etcd,
-    fleet::{Fleet, all_is_well, remarks, says, works_from},
+    fleet::{Fleet, all_is_well, says},
+    hosts::{remarks, works_from},
     places::{Place, Repository, Web},
     world::until,
 };

@@ -2,7 +2,7 @@
 
 use super::{
     agent::Agent,
-    hosts::Hosts,
+    hosts::{Hosts, remarks},
     world::{Said, until},
 };
 use std::fs;
@@ -56,22 +56,9 @@ impl Fleet {
     }
 }
 
-/// What there is to say about config sync, a line each.
-pub fn remarks(agent: &Agent) -> String {
-    let report = until("a report", || agent.report());
-    report["config"]["remarks"].as_array().unwrap().iter().map(|it| it.as_str().unwrap().to_owned() + "\n").collect()
-}
-
 #[track_caller]
 pub fn says(agent: &Agent, words: &str) {
     until(&format!("{words:?}\n{}", agent.log()), || remarks(agent).contains(words).then_some(()));
-}
-
-#[track_caller]
-pub fn works_from(agent: &Agent, wanted: u64) {
-    until(&format!("generation {wanted}\n{}", agent.log()), || {
-        (agent.report()?["config"]["generation"].as_u64() == Some(wanted)).then_some(())
-    });
 }
 
 #[track_caller]

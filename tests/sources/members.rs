@@ -2,7 +2,8 @@
 
 use super::{
     etcd::Etcd,
-    fleet::{Fleet, all_is_well, says, works_from},
+    fleet::{Fleet, all_is_well, says},
+    hosts::{two_apply_at_once, works_from},
     world::until,
 };
 
@@ -61,21 +62,10 @@ fn of_two_applies_at_once_one_is_made_and_the_other_is_told_by_whom() {
     etcd.put(&fleet.document(None, &fleet.hosts.file(), ""));
     let agents = fleet.agents();
     agents.iter().for_each(|agent| works_from(agent, 1));
-    let (hours, hosts) = ([48, 96], &fleet.hosts);
-    let said = std::thread::scope(|scope| {
-        let apply = |index: usize| {
-            let host = ["vm1", "vm2"][index];
-            scope.spawn(move || hosts.apply(host, &hosts.file_with(hours[index]), &format!("on {host}")))
-        };
-        [apply(0), apply(1)].map(|apply| apply.join().unwrap())
-    });
-    let (won, lost) = if said[0].status == Some(0) { (0, 1) } else { (1, 0) };
-    assert_eq!((said[won].status, said[lost].status), (Some(0), Some(1)), "{said:#?}");
-    assert!(said[lost].err.contains("generation 2 was committed in the meantime"), "{said:#?}");
-    assert!(said[lost].err.contains(["on vm1", "on vm2"][won]), "{said:#?}");
+    let hours = two_apply_at_once(&fleet.hosts);
     for (n, agent) in agents.iter().enumerate() {
         works_from(agent, 2);
-        until("the winner's file", || hosts.renders(&format!("vm{}", n + 1), hours[won]).then_some(()));
+        until("the winner's file", || fleet.hosts.renders(&format!("vm{}", n + 1), hours).then_some(()));
     }
 }
 

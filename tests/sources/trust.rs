@@ -2,7 +2,8 @@
 
 use super::{
     etcd::{Etcd, KEY},
-    fleet::{Fleet, all_is_well, remarks, says, works_from},
+    fleet::{Fleet, all_is_well, says},
+    hosts::{remarks, works_from},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};

@@ -2,7 +2,7 @@
 
 use super::{
     agent::Agent,
-    hosts::Hosts,
+    hosts::{Hosts, works_from},
     pki::{Authority, DAY, HOUR},
     world::until,
 };
@@ -11,12 +11,6 @@ const YEAR: (i64, i64) = (-DAY, 365 * DAY);
 
 fn remarks(agent: &Agent) -> String {
     until("a report", || agent.report())["config"]["remarks"].to_string()
-}
-
-#[track_caller]
-fn works_from(agent: &Agent, wanted: u64) {
-    let generation = || agent.report()?["config"]["generation"].as_u64();
-    until(&format!("generation {wanted}\n{}", agent.log()), || (generation()? == wanted).then_some(()));
 }
 
 #[test]

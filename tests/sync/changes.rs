@@ -1,21 +1,9 @@
 //! How a change gets to all hosts, and what happens where it cannot.
 
-use super::{agent::Agent, hosts::Hosts, world::until};
-
-/// The number of the document that the agent works from.
-fn generation(agent: &Agent) -> Option<u64> {
-    agent.report()?["config"]["generation"].as_u64()
-}
-
-#[track_caller]
-fn works_from(agent: &Agent, wanted: u64) {
-    until(&format!("generation {wanted}\n{}", agent.log()), || (generation(agent)? == wanted).then_some(()));
-}
-
-fn remarks(agent: &Agent) -> String {
-    let report = until("a report", || agent.report());
-    report["config"]["remarks"].as_array().unwrap().iter().map(|it| it.as_str().unwrap().to_owned() + "\n").collect()
-}
+use super::{
+    hosts::{Hosts, generation, remarks, two_apply_at_once, works_from},
+    world::until,
+};
 
 #[test]
 fn an_apply_on_one_host_reaches_all_and_their_cluster_files_follow() {
@@ -109,21 +97,10 @@ fn of_two_operators_at_once_one_wins_and_the_other_is_told_by_whom() {
     for agent in &agents {
         works_from(agent, 1);
     }
-    let (hours, file) = ([48, 96], &hosts);
-    let said = std::thread::scope(|scope| {
-        let apply = |index: usize| {
-            let host = ["vm1", "vm2"][index];
-            scope.spawn(move || file.apply(host, &file.file_with(hours[index]), &format!("on {host}")))
-        };
-        [apply(0), apply(1)].map(|apply| apply.join().unwrap())
-    });
-    let (won, lost) = if said[0].status == Some(0) { (0, 1) } else { (1, 0) };
-    assert_eq!((said[won].status, said[lost].status), (Some(0), Some(1)), "{said:#?}");
-    assert!(said[lost].err.contains("generation 2 was committed in the meantime"), "{said:#?}");
-    assert!(said[lost].err.contains(["on vm1", "on vm2"][won]), "{said:#?}");
+    let hours = two_apply_at_once(&hosts);
     for n in 1..=3 {
         let path = format!("vm{n}/cluster.toml");
-        until(&path, || (hosts.read(&path) == hosts.file_with(hours[won])).then_some(()));
+        until(&path, || (hosts.read(&path) == hosts.file_with(hours)).then_some(()));
     }
 }
 

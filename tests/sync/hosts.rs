@@ -2,7 +2,7 @@
 
 use super::{
     agent::Agent,
-    world::{Said, ended},
+    world::{Said, ended, until},
 };
 use std::{
     fs::{self, File},
@@ -161,4 +161,38 @@ impl Hosts {
         self.write(&name, text, 0o644);
         self.run(host, &["apply", self.path(&name).to_str().unwrap(), "-m", message, "--yes"])
     }
+}
+
+/// The number of the document that an agent works from.
+pub fn generation(agent: &Agent) -> Option<u64> {
+    agent.report()?["config"]["generation"].as_u64()
+}
+
+#[track_caller]
+pub fn works_from(agent: &Agent, wanted: u64) {
+    until(&format!("generation {wanted}\n{}", agent.log()), || (generation(agent)? == wanted).then_some(()));
+}
+
+/// What there is to say about config sync, a line each.
+pub fn remarks(agent: &Agent) -> String {
+    let report = until("a report", || agent.report());
+    report["config"]["remarks"].as_array().unwrap().iter().map(|it| it.as_str().unwrap().to_owned() + "\n").collect()
+}
+
+/// Two operators apply different files at once, on vm1 and on vm2: one of them is told that the other one was quicker. What
+/// the winner's file says ([`Hosts::file_with`]).
+pub fn two_apply_at_once(hosts: &Hosts) -> u32 {
+    let hours = [48, 96];
+    let said = std::thread::scope(|scope| {
+        let apply = |index: usize| {
+            let host = ["vm1", "vm2"][index];
+            scope.spawn(move || hosts.apply(host, &hosts.file_with(hours[index]), &format!("on {host}")))
+        };
+        [apply(0), apply(1)].map(|apply| apply.join().unwrap())
+    });
+    let (won, lost) = if said[0].status == Some(0) { (0, 1) } else { (1, 0) };
+    assert_eq!((said[won].status, said[lost].status), (Some(0), Some(1)), "{said:#?}");
+    assert!(said[lost].err.contains("generation 2 was committed in the meantime"), "{said:#?}");
+    assert!(said[lost].err.contains(["on vm1", "on vm2"][won]), "{said:#?}");
+    hours[won]
 }

@@ -1,14 +1,11 @@
 //! A third host that only votes, and hosts that vote because the file says so.
 
-use super::{agent::Agent, hosts::Hosts, world::until};
+use super::{
+    hosts::{Hosts, works_from},
+    world::until,
+};
 
 const VOTERS: &str = "[sync]\nhosts = [\"vm1\", \"vm2\", \"vm3\"]\n";
-
-#[track_caller]
-fn works_from(agent: &Agent, wanted: u64) {
-    let generation = || agent.report()?["config"]["generation"].as_u64();
-    until(&format!("generation {wanted}\n{}", agent.log()), || (generation()? == wanted).then_some(()));
-}
 
 /// As an operator does it: the new host gets the secret and the new file, and waits until that is applied.
 #[test]

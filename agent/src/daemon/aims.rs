@@ -32,10 +32,7 @@ pub(super) fn aim(goal: &Goal) -> Aim {
         order: order(&cluster.placement),
         told: told(desired),
         // A witness that is down keeps no broker from its restart.
-        agents: agents(&cluster.topology)
-            .into_iter()
-            .filter(|(host, _)| !cluster.topology.is_witness(host))
-            .collect(),
+        agents: agents(&cluster.topology).into_iter().filter(|(host, _)| !cluster.topology.is_witness(host)).collect(),
         cluster: cluster.topology.name.to_string(),
         controllers: desired.controllers.clone(),
         cluster_file: cluster.file_digest(),
