@@ -4,6 +4,7 @@
 use rocketmq_agent::doctor::CHECKS;
 use rocketmq_agent_domain::{
     cluster_file::shape::{Kind, every_key},
+    finding,
     meaning::{self, Language},
 };
 use std::{collections::BTreeSet, fs, path::Path};
@@ -123,7 +124,7 @@ fn the_pages_of_reasons_are_what_explain_says() {
 fn ids_in(code: &str) -> BTreeSet<String> {
     let code = code.split("#[cfg(test)]").next().unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
     let code = code.replace("( ", "(");
-    let places = ["cause(\"", "sign(\"", "block(None, \"", "block(Some(&launch.instance), \"", " id: \""];
+    let places = ["cause(\"", "block(None, \"", "block(Some(&launch.instance), \"", " id: \""];
     let after = places.iter().flat_map(|place| code.split(place).skip(1));
     after.filter_map(|rest| rest.split_once('"').map(|(id, _)| id.to_owned())).collect()
 }
@@ -149,6 +150,7 @@ fn every_id_that_the_agent_gives_is_explained() {
         .flat_map(|folder| sources(&root.join(folder)))
         .flat_map(|code| ids_in(&code))
         .collect();
+    given.extend(finding::all().map(|finding| finding.id.to_owned()));
     // Names of vulnerabilities are no ids of ours.
     given.retain(|id| !id.starts_with("CVE") && CHECKS.iter().all(|check| check.id != id));
     assert!(given.len() > 100, "{given:?}");

@@ -23,7 +23,7 @@ use crate::{
     peers::Peers,
     probe,
     reach::Reach,
-    reconcile::{Channels, Goal, Hangs, Installer, Reconciler},
+    reconcile::{Channels, Goal, Hangs, Installer, Journal, Reconciler},
     rollout,
     settings::{OnExit, Settings, SupervisorKind},
     supervise::{Backend, Embedded, Supervisor, Systemd, Timing, systemd},
@@ -32,7 +32,7 @@ use crate::{
 use rocketmq_agent_domain::{
     desired::Desired,
     health::summary,
-    launch::{Cause, Role},
+    launch::{Cause, Role, cause},
     names::{HostName, InstanceName},
     topology::Topology,
 };
@@ -141,7 +141,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         installer: Installer::default(),
         account,
         channels,
-        logged: BTreeMap::new(),
+        journal: Journal::default(),
         since: BTreeMap::new(),
         ends: BTreeMap::new(),
         logged_blocked: BTreeMap::new(),
@@ -278,7 +278,7 @@ fn account_problem(settings: &Settings, supervisor: &Backend) -> Option<Cause> {
         _ => Ok(()),
     });
     let what = format!("{:#}", anyhow::Error::from(checked.err()?));
-    Some(Cause { id: "account-unusable".to_owned(), what, fix: String::new() })
+    Some(cause("account-unusable", what, ""))
 }
 
 /// Never over where there is no config sync.

@@ -14,7 +14,10 @@ pub use found::{
 };
 pub use unmade::{in_systemds_words, unmade};
 
-use crate::launch::{Cause, Exit, Launch, cause};
+use crate::{
+    finding,
+    launch::{Cause, Exit, Launch, cause},
+};
 use std::{fmt, path::PathBuf};
 
 /// Everything that was gathered about a process that ended unasked.
@@ -104,12 +107,7 @@ fn by_signal(evidence: &Evidence<'_>) -> Option<Cause> {
         Exit::Signal(9) => Some(match evidence.oom {
             Oom::Named => found::oom_killed(evidence, "the kernel's log names it"),
             Oom::Struck => found::oom_killed(evidence, "the kernel's counter of such kills went up while it ran"),
-            Oom::Quiet => cause(
-                "killed",
-                "it was ended by SIGKILL, and not by the kernel's out-of-memory killer as far as can be seen"
-                    .to_owned(),
-                format!("somebody or something ran `kill -9`: see who (shell history, watchdogs){}", after(evidence)),
-            ),
+            Oom::Quiet => finding::KILLED.of_known(&[("abort", abort(evidence))]),
         }),
         Exit::Unknown if evidence.oom == Oom::Named => Some(found::oom_killed(evidence, "the kernel's log names it")),
         // A JVM returns 128 + the signal when it ends by one that it has a handler for.
@@ -121,11 +119,12 @@ fn by_signal(evidence: &Evidence<'_>) -> Option<Cause> {
 }
 
 fn asked(signal: &str, evidence: &Evidence<'_>) -> Cause {
-    cause(
-        "stopped-by-others",
-        format!("something other than this agent told it to stop ({signal})"),
-        format!("look for mqshutdown or kill in scripts{}", after(evidence)),
-    )
+    finding::STOPPED_BY_OTHERS.of_known(&[("signal", Some(&signal)), ("abort", abort(evidence))])
+}
+
+/// The file that says that the store was not closed.
+fn abort<'e>(evidence: &Evidence<'_>) -> Option<&'e dyn fmt::Display> {
+    evidence.abort.then_some(&"abort" as _)
 }
 
 fn after(evidence: &Evidence<'_>) -> &'static str {

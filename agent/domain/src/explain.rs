@@ -2,6 +2,7 @@
 //! do next. In: the report of the whole cluster. Out: [`Point`]s. What an id means in general is said by [`meaning`].
 
 use crate::{
+    finding::{self, RESTART},
     health::report::{ClusterReport, HostReport, HostView, InstanceReport, State},
     launch::{Cause, Role, cause},
     meaning,
@@ -38,6 +39,9 @@ pub struct Point {
     pub id: String,
     /// What is so.
     pub what: String,
+    /// The same with what to do, as it was found.
+    #[serde(skip)]
+    pub cause: Cause,
     /// Since when, milliseconds since 1970, where that is known.
     pub since: Option<u64>,
     /// Why it matters.
@@ -116,15 +120,9 @@ pub fn instance(report: &ClusterReport, name: &str) -> Vec<Portrait> {
 }
 
 fn of_silent_host(view: &HostView) -> Point {
-    let why = view.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
     let host = &view.host;
-    let cause = Cause {
-        id: "host-unknown".to_owned(),
-        what: format!("the agent of {host} does not answer{why}"),
-        fix: format!(
-            "on {host}: `systemctl start rocketmq-agent`; `rocketmq-agent doctor reach` here says whether it is reached"
-        ),
-    };
+    let why = view.error.as_ref().map(|error| error as _);
+    let cause = finding::HOST_UNKNOWN.of_known(&[("host", Some(host)), ("why", why)]);
     Point::of(Weight::Unknown, Some(host), None, &cause, view.unknown_since)
 }
 
@@ -159,15 +157,11 @@ fn of_instance(host: &HostName, it: &InstanceReport, points: &mut Vec<Point>) {
         Some(turn) => {
             let waits = turn.waits.clone().unwrap_or_else(|| cause("in-flight", "", ""));
             let what = if waits.what.is_empty() { String::new() } else { format!(": {}", waits.what) };
-            let what = format!("its restart for a changed configuration {}{what}", turn.phase);
+            let what = format!("{RESTART}{}{what}", turn.phase);
             put(Weight::Waits, &Cause { what, ..waits }, Some(turn.since));
         }
         None if it.restart_pending => {
-            put(
-                Weight::Waits,
-                &cause("manual", "it runs with an older configuration; its restart is pending", ""),
-                None,
-            );
+            put(Weight::Waits, &finding::MANUAL_PENDING.of(&[]), None);
         }
         None => {}
     }
@@ -189,6 +183,7 @@ impl Point {
             instance: instance.cloned(),
             id: cause.id.clone(),
             what: cause.what.clone(),
+            cause: cause.clone(),
             since,
             why: meaning.map(|meaning| meaning.matters.to_owned()).unwrap_or_default(),
             next: Some(cause.fix.clone()).filter(|fix| !fix.is_empty()).into_iter().chain(general).collect(),

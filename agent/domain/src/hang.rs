@@ -5,7 +5,10 @@
 //! starting. A broker checks its store for as long as that takes, and opens its port after it (4.7.0-5.5.0
 //! `BrokerController.start`).
 
-use crate::{launch::Cause, observed::Fact};
+use crate::{
+    launch::{self, Cause},
+    observed::Fact,
+};
 use std::{fmt, str::FromStr, time::Duration};
 
 /// What is done about an instance that hangs.
@@ -135,13 +138,13 @@ pub fn cause(verdict: &Verdict, silence: &Silence, port: u16, pid: u32) -> Cause
         Verdict::End => "it is ended and started again".to_owned(),
         Verdict::Named | Verdict::Patience => looks,
     };
-    Cause { id: "hangs".to_owned(), what: format!("it {seen}"), fix }
+    launch::cause("hangs", format!("it {seen}"), fix)
 }
 
 /// Why an instance that was ended for it does not run.
 pub fn ended(silence: &Silence, port: u16, pid: u32) -> Cause {
     let seen = Seen { silence, port, pid };
-    Cause { id: "hung".to_owned(), what: format!("it hung and was ended by this agent: it {seen}"), fix: String::new() }
+    launch::cause("hung", format!("it hung and was ended by this agent: it {seen}"), "")
 }
 
 struct Seen<'a> {

@@ -186,11 +186,14 @@ pub struct Cause {
     pub what: String,
     /// What to do about it; may be empty where the agent itself will.
     pub fix: String,
+    /// What both were made with, by name: whoever reads them says the same in another language with it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, String>,
 }
 
 /// One with its words.
 pub fn cause(id: &str, what: impl Into<String>, fix: impl Into<String>) -> Cause {
-    Cause { id: id.to_owned(), what: what.into(), fix: fix.into() }
+    Cause { id: id.to_owned(), what: what.into(), fix: fix.into(), values: BTreeMap::new() }
 }
 
 impl ProcessState {

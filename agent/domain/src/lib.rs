@@ -17,6 +17,7 @@ pub mod desired;
 pub mod document;
 pub mod duration;
 pub mod explain;
+pub mod finding;
 pub mod hang;
 pub mod hazards;
 pub mod health;

@@ -3,7 +3,7 @@
 //! delete the consume queues.
 
 use crate::{
-    launch::{Cause, StoreFormat, StoreIdentity},
+    launch::{self, Cause, StoreFormat, StoreIdentity},
     observed::StoreState,
 };
 
@@ -80,14 +80,14 @@ pub fn judge(identity: &StoreIdentity, state: &StoreState) -> Verdict {
 }
 
 fn refused(id: &str, what: String, fix: &str) -> Verdict {
-    Verdict::Refused(Cause { id: id.to_owned(), what, fix: fix.to_owned() })
+    Verdict::Refused(launch::cause(id, what, fix))
 }
 
 /// Whether the store was made in a mode, or by a member, whose log this broker would not read: it would begin anew
 /// beside it, and under the name of a member that has promised and stored something.
 fn other_format(identity: &StoreIdentity, state: &StoreState) -> Option<Cause> {
     let root = identity.root.display();
-    let cause = |id: &str, what: String, fix: &str| Some(Cause { id: id.to_owned(), what, fix: fix.to_owned() });
+    let cause = |id: &str, what: String, fix: &str| Some(launch::cause(id, what, fix));
     let back = "set cluster.mode back: RocketMQ cannot take a store from one mode to another; to change it, set up new \
                 groups, let consumers finish the old ones, and take those away";
     let own = match &identity.format {

@@ -1,11 +1,13 @@
 //! `doctor`: looks this host over and says what is wrong and what to do. Exit status 1 where something fails.
 
+use super::language::Lang;
 use crate::{
-    doctor::{CHECKS, Check, Finding, Host, Report, Verdict},
+    doctor::{self, CHECKS, Check, Finding, Host, Report, Verdict},
     exit_code,
     settings::Settings,
 };
 use anyhow::bail;
+use rocketmq_agent_domain::meaning::Language;
 use std::{
     io::{self, Write},
     process::ExitCode,
@@ -22,6 +24,8 @@ pub(super) struct Doctor {
     /// Print the findings as JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    lang: Lang,
 }
 
 impl Doctor {
@@ -44,7 +48,7 @@ impl Doctor {
             true => writeln!(out, "{}", serde_json::to_string_pretty(&reports)?)?,
             false => {
                 for report in &reports {
-                    write!(out, "{}", shown(report))?;
+                    write!(out, "{}", shown(self.lang.chosen(), report))?;
                 }
                 let count = |verdict| reports.iter().filter(|report| report.verdict == verdict).count();
                 let (warn, fail) = (count(Verdict::Warn), count(Verdict::Fail));
@@ -56,8 +60,9 @@ impl Doctor {
     }
 }
 
-/// One line a finding; what is fine is not listed beside what is not.
-fn shown(report: &Report) -> String {
+/// One line a finding; what is fine is not listed beside what is not. What was found is in English; in another language what is
+/// not fine is followed by what the check looks at, and why.
+fn shown(language: Language, report: &Report) -> String {
     let worth = |finding: &&Finding| report.verdict == Verdict::Ok || finding.verdict > Verdict::Ok;
     let mut text = String::new();
     for (index, finding) in report.findings.iter().filter(worth).enumerate() {
@@ -67,6 +72,10 @@ fn shown(report: &Report) -> String {
         if !finding.fix.is_empty() {
             text += &format!("{:24}→ {}\n", "", finding.fix);
         }
+    }
+    let chinese = doctor::in_chinese(report.id).filter(|_| language == Language::Chinese);
+    if let Some((what, why)) = chinese.filter(|_| report.verdict > Verdict::Ok) {
+        text += &format!("{:24}应有：{what}\n{:24}为什么要紧：{why}\n", "", "");
     }
     if text.is_empty() {
         text = format!("{:8}{}\n", report.verdict.to_string(), report.id);

@@ -1,6 +1,6 @@
 //! `explain`: what is not well and what to do next, in sentences; or what an id means, which needs no agent.
 
-use super::{status, table::duration};
+use super::{language::Lang, status, table::duration};
 use crate::{
     clock,
     doctor::{self, CHECKS},
@@ -10,6 +10,7 @@ use crate::{
 use anyhow::bail;
 use rocketmq_agent_domain::{
     explain::{self, Point, Portrait, Weight},
+    finding,
     health::{
         report::{ClusterReport, State},
         verdict::Verdict,
@@ -20,7 +21,6 @@ use rocketmq_agent_domain::{
 use serde_json::json;
 use std::{
     collections::BTreeSet,
-    env,
     io::{self, Write},
     net::SocketAddr,
     process::ExitCode,
@@ -41,29 +41,14 @@ pub(super) struct Explain {
     /// Ask this agent instead of this host's, such as 10.0.0.2:9877
     #[arg(long, value_name = "ADDRESS")]
     agent: Option<SocketAddr>,
-    /// In which language an id is explained [default: that of LC_ALL, LC_MESSAGES or LANG, else en]
-    #[arg(long, value_name = "en|zh", value_parser = language)]
-    lang: Option<Language>,
-}
-
-fn language(name: &str) -> Result<Language, String> {
-    match name {
-        "en" => Ok(Language::English),
-        "zh" => Ok(Language::Chinese),
-        _ => Err("there are en and zh".to_owned()),
-    }
-}
-
-/// Whether the first that is set of what says the language of messages (POSIX, 8.2) says Chinese.
-fn of_environment(value: impl Fn(&str) -> Option<String>) -> Language {
-    let set = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().filter_map(value).find(|value| !value.is_empty());
-    if set.is_some_and(|locale| locale.starts_with("zh")) { Language::Chinese } else { Language::English }
+    #[command(flatten)]
+    lang: Lang,
 }
 
 impl Explain {
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
         let mut out = io::stdout().lock();
-        let language = self.lang.unwrap_or_else(|| of_environment(|name| env::var(name).ok()));
+        let language = self.lang.chosen();
         if let Some(found) = self.about.as_deref().and_then(|id| meaning_of(language, id)) {
             match self.json {
                 true => writeln!(out, "{}", serde_json::to_string_pretty(&as_json(&found))?)?,
@@ -176,7 +161,7 @@ fn of_one(language: Language, portrait: &Portrait) -> String {
     text
 }
 
-/// What was found is said as the agent said it; what that means in general, in the language.
+/// What was found, and below it what that means in general.
 fn told(language: Language, point: &Point) -> String {
     let about = [point.host.as_ref().map(ToString::to_string), point.instance.as_ref().map(ToString::to_string)];
     let about = about.into_iter().flatten().collect::<Vec<_>>().join(" ");
@@ -188,7 +173,8 @@ fn told(language: Language, point: &Point) -> String {
         Weight::Wrong | Weight::Unknown => "",
     };
     let since = point.since.map(|at| format!(", for {}", duration(ago(at)))).unwrap_or_default();
-    let mut text = format!("{how}{about}{colon}{} [{}]{since}\n", point.what, point.id);
+    let found = finding::in_language(language, &point.cause);
+    let mut text = format!("{how}{about}{colon}{} [{}]{since}\n", found.what, point.id);
     let [why, next, general] = labels(language);
     match meaning::of_in(language, &point.id).filter(|_| language != Language::English) {
         Some(meaning) => text += &format!("   {}\n   {why}{}\n", meaning.means, meaning.matters),
@@ -198,7 +184,11 @@ fn told(language: Language, point: &Point) -> String {
     let in_english = meaning::of(&point.id).map(|meaning| meaning.act);
     for (index, step) in point.next.iter().enumerate() {
         let meaning = meaning::of_in(language, &point.id).filter(|_| in_english == Some(step));
-        let step = meaning.map_or(step.as_str(), |meaning| meaning.act);
+        let step = match meaning {
+            Some(meaning) => meaning.act,
+            None if *step == point.cause.fix => found.fix.as_str(),
+            None => step.as_str(),
+        };
         text += &format!("   {}{step}\n", if index == 0 { next } else { general });
     }
     text
@@ -265,13 +255,7 @@ mod tests {
         let report = report();
         let text = everything(Language::Chinese, &report, &explain::cluster(&report));
         assert!(text.starts_with("DefaultCluster 降级，有 4 件事"), "{text}");
-        let first = "1. vm1 broker-a: no slave is connected to its HA port [no-replication]\n   组里的两个成员之间没有复制连接。\n   为什么要紧：";
+        let first = "1. vm1 broker-a: 没有从节点连到它的 HA 端口 [no-replication]\n   组里的两个成员之间没有复制连接。\n   为什么要紧：";
         assert!(text.contains(first) && text.contains("   怎么办：look at vm2\n   一般做法：在主机之间开放"), "{text}");
-        let says = |set: &[(&str, &str)]| {
-            of_environment(|name| set.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
-        };
-        assert_eq!(says(&[("LANG", "zh_CN.UTF-8"), ("LC_ALL", "")]), Language::Chinese);
-        assert_eq!(says(&[("LANG", "zh_CN.UTF-8"), ("LC_ALL", "C")]), Language::English);
-        assert_eq!(says(&[]), Language::English);
     }
 }

@@ -7,6 +7,7 @@ mod doctor;
 mod document;
 mod explain;
 mod history;
+mod language;
 mod orders;
 mod plan;
 mod ready;

@@ -1,6 +1,6 @@
 //! `status`: asks this host's agent for the whole cluster and shows it.
 
-use super::table;
+use super::{language::Lang, table};
 use crate::{
     cluster::{Applied, Cluster},
     exit_code, host,
@@ -8,7 +8,7 @@ use crate::{
     web,
 };
 use anyhow::Context;
-use rocketmq_agent_domain::{health::report::ClusterReport, topology::AGENT_PORT};
+use rocketmq_agent_domain::{finding, health::report::ClusterReport, topology::AGENT_PORT};
 use std::{
     io::{self, IsTerminal, Write},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -30,6 +30,8 @@ pub(super) struct Status {
     /// Ask this agent instead of this host's, such as 10.0.0.2:9877
     #[arg(long, value_name = "ADDRESS")]
     agent: Option<SocketAddr>,
+    #[command(flatten)]
+    lang: Lang,
 }
 
 /// The agent itself waits up to 2 s for the others.
@@ -41,6 +43,7 @@ impl Status {
         let address = self.agent.unwrap_or_else(|| own_agent(&settings));
         let client = web::to_agents(TIMEOUT).context("cannot make an HTTP client")?;
         let mut out = io::stdout();
+        let language = self.lang.chosen();
         loop {
             let asked = ask(&client, address).await;
             if self.watch && out.is_terminal() {
@@ -49,12 +52,15 @@ impl Status {
             let mut code = exit_code::OK;
             match asked {
                 Ok((text, report)) => {
-                    match self.json {
-                        true => writeln!(out, "{text}")?,
-                        false => write!(out, "{}", table::cluster(&report, out.is_terminal()))?,
-                    }
                     if self.exit_code {
                         code = exit_code::of_verdict(report.verdict);
+                    }
+                    match self.json {
+                        true => writeln!(out, "{text}")?,
+                        false => {
+                            let report = finding::report_in_language(language, report);
+                            write!(out, "{}", table::cluster(&report, out.is_terminal()))?;
+                        }
                     }
                 }
                 Err(error) if self.watch => writeln!(out, "{error:#}")?,

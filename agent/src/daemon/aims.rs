@@ -12,7 +12,7 @@ use crate::{
 use rocketmq_agent_domain::{
     desired::namesrv_addresses,
     document::Change,
-    launch::Cause,
+    launch::{Cause, cause},
     names::HostName,
     rollout::{order, told},
     topology::Topology,
@@ -48,7 +48,7 @@ pub(super) fn online_aim(goal: &Goal) -> online::Aim {
 fn paused(by: &Change) -> Cause {
     let what = format!("{} on {} paused everything ({})", by.author, by.host, by.message);
     let fix = "`rocketmq-agent resume` lets it go on".to_owned();
-    Cause { id: "paused".to_owned(), what, fix }
+    cause("paused", what, fix)
 }
 
 /// What this host connects to.

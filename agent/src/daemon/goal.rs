@@ -13,7 +13,7 @@ use rocketmq_agent_domain::{
     desired::{HostFacts, Java, desired, folders::Folders, java_options},
     document::Document,
     health::report::ConfigReport,
-    launch::Cause,
+    launch::{Cause, cause},
     names::HostName,
 };
 use std::path::{Path, PathBuf};
@@ -105,11 +105,8 @@ pub(super) fn next(settings: &Settings, goal: &Goal) -> anyhow::Result<Goal> {
 
 /// What is reported while an earlier file is kept to.
 pub(super) fn file_problem(problem: &anyhow::Error) -> Cause {
-    Cause {
-        id: "cluster-file-not-taken".to_owned(),
-        what: format!("cluster.toml is not taken: {problem:#}"),
-        fix: "put it right; until then the last good one holds".to_owned(),
-    }
+    let what = format!("cluster.toml is not taken: {problem:#}");
+    cause("cluster-file-not-taken", what, "put it right; until then the last good one holds")
 }
 
 fn of_file_after(settings: &Settings, file: &Path, applied: Option<&Applied>) -> anyhow::Result<Goal> {
@@ -158,11 +155,8 @@ fn facts(cluster: &Cluster, name: &HostName) -> anyhow::Result<HostFacts> {
     }
     let home = topology.host(name).and_then(|host| host.java_home.clone());
     let found = java::find(home.as_deref(), |release| java_options::runs_on(topology.version, release));
-    let java = found.map_err(|source| UnfitJava {
-        version: topology.version.to_string(),
-        range: java_options::java_range(topology.version),
-        source,
-    })?;
+    let java =
+        found.map_err(|source| UnfitJava { version: topology.version.to_string(), range: java_options::java_range(topology.version), source })?;
     Ok(HostFacts { memory: host::memory()?, java: Java { program: java.program, release: java.version } })
 }
 

@@ -15,7 +15,7 @@ use crate::{
 use rocketmq_agent_domain::{
     document::{Document, DocumentError, DocumentHash},
     health::report::ConfigReport,
-    launch::Cause,
+    launch::{Cause, cause},
     register::Entry,
 };
 use std::{fs, path::PathBuf, sync::Arc};
@@ -108,11 +108,11 @@ fn ledger_of(settings: &Settings) -> PathBuf {
 }
 
 fn waits() -> Cause {
-    Cause {
-        id: "no-document-yet".to_owned(),
-        what: "the hosts have not agreed on a cluster file yet, and nothing is started before they do".to_owned(),
-        fix: "`rocketmq-agent config status` says who is waited for, or which lines differ".to_owned(),
-    }
+    cause(
+        "no-document-yet",
+        "the hosts have not agreed on a cluster file yet, and nothing is started before they do",
+        "`rocketmq-agent config status` says who is waited for, or which lines differ",
+    )
 }
 
 /// What this host's own file would be as generation 1.

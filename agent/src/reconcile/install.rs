@@ -3,7 +3,7 @@
 use crate::distribution::{self, DistributionError, Progress, Source, Wanted, WantedJar};
 use rocketmq_agent_domain::{
     desired::{Desired, JarFile},
-    launch::Cause,
+    launch::{Cause, cause},
     observed::DistributionState,
 };
 use std::{
@@ -129,7 +129,7 @@ impl Installer {
             Err(failure) => {
                 let why = format!("{:#}", anyhow::Error::from(failure));
                 error!(error = %why, "{what} cannot be installed");
-                let cause = Cause { id: "install-failed".to_owned(), what: why, fix };
+                let cause = cause("install-failed", why, fix);
                 self.set(&target, Some(Work::Failed { cause, at: Instant::now(), from }));
             }
         }

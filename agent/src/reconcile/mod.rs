@@ -4,10 +4,12 @@
 mod apply;
 mod hangs;
 mod install;
+mod journal;
 mod observe;
 
 pub use hangs::Hangs;
 pub use install::Installer;
+pub use journal::Journal;
 pub use observe::{Processes, observe, processes};
 
 use crate::{
@@ -18,13 +20,15 @@ use crate::{
     stores,
     supervise::{Supervisor, SupervisorError},
 };
+use journal::Line;
 use rocketmq_agent_domain::{
     desired::Desired,
+    finding::BEFORE,
     health::{
         self, recovery,
         report::{ConfigReport, HostReport, InstanceReport, State},
     },
-    launch::{Cause, ProcessState},
+    launch::{self, Cause, ProcessState},
     names::InstanceName,
     observed::{Fact, Observed},
     plan::{Blocked, Plan, Step, plan},
@@ -83,8 +87,8 @@ pub struct Reconciler<S> {
     pub account: Option<Account>,
     /// Its ends.
     pub channels: Channels,
-    /// States already logged, so that each change is one line.
-    pub logged: BTreeMap<InstanceName, health::report::State>,
+    /// What was logged of the instances.
+    pub journal: Journal,
     /// States that were reported, and since when (milliseconds since 1970).
     pub since: BTreeMap<InstanceName, (health::report::State, u64)>,
     /// Why instances ended that have not been ready since.
@@ -135,7 +139,7 @@ impl<S: Supervisor> Reconciler<S> {
             if let Err(error) = done {
                 let what = format!("cannot {step}: {:#}", anyhow::Error::from(error));
                 warn!("{what}");
-                let cause = Cause { id: "step-failed".to_owned(), what, fix: String::new() };
+                let cause = launch::cause("step-failed", what, "");
                 plan.blocked.push(Blocked { instance: None, cause });
                 report.blocked.clone_from(&plan.blocked);
                 report.ready = false;
@@ -298,15 +302,11 @@ impl<S: Supervisor> Reconciler<S> {
     }
 
     fn log_changes(&mut self, report: &HostReport) {
-        for instance in &report.instances {
-            let before = self.logged.insert(instance.instance.clone(), instance.state);
-            // That nothing runs yet when the agent begins is not worth a line.
-            let first = before.is_none() && instance.state == health::report::State::Stopped;
-            if before != Some(instance.state) && !first {
-                let why = instance.reasons.first().map(|cause| cause.what.as_str()).unwrap_or_default();
-                let colon = if why.is_empty() { "" } else { ": " };
-                let (name, role, state) = (&instance.instance, instance.role, instance.state);
-                info!(instance = %name, %role, "{name} is {state}{colon}{why}");
+        for line in self.journal.read(report) {
+            match line {
+                Line::State(instance, role, words) => info!(%instance, %role, "{words}"),
+                Line::Found(instance, words) => warn!(%instance, "{words}"),
+                Line::Over(instance, words) => info!(%instance, "{words}"),
             }
         }
     }
@@ -360,7 +360,7 @@ fn remember_end(
         _ => {}
     }
     if let Some(cause) = ends.get(name).filter(|_| report.state == State::Starting) {
-        let what = format!("before this start: {}", cause.what);
+        let what = format!("{BEFORE}{}", cause.what);
         report.warnings.push(Cause { what, ..cause.clone() });
     }
 }

@@ -3,7 +3,7 @@
 
 use rocketmq_agent_domain::{
     health::report::{HostReport, InstanceReport, State},
-    launch::Cause,
+    launch::{Cause, cause},
     names::InstanceName,
     rollout::{Phase, Record, Stop, Turn, Turns, Verb, Wish},
 };
@@ -86,7 +86,7 @@ impl Order {
     }
 
     fn refuse(&self, id: &str, what: String, fix: String) {
-        self.tell(Progress::Refused(Cause { id: id.to_owned(), what, fix }));
+        self.tell(Progress::Refused(cause(id, what, fix)));
     }
 }
 

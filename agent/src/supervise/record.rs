@@ -7,7 +7,7 @@ use super::{
 };
 use rocketmq_agent_domain::{
     backoff::Backoff,
-    launch::{Cause, Exit, Launch},
+    launch::{Cause, Exit, Launch, cause},
     names::InstanceName,
 };
 use serde::{Deserialize, Serialize};
@@ -111,19 +111,14 @@ impl Record {
     /// Why it is not to be started before the next boot, where a person stopped it.
     pub fn stopped_by_hand(&self) -> Option<Cause> {
         let name = &self.launch.instance;
-        let id = "stopped-by-hand".to_owned();
+        let id = "stopped-by-hand";
         if self.held.is_some() && self.held == boot_id().ok() {
-            let what = "it was stopped by hand".to_owned();
-            return Some(Cause {
-                id,
-                what,
-                fix: format!("`rocketmq-agent start {name}`, or a reboot, starts it again"),
-            });
+            let fix = format!("`rocketmq-agent start {name}`, or a reboot, starts it again");
+            return Some(cause(id, "it was stopped by hand", fix));
         }
-        self.is_stopped_by_another().then(|| Cause {
-            id,
-            what: format!("rocketmq-{name}.service was stopped, and not by this agent"),
-            fix: format!("`systemctl start rocketmq-{name}`, or a reboot, starts it again"),
+        self.is_stopped_by_another().then(|| {
+            let what = format!("rocketmq-{name}.service was stopped, and not by this agent");
+            cause(id, what, format!("`systemctl start rocketmq-{name}`, or a reboot, starts it again"))
         })
     }
 

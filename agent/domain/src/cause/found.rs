@@ -2,124 +2,85 @@
 //! uses the same ones to refuse a start, so that a fault reads the same before and after it happened.
 
 use super::{Disk, Evidence, Occupant};
-use crate::launch::{Cause, cause};
+use crate::{finding, launch::Cause};
 use std::path::Path;
 
 /// Another process listens on a port of the launch.
 pub fn port_in_use(port: u16, occupant: &Occupant) -> Cause {
-    cause(
-        "port-in-use",
-        format!("port {port} is taken by {occupant}"),
-        "stop that process, or give the instance another port in cluster.toml (a broker takes port-2, port and port+1)",
-    )
+    finding::PORT_IN_USE.of(&[("port", &port), ("occupant", occupant)])
 }
 
 /// A process holds RocketMQ's own lock on the store. Starting a second broker on a live store deletes data of the
 /// first (RocketMQ 4.7.0-5.5.0 takes the lock only after load and recovery), so nothing may be started.
 pub fn store_locked(store: &Path, occupant: &Occupant) -> Cause {
-    cause(
-        "store-locked",
-        format!("the store {} is in use by {occupant}", store.display()),
-        "stop that broker and wait until it is gone; do not delete the lock file, it protects the data",
-    )
+    finding::STORE_LOCKED.of(&[("store", &store.display()), ("occupant", occupant)])
 }
 
 /// A process has files of the store open, though it does not hold the store's lock: a broker with another
 /// storePathRootDir and the same storePathCommitLog (the default up to 4.9.3) does, and nothing but this stops it.
 pub fn store_in_use(file: &Path, occupant: &Occupant) -> Cause {
-    cause(
-        "store-in-use",
-        format!("{occupant} has {} open", file.display()),
-        "stop that process, or give the two brokers different stores: sharing one destroys both",
-    )
+    finding::STORE_IN_USE.of(&[("file", &file.display()), ("occupant", occupant)])
 }
 
 /// Somebody who is not ours holds the instance's own lock.
 pub fn instance_locked(lock: &Path, occupant: &Occupant) -> Cause {
-    cause(
-        "instance-locked",
-        format!("{occupant} holds {}", lock.display()),
-        "see what it is; another agent on this folder, or a JVM of this instance with other arguments, must end first",
-    )
+    finding::INSTANCE_LOCKED.of(&[("lock", &lock.display()), ("occupant", occupant)])
 }
 
 /// A folder or file of the instance cannot be used.
 pub fn folder_unusable(path: &Path, why: &str) -> Cause {
-    cause(
-        "folder-unusable",
-        format!("{} cannot be used: {why}", path.display()),
-        "create it and give it to the account that RocketMQ runs as",
-    )
+    finding::FOLDER_UNUSABLE.of(&[("path", &path.display()), ("why", &why)])
 }
 
 /// The program cannot be executed.
 pub fn program_unusable(program: &Path, why: &str) -> Cause {
-    cause(
-        "java-unusable",
-        format!("{} cannot be executed: {why}", program.display()),
-        "install a JDK, or set java_home in cluster.toml to one that this account may run",
-    )
+    finding::JAVA_UNUSABLE.of(&[("program", &program.display()), ("why", &why)])
 }
 
 /// It listens on an address that the host does not have.
 pub fn address_not_here(line: &str) -> Cause {
-    cause(
-        "address-not-here",
-        format!("it cannot listen on its address: {line}"),
-        "put host.address right in cluster.toml: it must be on a network card of this host",
-    )
+    finding::ADDRESS_NOT_HERE.of(&[("line", &line)])
 }
 
 /// All processes of the host ended with it.
 pub fn host_restarted() -> Cause {
-    cause("host-restarted", "the host was restarted while it ran", "")
+    finding::HOST_RESTARTED.of(&[])
 }
 
 /// The supervisor itself had to end it: it had been told to stop, and its store was silent.
 pub fn killed_after_stop(silent_seconds: u64) -> Cause {
-    cause(
-        "killed-after-stop",
-        format!("it was told to stop, wrote nothing more for {silent_seconds} s and did not end, so it was killed"),
-        "the next start checks the store from end to end; a thread dump of a JVM that hangs tells why (jstack)",
-    )
+    finding::KILLED_AFTER_STOP.of(&[("seconds", &silent_seconds)])
 }
 
 pub(super) fn oom_killed(evidence: &Evidence<'_>, proof: &str) -> Cause {
-    let memory = evidence.memory.map(|memory| format!(" of {} on this host", size(memory.total))).unwrap_or_default();
-    let heap =
-        heap(&evidence.launch.arguments).map(|heap| format!(" (its heap is {heap}{memory})")).unwrap_or_default();
-    cause(
-        "oom-killed",
-        format!("the kernel killed it because memory ran out: {proof}{heap}"),
-        "lower the heap in cluster.toml or add memory; heap, direct memory and page cache of all instances must fit",
-    )
+    let heap = heap(&evidence.launch.arguments);
+    match (&heap, evidence.memory.map(|memory| size(memory.total))) {
+        (Some(heap), Some(memory)) => finding::OOM_KILLED.of(&[("proof", &proof), ("heap", heap), ("memory", &memory)]),
+        (Some(heap), None) => finding::OOM_KILLED.of(&[("proof", &proof), ("alone", heap)]),
+        (None, _) => finding::OOM_KILLED.of(&[("proof", &proof)]),
+    }
 }
 
 pub(super) fn not_enough_memory(evidence: &Evidence<'_>) -> Cause {
-    let heap = heap(&evidence.launch.arguments).map(|heap| format!(" of {heap}")).unwrap_or_default();
-    let memory = evidence
-        .memory
-        .map(|memory| format!("; {} of {} are available", size(memory.available), size(memory.total)))
-        .unwrap_or_default();
-    cause(
-        "not-enough-memory",
-        format!("the host cannot give the JVM its heap{heap}{memory}"),
-        "lower the heap in cluster.toml, or free or add memory",
-    )
+    let (heap, memory) = (heap(&evidence.launch.arguments), evidence.memory);
+    let [total, available] =
+        [memory.map(|memory| memory.total), memory.map(|memory| memory.available)].map(|it| it.map(size));
+    finding::NOT_ENOUGH_MEMORY.of_known(&[
+        ("heap", heap.as_ref().map(|it| it as _)),
+        ("total", total.as_ref().map(|it| it as _)),
+        ("available", available.as_ref().map(|it| it as _)),
+    ])
 }
 
 pub(super) fn disk_full(disk: Option<&Disk>) -> Cause {
-    let what = match disk {
-        Some(disk) => {
-            format!("the disk of {} is full: {} of {} left", disk.path.display(), size(disk.free), size(disk.total))
-        }
-        None => "a disk that it writes to is full".to_owned(),
-    };
-    cause(
-        "disk-full",
-        what,
-        "free space or enlarge the disk; never delete files in commitlog by hand, lower fileReservedTime instead",
-    )
+    match disk {
+        Some(disk) => finding::DISK_FULL.of(&[
+            ("path", &disk.path.display()),
+            ("free", &size(disk.free)),
+            ("total", &size(disk.total)),
+        ]),
+        None => finding::SOME_DISK_FULL.of(&[]),
+    }
 }
 
 /// The fullest disk, if it is too full to go on: less than 1 % and less than 1 GiB (one commit log file) left.

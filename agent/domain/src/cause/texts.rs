@@ -3,9 +3,9 @@
 
 use super::{
     Evidence, Occupant, found,
-    signs::{OPENS, Place, SIGNS, Sign},
+    signs::{Place, SIGNS, Sign},
 };
-use crate::launch::{Cause, cause};
+use crate::{finding, launch::Cause};
 
 pub(super) fn by_text(evidence: &Evidence<'_>) -> Option<Cause> {
     SIGNS.iter().find_map(|sign| {
@@ -21,7 +21,7 @@ fn is_sign(sign: &Sign, line: &str, evidence: &Evidence<'_>) -> bool {
     if !sign.needles.iter().any(|needle| line.contains(needle)) {
         return false;
     }
-    match sign.id {
+    match sign.finding.id {
         // RocketMQ 4.7 on Java 17 logs this one on every start and works.
         "add-opens-missing" => !line.contains("sun.nio.ch.SelectorImpl"),
         "config-file-missing" => config_file(evidence).is_some_and(|file| line.contains(file)),
@@ -34,12 +34,8 @@ fn is_sign(sign: &Sign, line: &str, evidence: &Evidence<'_>) -> bool {
 
 fn worded(sign: &Sign, line: &str, evidence: &Evidence<'_>) -> Cause {
     let line = shortened(line);
-    match sign.id {
+    match sign.finding.id {
         "not-enough-memory" => found::not_enough_memory(evidence),
-        "add-opens-missing" => {
-            let what = format!("this RocketMQ release needs packages of Java that are closed since Java 16: {line}");
-            cause(sign.id, what, OPENS)
-        }
         "store-locked" => {
             let store = evidence.launch.store.as_ref().map_or(&evidence.launch.directory, |store| &store.root);
             found::store_locked(store, &evidence.store_holder.clone().unwrap_or_default())
@@ -48,18 +44,14 @@ fn worded(sign: &Sign, line: &str, evidence: &Evidence<'_>) -> Cause {
         "port-in-use" => port_in_use(evidence),
         "config-file-missing" => {
             let file = config_file(evidence).unwrap_or_default();
-            cause(sign.id, format!("its configuration file {file} is missing"), "let the agent render it again")
+            sign.finding.of(&[("file", &file)])
         }
         "store-unusable" => {
             let store = evidence.launch.store.as_ref().map_or(&evidence.launch.directory, |store| &store.root);
-            cause(
-                sign.id,
-                format!("the store {} cannot be written: {line}", store.display()),
-                "give the folder to the account that RocketMQ runs as, and see that its disk is mounted",
-            )
+            sign.finding.of(&[("store", &store.display()), ("line", &line)])
         }
         "disk-full" => found::disk_full(found::full_disk(evidence)),
-        id => cause(id, sign.what.replace("{line}", &line), sign.fix),
+        _ => sign.finding.of(&[("line", &line)]),
     }
 }
 
@@ -78,11 +70,7 @@ fn port_in_use(evidence: &Evidence<'_>) -> Cause {
         (None, Some(port)) => found::port_in_use(port, &Occupant::default()),
         (None, None) => {
             let ports = evidence.launch.ports.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
-            cause(
-                "port-in-use",
-                format!("one of the ports {ports} was taken when it started; nobody listens there now"),
-                "it is tried again; if it stays, look for outgoing connections from that port (net.ipv4.ip_local_port_range)",
-            )
+            finding::PORT_WAS_IN_USE.of(&[("ports", &ports)])
         }
     }
 }

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     desired::{ExpectedBroker, Instance},
+    finding,
     launch::Role,
     observed::Fact,
     online::OnlineKey,
@@ -16,16 +17,16 @@ use crate::{
     size::Size,
     sync_policy::{IN_SYNC_REPLICAS, SyncPolicy},
 };
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{collections::BTreeMap, fmt::Display, net::SocketAddr};
 
 /// It runs with another value than it should.
-pub(crate) const CONFIG_DIFFERS: &str = "config-differs";
+pub(crate) const CONFIG_DIFFERS: &str = finding::CONFIG_DIFFERS.id;
 /// It was never told of a NameServer that is in the file.
-pub(crate) const NAMESRV_NOT_TOLD: &str = "namesrv-not-told";
+pub(crate) const NAMESRV_NOT_TOLD: &str = finding::NAMESRV_NOT_TOLD.id;
 /// A NameServer does not answer, so that nobody knows whether it has the broker.
-pub(crate) const NAMESRV_UNREACHABLE: &str = "namesrv-unreachable";
+pub(crate) const NAMESRV_UNREACHABLE: &str = finding::NAMESRV_UNREACHABLE.id;
 /// A master without write permission.
-pub(crate) const READ_ONLY: &str = "read-only";
+pub(crate) const READ_ONLY: &str = finding::READ_ONLY.id;
 
 /// So many new connections in three minutes are no restart.
 const LOOPS: usize = 6;
@@ -70,12 +71,10 @@ pub(super) fn registrations<'f>(
     for (namesrv, registered) in &facts.registered {
         match registered {
             Fact::Unknown(why) => {
-                let what = format!("whether NameServer {namesrv} knows it cannot be told: {why}");
-                unreachable.push(cause(NAMESRV_UNREACHABLE, what, "look at that NameServer"));
+                unreachable.push(finding::NAMESRV_UNREACHABLE.of(&[("namesrv", namesrv), ("why", why)]));
             }
             Fact::Known(_) if told.is_some_and(|told| !told.split(';').any(|it| it == namesrv.to_string())) => {
-                let what = format!("it was started before NameServer {namesrv} was in cluster.toml");
-                findings.reasons.push(cause(NAMESRV_NOT_TOLD, what, "it registers there when it is told"));
+                findings.reasons.push(finding::NAMESRV_NOT_TOLD.of(&[("namesrv", namesrv)]));
             }
             Fact::Known(addresses) => found.push((*namesrv, addresses)),
         }
@@ -104,22 +103,27 @@ fn judge_one_registration(
     match addresses.get(&id) {
         Some(address) if address == own => {}
         Some(other) => {
-            let what = format!("NameServer {namesrv} has {group} with brokerId {id} at {other}, not at {own}");
-            let fix = "two brokers claim one identity: stop the one that is not in cluster.toml";
-            findings.reasons.push(cause("two-claimants", what, fix));
+            findings.reasons.push(finding::TWO_CLAIMANTS.of(&[
+                ("namesrv", &namesrv),
+                ("group", group),
+                ("id", &id),
+                ("other", other),
+                ("own", &own),
+            ]));
         }
         None => {
-            let what = format!("NameServer {namesrv} does not have {group} with brokerId {id}");
-            findings.reasons.push(cause(
-                "not-registered",
-                what,
-                "it registers every 30 s; if it stays so, look at its broker.log",
-            ));
+            let values: [(&str, &dyn Display); 3] = [("namesrv", &namesrv), ("group", group), ("id", &id)];
+            findings.reasons.push(finding::NOT_REGISTERED.of(&values));
         }
     }
     if let Some((other_id, _)) = addresses.iter().find(|(other, address)| **other != id && *address == own) {
-        let what = format!("NameServer {namesrv} has {own} as {group} with brokerId {other_id}, not {id}");
-        findings.reasons.push(cause("wrong-id", what, "compare broker.conf with what the broker runs with"));
+        findings.reasons.push(finding::WRONG_ID.of(&[
+            ("namesrv", &namesrv),
+            ("own", &own),
+            ("group", group),
+            ("other", other_id),
+            ("id", &id),
+        ]));
     }
 }
 
@@ -129,7 +133,7 @@ fn judge_config(expected: &ExpectedBroker, facts: &BrokerFacts, report: &mut Ins
     let effective = match &facts.config {
         Fact::Known(effective) => effective,
         Fact::Unknown(why) => {
-            findings.reasons.push(cause("config-unknown", format!("what it runs with cannot be read: {why}"), ""));
+            findings.reasons.push(finding::CONFIG_UNKNOWN.of(&[("why", why)]));
             return;
         }
     };
@@ -138,22 +142,17 @@ fn judge_config(expected: &ExpectedBroker, facts: &BrokerFacts, report: &mut Ins
     for (key, wanted) in &expected.config {
         let found = effective.get(key);
         if key == IN_SYNC_REPLICAS && report.sync_lowered == Some(true) {
-            let what = format!("it acknowledges sends without its slave ({key} = 1): what it takes now is on it alone");
-            let fix =
-                "bring its slave back; sends wait for it again once it has caught up (broker.sync = \"available\")";
-            findings.reasons.push(cause("sync-lowered", what, fix));
+            findings.reasons.push(finding::SYNC_LOWERED.of(&[("key", key)]));
         } else if found != Some(wanted) {
             let found = found.map_or("nothing".to_owned(), |value| format!("\"{value}\""));
-            let what = format!("it runs with {key} = {found}, and \"{wanted}\" was rendered");
-            let fix = "somebody changed it online, or this release does not understand it; a restart brings it back";
-            findings.reasons.push(cause(CONFIG_DIFFERS, what, fix));
+            let values: [(&str, &dyn Display); 3] = [("key", key), ("found", &found), ("wanted", wanted)];
+            findings.reasons.push(finding::CONFIG_DIFFERS.of(&values));
         }
     }
     for (key, wanted) in expected.live.iter().filter(|(key, _)| !expected.config.contains_key(key.name())) {
         if let Some(found) = effective.get(key.name()).filter(|found| *found != wanted) {
-            let what = format!("it runs with {key} = \"{found}\", and cluster.toml leaves it at \"{wanted}\"");
-            let fix = "somebody changed it online: put it into cluster.toml, or set it back; a restart does that too";
-            findings.reasons.push(cause(CONFIG_DIFFERS, what, fix));
+            let values: [(&str, &dyn Display); 3] = [("key", &key.name()), ("found", found), ("wanted", wanted)];
+            findings.reasons.push(finding::CONFIG_DIFFERS_FROM_DEFAULT.of(&values));
         }
     }
 }
@@ -166,13 +165,10 @@ fn tell_of_sends(expected: &ExpectedBroker, facts: &BrokerFacts, findings: &mut 
     match expected.replicas {
         Some(SyncPolicy::Available) => {}
         Some(SyncPolicy::Strict) => {
-            let what = "no send to it is answered SEND_OK until its slave is back (broker.sync = \"strict\")";
-            findings.warnings.push(cause("sync-strict", what, ""));
+            findings.warnings.push(finding::SYNC_STRICT.of(&[]));
         }
         None => {
-            let what = "sends to it are stored and answered SLAVE_NOT_AVAILABLE until its slave is back: RocketMQ 4.x \
-                        has nothing that could be lowered, whatever broker.sync says";
-            findings.warnings.push(cause("sync-not-lowered", what, ""));
+            findings.warnings.push(finding::SYNC_NOT_LOWERED.of(&[]));
         }
     }
 }
@@ -186,10 +182,7 @@ fn judge_permission(role: Role, expected: &ExpectedBroker, facts: &BrokerFacts, 
         return;
     }
     if let Some(permission) = facts.permission.filter(|permission| role == Role::Master && permission & WRITES == 0) {
-        let what = format!("it takes no messages: it runs with brokerPermission = {permission}");
-        let fix = "somebody took its write permission online; `mqadmin updateBrokerConfig -k brokerPermission -v 6` or a \
-                   restart gives it back";
-        findings.reasons.push(cause(READ_ONLY, what, fix));
+        findings.reasons.push(finding::READ_ONLY.of(&[("permission", &permission)]));
     }
 }
 
@@ -204,30 +197,21 @@ fn judge_replication(
     let Some(partner) = &facts.partner else { return };
     let is_slave = role == Role::Slave;
     let required = is_slave || expected.sync;
-    let other = if is_slave { "master" } else { "slave" };
     let partner = match partner {
         Fact::Known(partner) => partner,
         Fact::Unknown(why) => {
-            let what = format!("its {other} does not answer: {why}");
-            let fix = expected.partner.as_ref().map(|p| format!("look at host {}", p.host)).unwrap_or_default();
-            let id = if is_slave { "master-unreachable" } else { "slave-unreachable" };
-            findings.put(required, cause(id, what, fix));
+            let finding = if is_slave { finding::MASTER_UNREACHABLE } else { finding::SLAVE_UNREACHABLE };
+            let host = expected.partner.as_ref().map(|partner| &partner.host as _);
+            findings.put(required, finding.of_known(&[("why", Some(why)), ("host", host)]));
             return;
         }
     };
     if let Fact::Known(HaConnection::Missing) = facts.ha_connection {
-        let (from, to) = if is_slave {
-            ("it has no connection", "to its master's HA port")
-        } else {
-            ("no slave is connected", "to its HA port")
-        };
-        let at =
-            expected.partner.as_ref().filter(|_| is_slave).map(|p| format!(" {}", p.ha_address)).unwrap_or_default();
-        let fix = "it connects after its next registration (30 s); if it stays so, open listenPort+1 between the hosts";
-        findings.put(required, cause("no-replication", format!("{from} {to}{at}"), fix));
+        let finding = if is_slave { finding::NO_REPLICATION_OF_SLAVE } else { finding::NO_REPLICATION_OF_MASTER };
+        let at = expected.partner.as_ref().filter(|_| is_slave).map(|partner| &partner.ha_address as _);
+        findings.put(required, finding.of_known(&[("address", at)]));
     } else if let Fact::Known(HaConnection::Settling) = facts.ha_connection {
-        let what = "replication was connected a moment ago and begins within seconds; sends would time out";
-        findings.put(required, cause("replication-settling", what, ""));
+        findings.put(required, finding::REPLICATION_SETTLING.of(&[]));
     } else if let Fact::Unknown(why) = &facts.ha_connection {
         findings
             .put(required, cause("replication-unknown", format!("whether it replicates cannot be told: {why}"), ""));
@@ -245,9 +229,8 @@ fn judge_replication(
     report.lag_seconds = facts.behind_for.map(|ms| ms / 1000);
     if slave_max == 0 && master_max > 0 {
         // However little the master has: until the first bytes came, sends that wait for the slave time out.
-        let what =
-            if is_slave { "it has nothing of its master's log yet" } else { "its slave has nothing of its log yet" };
-        findings.put(required, cause("slave-empty", what, "replication begins within seconds of the connection"));
+        let finding = if is_slave { finding::SLAVE_EMPTY } else { finding::SLAVE_EMPTY_OF_MASTER };
+        findings.put(required, finding.of(&[]));
         return;
     }
     // A master sends what follows the slave's end, and where it has deleted that, nothing, for ever (HAConnection).
@@ -264,14 +247,11 @@ fn judge_replication(
         return;
     }
     if slave_max > master_max {
-        let what = format!("the slave is {} ahead of its master", Size(slave_max - master_max));
-        let fix = "the master lost the end of its log: stop both and compare the stores before anything else";
-        findings.reasons.push(cause("slave-ahead", what, fix));
+        findings.reasons.push(finding::SLAVE_AHEAD.of(&[("ahead", &Size(slave_max - master_max))]));
     } else if master_max - slave_max > expected.max_lag.0 {
         let lag = Size(master_max - slave_max);
-        let what =
-            if is_slave { format!("it is {lag} behind its master") } else { format!("its slave is {lag} behind") };
-        findings.put(required, cause("lagging", format!("{what} (broker.max_lag is {})", expected.max_lag), ""));
+        let finding = if is_slave { finding::LAGGING_SLAVE } else { finding::LAGGING_MASTER };
+        findings.put(required, finding.of(&[("lag", &lag), ("limit", &expected.max_lag)]));
     }
     if is_slave {
         judge_history(runtime, partner, report, findings);
@@ -286,10 +266,7 @@ fn judge_history(runtime: &Runtime, master: &PartnerFacts, report: &mut Instance
         let missing = Size(own_min - master_min);
         report.no_history_before = Some(runtime.earliest_message.unwrap_or_default());
         report.missing_history = Some(missing.0);
-        let what =
-            format!("it has no history before offset {own_min}: {missing} of older messages are on the master only");
-        let fix = "wait until retention has passed, or copy the master's store while it is stopped";
-        findings.warnings.push(cause("no-history", what, fix));
+        findings.warnings.push(finding::NO_HISTORY.of(&[("offset", &own_min), ("missing", &missing)]));
     }
 }
 

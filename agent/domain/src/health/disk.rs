@@ -1,7 +1,8 @@
 //! The rules for the disk that a store lies on. RocketMQ looks at the used part of the whole partition, so other
 //! programs' files count (DefaultMessageStore.CleanCommitLogService, 4.7.0 to 5.5.0).
 
-use super::{Findings, cause, facts::Runtime};
+use super::{Findings, facts::Runtime};
+use crate::finding;
 
 /// From here on RocketMQ takes no messages (diskSpaceWarningLevelRatio).
 pub(super) const REFUSES: f64 = 0.90;
@@ -14,30 +15,21 @@ const SOON_MINUTES: u64 = 24 * 60;
 
 pub(super) fn judge(runtime: &Runtime, findings: &mut Findings) {
     let Some(used) = runtime.disk_used else { return };
-    let fix = "make room on it, or lower fileReservedTime so that messages expire sooner";
     let percent = (used * 100.0).floor();
     if used >= REFUSES {
-        let what = format!("its disk is {percent} % full; from 90 % on RocketMQ takes no messages");
-        findings.reasons.push(cause("disk-full", what, fix));
+        findings.reasons.push(finding::DISK_REFUSES.of(&[("percent", &percent)]));
     } else if used >= DELETES {
-        let what = format!("its disk is {percent} % full; from 85 % on RocketMQ deletes messages before they expire");
-        findings.warnings.push(cause("disk-nearly-full", what, fix));
+        findings.warnings.push(finding::DISK_DELETES.of(&[("percent", &percent)]));
     } else if used >= NEARLY {
-        let what = format!("its disk is {percent} % full; at 90 % RocketMQ takes no messages any more");
-        findings.warnings.push(cause("disk-nearly-full", what, fix));
+        findings.warnings.push(finding::DISK_NEARLY_FULL.of(&[("percent", &percent)]));
     }
     if let Some(filling) = runtime.filling.filter(|filling| filling.minutes < SOON_MINUTES) {
-        let speed = filling.per_hour * 100.0;
-        let left = in_words(filling.minutes);
-        let what = format!("its disk is {percent} % full and fills by {speed:.1} % an hour: 90 % in about {left}");
-        findings.warnings.push(cause("disk-fills", what, fix));
-    }
-}
-
-fn in_words(minutes: u64) -> String {
-    match minutes {
-        0..120 => format!("{minutes} min"),
-        _ => format!("{} h", minutes / 60),
+        let speed = format!("{:.1}", filling.per_hour * 100.0);
+        let (unit, left) = match filling.minutes {
+            minutes @ 0..120 => ("minutes", minutes),
+            minutes => ("hours", minutes / 60),
+        };
+        findings.warnings.push(finding::DISK_FILLS.of(&[("percent", &percent), ("speed", &speed), (unit, &left)]));
     }
 }
 

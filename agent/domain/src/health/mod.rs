@@ -20,6 +20,7 @@ pub(crate) use broker::READ_ONLY;
 
 use crate::{
     desired::Instance,
+    finding,
     launch::{Cause, ProcessState, cause},
     observed::Fact,
 };
@@ -40,7 +41,7 @@ pub fn judge(instance: &Instance, process: &Fact<ProcessState>, service: Option<
     let running = judge_process(process, &mut report, &mut findings);
     if running {
         match service {
-            None => findings.reasons.push(cause("starting", "it has just started and was not asked yet", "")),
+            None => findings.reasons.push(finding::STARTING.of(&[])),
             Some(ServiceFacts::Namesrv(Fact::Known(())) | ServiceFacts::Jar(Fact::Known(()))) => report.answers = true,
             Some(ServiceFacts::Namesrv(Fact::Unknown(why)) | ServiceFacts::Jar(Fact::Unknown(why))) => {
                 findings.reasons.push(not_answering(why));
@@ -62,7 +63,7 @@ pub fn judge(instance: &Instance, process: &Fact<ProcessState>, service: Option<
 }
 
 fn not_answering(why: &str) -> Cause {
-    cause("not-answering", format!("its process runs and does not answer: {why}"), "")
+    finding::NOT_ANSWERING.of(&[("why", &why)])
 }
 
 /// Says how the process is; whether it runs.
@@ -70,7 +71,7 @@ fn judge_process(process: &Fact<ProcessState>, report: &mut InstanceReport, find
     match process {
         Fact::Unknown(why) => {
             report.state = State::Unknown;
-            findings.reasons.push(cause("process-unknown", format!("its process cannot be looked at: {why}"), ""));
+            findings.reasons.push(finding::PROCESS_UNKNOWN.of(&[("why", why)]));
         }
         Fact::Known(ProcessState::Running { pid, started_at, .. }) => {
             report.pid = Some(*pid);
@@ -80,15 +81,15 @@ fn judge_process(process: &Fact<ProcessState>, report: &mut InstanceReport, find
         Fact::Known(ProcessState::Stopping { pid }) => {
             report.state = State::Stopping;
             report.pid = Some(*pid);
-            findings.reasons.push(cause("stopping", "it is stopping and flushes its store", ""));
+            findings.reasons.push(finding::STOPPING.of(&[]));
         }
         Fact::Known(ProcessState::Stopped { last_exit, cause: why, failures, quarantined, next_start_at, .. }) => {
             report.state = if *quarantined { State::Quarantined } else { State::Stopped };
             report.next_start_at = *next_start_at;
             report.failures = *failures;
             findings.reasons.push(why.clone().unwrap_or_else(|| match last_exit {
-                Some(exit) => cause("stopped", format!("it ended with {exit}"), ""),
-                None => cause("stopped", "it does not run yet", ""),
+                Some(exit) => finding::STOPPED_WITH.of(&[("exit", exit)]),
+                None => finding::STOPPED.of(&[]),
             }));
         }
     }

@@ -1,7 +1,8 @@
 //! The rules for a broker that takes requests more slowly than they come. From these limits on it refuses them, and its
 //! clients see `broker busy` (4.7.0-5.5.0: `BrokerFastFailure`, `DefaultMessageStore.isOSPageCacheBusy`).
 
-use super::{Findings, cause, facts::Runtime};
+use super::{Findings, facts::Runtime};
+use crate::finding;
 
 /// A send that has waited for so long is refused (waitTimeMillsInSendQueue).
 const SEND_WAIT: u64 = 200;
@@ -11,19 +12,12 @@ const PULL_WAIT: u64 = 5000;
 const STORE: u64 = 1000;
 
 pub(super) fn judge(runtime: &Runtime, findings: &mut Findings) {
-    let disk = "look at the disk (iostat -x), at swap, and at what else writes to it";
     if let Some(ms) = runtime.page_cache_lock.filter(|ms| *ms >= STORE) {
-        let what =
-            format!("one message has been being stored for {ms} ms; from {STORE} ms on it refuses sends (PCBUSY)");
-        findings.warnings.push(cause("page-cache-busy", what, disk));
+        findings.warnings.push(finding::PAGE_CACHE_BUSY.of(&[("ms", &ms), ("limit", &STORE)]));
     }
     for (word, wait, limit) in [("send", runtime.send_wait, SEND_WAIT), ("pull", runtime.pull_wait, PULL_WAIT)] {
         if let Some(ms) = wait.filter(|ms| *ms >= limit) {
-            let what = format!(
-                "the first {word} in its queue has waited for {ms} ms; from {limit} ms on they are refused \
-                 (TIMEOUT_CLEAN_QUEUE)"
-            );
-            findings.warnings.push(cause("queue-waits", what, disk));
+            findings.warnings.push(finding::QUEUE_WAITS.of(&[("word", &word), ("ms", &ms), ("limit", &limit)]));
         }
     }
 }

@@ -1,12 +1,12 @@
 //! The rules for a proxy: it answers on both ports, and it knows the way to the brokers of its cluster.
 
 use super::{
-    Findings, cause,
+    Findings,
     facts::{GrpcAnswer, ProxyFacts},
     not_answering,
     report::InstanceReport,
 };
-use crate::observed::Fact;
+use crate::{finding, observed::Fact};
 
 /// `Code` of service.proto (rocketmq-apis 2.0): it is as asked.
 const OK: u64 = 20_000;
@@ -19,15 +19,12 @@ pub(super) fn judge(facts: &ProxyFacts, report: &mut InstanceReport, findings: &
         Fact::Known(GrpcAnswer { code, message }) => {
             report.answers = true;
             if *code != OK && !REFUSALS.contains(code) {
-                let what = format!("it answers, and does not know the way to a broker: {code} {message}");
-                let fix = "it learns the way from the NameServers: look at these and at the masters";
-                findings.reasons.push(cause("no-route", what, fix));
+                findings.reasons.push(finding::NO_ROUTE.of(&[("code", code), ("message", message)]));
             }
         }
     }
     if let Fact::Unknown(why) = &facts.remoting {
-        let what = format!("it does not answer clients of the remoting protocol: {why}");
-        findings.reasons.push(cause("remoting-silent", what, ""));
+        findings.reasons.push(finding::REMOTING_SILENT.of(&[("why", why)]));
     }
 }
 

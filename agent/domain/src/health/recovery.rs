@@ -4,7 +4,8 @@
 //! `DefaultMessageStore.load` writes "last shutdown abnormally", `CommitLog.recoverAbnormally` the file that it begins with
 //! and each that follows (4.7.0-5.5.0). A DLedger store says nothing.
 
-use super::{cause, report::InstanceReport};
+use super::report::InstanceReport;
+use crate::finding;
 
 /// Files of a commit log, each counted as one: all but the last are of one length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,19 +39,19 @@ pub fn tell(recovery: Recovery, now: u64, report: &mut InstanceReport) {
     let Recovery { done, total } = recovery;
     let percent = done * 100 / total;
     let lasted = report.started_at.map(|at| now.saturating_sub(at) / 1000);
-    let left = match lasted.filter(|_| done > 0).map(|seconds| seconds * (total - done) / done) {
-        None => String::new(),
-        Some(seconds @ 0..120) => format!(", about {seconds} s to go"),
-        Some(seconds) => format!(", about {} min to go", seconds / 60),
-    };
-    let what = format!(
-        "it reads its store, which was not closed cleanly: {done} of {total} commit log files, {percent} %{left}"
-    );
+    let left = lasted.filter(|_| done > 0).map(|seconds| seconds * (total - done) / done);
+    let seconds = left.filter(|seconds| *seconds < 120);
+    let minutes = left.filter(|_| seconds.is_none()).map(|seconds| seconds / 60);
+    let found = finding::RECOVERING.of_known(&[
+        ("done", Some(&done)),
+        ("total", Some(&total)),
+        ("percent", Some(&percent)),
+        ("seconds", seconds.as_ref().map(|it| it as _)),
+        ("minutes", minutes.as_ref().map(|it| it as _)),
+    ]);
     report.recovered_percent = Some(percent);
     report.reasons.retain(|reason| !["starting", "not-answering"].contains(&reason.id.as_str()));
-    report
-        .reasons
-        .insert(0, cause("recovering", what, "wait: it is not restarted for it, and a restart would begin anew"));
+    report.reasons.insert(0, found);
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use super::verdict::{self, Verdict};
 use crate::{
     desired::Instance,
     document::Change,
+    finding,
     launch::{Cause, Role},
     names::{HostName, InstanceName, Version},
     plan::Blocked,
@@ -225,8 +226,7 @@ impl HostReport {
         self.ready = false;
         for instance in self.instances.iter_mut().filter(|instance| instance.pid.is_some()) {
             instance.state = State::Stopping;
-            let what = "the agent was told to end and stops it".to_owned();
-            instance.reasons = vec![Cause { id: "agent-ending".to_owned(), what, fix: String::new() }];
+            instance.reasons = vec![finding::AGENT_ENDING.of(&[])];
         }
         self
     }

@@ -33,7 +33,7 @@ pub fn in_one_line(report: &HostReport) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::{launch::Cause, plan::Blocked};
+    use crate::{launch::cause, plan::Blocked};
     use serde_json::{Value, json};
 
     fn instance(name: &str, reasons: &[&str]) -> Value {
@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn what_holds_up_the_whole_host_comes_first() {
         let mut report = report(&[instance("broker-a", &["it does not run yet"])]);
-        let cause = Cause { id: "no-source".to_owned(), what: "RocketMQ is missing".to_owned(), fix: String::new() };
+        let cause = cause("no-source", "RocketMQ is missing", "");
         report.blocked.push(Blocked { instance: None, cause });
         assert_eq!(in_one_line(&report), "0 of 1 instance ready; vm1: RocketMQ is missing; and 1 more");
     }

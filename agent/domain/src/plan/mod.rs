@@ -4,7 +4,7 @@
 use crate::{
     adoption::KEPT_AS,
     desired::{Desired, Instance},
-    launch::{Cause, Launch, ProcessState, Role},
+    launch::{self, Cause, Launch, ProcessState, Role},
     names::InstanceName,
     observed::{DirectoryState, DistributionState, Fact, FileState, Observed},
     store,
@@ -104,7 +104,7 @@ impl Plan {
     }
 
     fn block(&mut self, instance: Option<&InstanceName>, id: &str, what: impl Into<String>, fix: impl Into<String>) {
-        let cause = Cause { id: id.to_owned(), what: what.into(), fix: fix.into() };
+        let cause = launch::cause(id, what, fix);
         self.blocked.push(Blocked { instance: instance.cloned(), cause });
     }
 }

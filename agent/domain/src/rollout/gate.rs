@@ -2,6 +2,7 @@
 
 use super::{Facts, Phase, Restart, Verb};
 use crate::{
+    finding,
     health::{
         broker::NAMESRV_UNREACHABLE,
         report::{HostReport, HostView, InstanceReport},
@@ -10,6 +11,7 @@ use crate::{
     names::{HostName, InstanceName},
     placement::Placement,
 };
+use std::fmt::Display;
 
 /// One instance of the cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,19 +71,14 @@ pub fn obstacle(verb: Verb, facts: &Facts<'_>, at: usize, announced: bool) -> Op
     let me = order.get(at)?;
     let leads = instance_of(own, me).is_some_and(|mine| leads(me, mine));
     if verb == Verb::Renew && facts.restart == Restart::Manual {
-        let fix = format!(
-            "`rocketmq-agent restart {}` on {}, or restart = \"auto\" under [rollout] in cluster.toml, on every host",
-            me.instance, me.host
-        );
-        return Some(cause("manual", "the cluster file leaves restarts to a person".to_owned(), &fix));
+        return Some(finding::MANUAL.of(&[("instance", &me.instance), ("host", &me.host)]));
     }
     if let Some(paused) = facts.paused {
         return Some(paused.clone());
     }
     let is_only = |role| me.role == role && order.iter().filter(|seat| seat.role == role).count() == 1;
     if is_only(Role::Master) {
-        let what = "it is the only master: without it nobody takes messages".to_owned();
-        return Some(cause("only-master", what, by_hand(verb, me, "at a time of your choice")));
+        return Some(finding::ONLY_MASTER.of_known(&by_hand(verb, me)));
     }
     if verb == Verb::Stop && is_only(Role::Namesrv) {
         let what = "it is the only NameServer: without it no client finds a broker".to_owned();
@@ -118,10 +115,14 @@ pub fn obstacle(verb: Verb, facts: &Facts<'_>, at: usize, announced: bool) -> Op
     for (seat, instance, index) in others {
         // No message goes through a dashboard or an exporter.
         if !instance.is_ready() && !seat.role.is_jar() {
-            let what = format!("{seat} is {}{}", instance.state, why(instance));
-            let fix = instance.reasons.first().map(|it| it.fix.as_str()).filter(|fix| !fix.is_empty());
-            let fix = fix.map(|fix| format!("on {}: {fix}", seat.host)).unwrap_or_default();
-            return Some(cause("not-ready", what, &fix));
+            let fix = instance.reasons.first().map(|it| &it.fix).filter(|fix| !fix.is_empty());
+            return Some(finding::NOT_READY.of_known(&[
+                ("seat", Some(seat)),
+                ("state", Some(&instance.state)),
+                ("why", why(instance)),
+                ("host", Some(&seat.host)),
+                ("fix", fix.map(|fix| fix as _)),
+            ]));
         }
         if let Some(unseen) = instance.warnings.iter().find(|it| it.id == NAMESRV_UNREACHABLE) {
             return Some(cause("not-ready", format!("{seat}: {}", unseen.what), &unseen.fix));
@@ -132,23 +133,28 @@ pub fn obstacle(verb: Verb, facts: &Facts<'_>, at: usize, announced: bool) -> Op
             false => index < at,
         };
         if verb == Verb::Renew && is_before && instance.restart_pending {
-            return Some(cause("not-its-turn", format!("{seat} is before it"), ""));
+            return Some(finding::NOT_ITS_TURN.of(&[("seat", seat)]));
         }
     }
     let mine = instance_of(own, me)?;
     if !mine.is_ready() && !me.role.is_jar() {
-        let what = format!("it is {} itself{}", mine.state, why(mine));
-        return Some(cause("not-ready", what, by_hand(verb, me, "where that does not help")));
+        let [host, instance] = by_hand(verb, me);
+        return Some(finding::NOT_READY_ITSELF.of_known(&[
+            ("state", Some(&mine.state)),
+            ("why", why(mine)),
+            host,
+            instance,
+        ]));
     }
     None
 }
 
-/// What a person can do about an instance that the roll-out leaves alone; one who gives an order is told by the command.
-fn by_hand(verb: Verb, me: &Seat, when: &str) -> String {
-    match verb {
-        Verb::Renew => format!("`rocketmq-agent restart {} --now` on {}, {when}", me.instance, me.host),
-        _ => String::new(),
-    }
+type Value<'v> = Option<&'v dyn Display>;
+
+/// What a person can restart that the roll-out leaves alone; one who gives an order is told by the command.
+fn by_hand(verb: Verb, me: &Seat) -> [(&str, Value<'_>); 2] {
+    let is_due = verb == Verb::Renew;
+    [("host", is_due.then_some(&me.host as _)), ("instance", is_due.then_some(&me.instance as _))]
 }
 
 fn host_obstacle(own: &HostReport, view: &HostView) -> Option<Cause> {
@@ -156,22 +162,20 @@ fn host_obstacle(own: &HostReport, view: &HostView) -> Option<Cause> {
     let report = match &view.report {
         Some(report) if view.unknown_since.is_none() => report,
         _ => {
-            let why = view.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
-            let what = format!("the agent of {host} does not answer{why}");
-            return Some(cause("host-unknown", what, format!("on {host}: systemctl start rocketmq-agent")));
+            let why = view.error.as_ref().map(|error| error as _);
+            return Some(finding::HOST_UNKNOWN.of_known(&[("host", Some(host)), ("why", why)]));
         }
     };
     if report.cluster_file != own.cluster_file {
-        let what = format!("{host} has another cluster.toml");
-        return Some(cause("other-file", what, "give every host the same cluster.toml"));
+        return Some(finding::OTHER_FILE.of(&[("host", host)]));
     }
     if report.placement != own.placement {
-        let what = format!("{host} places the brokers differently");
-        return Some(cause("other-placement", what, "pin the groups with [[group]] hosts in cluster.toml"));
+        return Some(finding::OTHER_PLACEMENT.of(&[("host", host)]));
     }
     let is_jar = |name: &InstanceName| report.instances.iter().any(|it| it.instance == *name && it.role.is_jar());
     let blocked = report.blocked.iter().find(|it| !it.instance.as_ref().is_some_and(is_jar))?;
-    Some(cause("host-blocked", format!("{host}: {}", blocked.cause.what), &blocked.cause.fix))
+    let found = finding::HOST_BLOCKED.of(&[("host", host), ("what", &blocked.cause.what)]);
+    Some(Cause { fix: blocked.cause.fix.clone(), ..found })
 }
 
 /// Whether an instance leads others and was elected to.
@@ -191,7 +195,7 @@ fn in_flight(seat: &Seat, instance: &InstanceReport, is_first: bool, announced: 
         Phase::Announced => !announced || is_first,
         _ => true,
     };
-    in_the_way.then(|| cause("in-flight", format!("{seat} {}", turn.phase), ""))
+    in_the_way.then(|| finding::IN_FLIGHT.of(&[("seat", seat), ("phase", &turn.phase)]))
 }
 
 fn instance_of<'r>(report: &'r HostReport, seat: &Seat) -> Option<&'r InstanceReport> {
@@ -201,6 +205,6 @@ fn instance_of<'r>(report: &'r HostReport, seat: &Seat) -> Option<&'r InstanceRe
     })
 }
 
-fn why(instance: &InstanceReport) -> String {
-    instance.reasons.first().map(|cause| format!(": {}", cause.what)).unwrap_or_default()
+fn why(instance: &InstanceReport) -> Value<'_> {
+    instance.reasons.first().map(|cause| &cause.what as _)
 }

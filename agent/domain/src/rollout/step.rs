@@ -3,6 +3,7 @@
 
 use super::{PERMISSION, Phase, Restart, Seat, Turn, Verb, Wish, gate::obstacle};
 use crate::{
+    finding,
     health::report::{HostReport, HostView, InstanceReport, State},
     launch::{Cause, Role, cause},
     names::InstanceName,
@@ -247,11 +248,10 @@ fn drain(mut record: Record, seen: &InstanceReport, facts: &Facts<'_>) -> Next {
         Fact::Known(has) if has == "4" => {}
         Fact::Known(_) => {
             record.since = facts.now;
-            return (Some(record), Act::Take, Some(cause("draining", "its writers are asked to leave".to_owned(), "")));
+            return (Some(record), Act::Take, Some(finding::DRAINING_BEGINS.of(&[])));
         }
         Fact::Unknown(why) => {
-            let what = format!("what it runs with cannot be read: {why}");
-            return (Some(record), Act::Nothing, Some(cause("config-unknown", what, "")));
+            return (Some(record), Act::Nothing, Some(finding::CONFIG_UNKNOWN.of(&[("why", why)])));
         }
     }
     let puts = seen.figures.get(PUTS).copied();
@@ -262,16 +262,16 @@ fn drain(mut record: Record, seen: &InstanceReport, facts: &Facts<'_>) -> Next {
     };
     let drained = facts.now.saturating_sub(record.since);
     let is_still = record.puts.is_some_and(|(_, since)| facts.now.saturating_sub(since) >= STILL);
-    let what = if drained < ROUTES_AGE {
-        "clients learn within 30 s that it takes no more messages"
+    let waits = if drained < ROUTES_AGE {
+        finding::DRAINING_ROUTES
     } else if !is_still && drained < LONGEST_DRAIN {
-        "clients still send to it"
+        finding::DRAINING_SENDS
     } else if seen.lag != Some(0) {
-        "its slave does not have everything yet"
+        finding::DRAINING_SLAVE
     } else {
         return (Some(record.to(Phase::Stopping, facts.now)), Act::Nothing, None);
     };
-    (Some(record), Act::Nothing, Some(cause("draining", what.to_owned(), "")))
+    (Some(record), Act::Nothing, Some(waits.of(&[])))
 }
 
 /// Has another master elected, and waits until its group is whole again.
@@ -294,7 +294,7 @@ fn hand_over(mut record: Record, seen: &InstanceReport, obstacle: Option<Cause>,
                     Act::HandOver
                 }
             };
-            (Some(record), act, Some(cause("handing-over", "another member is to be its master".to_owned(), "")))
+            (Some(record), act, Some(finding::HANDING_OVER.of(&[])))
         }
         (_, obstacle) => (Some(record), Act::Nothing, obstacle),
     }
@@ -311,10 +311,7 @@ fn restore(record: Record, facts: &Facts<'_>) -> Next {
             let what = format!("it runs with {PERMISSION} = {has}");
             (Some(record), Act::Give, Some(cause("permission", what, "")))
         }
-        Fact::Unknown(why) => {
-            let what = format!("what it runs with cannot be read: {why}");
-            (Some(record), Act::Nothing, Some(cause("config-unknown", what, "")))
-        }
+        Fact::Unknown(why) => (Some(record), Act::Nothing, Some(finding::CONFIG_UNKNOWN.of(&[("why", why)]))),
     }
 }
 

@@ -59,7 +59,7 @@ fn while_it_is_paused_nothing_moves_and_a_drain_is_undone() {
     while !draining(&world) {
         world.everybody_in_turn();
     }
-    let paused = Cause { id: "paused".to_owned(), what: "ann paused it".to_owned(), fix: String::new() };
+    let paused = crate::launch::cause("paused", "ann paused it", "");
     world.agents[0].paused = Some(paused);
     for _ in 0..20 {
         world.everybody_in_turn();

@@ -1,7 +1,7 @@
 //! How processes are told to stop, and when they are killed.
 
 use super::*;
-use rocketmq_agent_domain::launch::Exit;
+use rocketmq_agent_domain::launch::{Exit, cause};
 
 #[tokio::test]
 async fn a_stopped_process_is_stopping_until_it_is_gone_and_owes_nothing() {
@@ -115,7 +115,7 @@ async fn a_process_that_was_ended_for_a_hang_has_crashed_for_that_reason() {
     let launch = host.sleeper("broker-a");
     let pid = start(&agent, &launch).await;
     kill_process(Pid::from_raw(pid as i32).unwrap(), Signal::STOP).unwrap();
-    let cause = Cause { id: "hung".to_owned(), what: "it hung".to_owned(), fix: String::new() };
+    let cause = cause("hung", "it hung", "");
     agent.end(&launch.instance, &cause).await.unwrap();
     match stopped(&agent, &launch).await {
         ProcessState::Stopped { cause: Some(found), failures: 1, .. } => assert_eq!(found, cause),

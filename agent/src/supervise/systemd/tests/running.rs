@@ -1,7 +1,7 @@
 //! Starting, crashing, holding back, taking over.
 
 use super::{fake::signal, *};
-use rocketmq_agent_domain::launch::{Cause, Exit};
+use rocketmq_agent_domain::launch::{Exit, cause};
 use rustix::process::Signal;
 
 #[tokio::test]
@@ -245,7 +245,7 @@ async fn a_process_that_was_ended_for_a_hang_has_crashed_for_that_reason() {
     let launch = host.sleeper("broker-a");
     let pid = start(&agent, &launch).await;
     signal(pid, Signal::STOP);
-    let cause = Cause { id: "hung".to_owned(), what: "it hung".to_owned(), fix: String::new() };
+    let cause = cause("hung", "it hung", "");
     agent.end(&launch.instance, &cause).await.unwrap();
     let state = until(&agent, &launch, |state| matches!(state, ProcessState::Stopped { .. })).await;
     assert!(matches!(&state, ProcessState::Stopped { cause: Some(found), .. } if *found == cause), "{state:?}");

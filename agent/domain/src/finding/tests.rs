@@ -1,0 +1,113 @@
+use super::*;
+use crate::{launch::cause, meaning};
+use std::collections::BTreeSet;
+
+/// Ids of reasons and warnings that are still said in English only. Who takes one away here, or adds a finding with a new id,
+/// gives it Chinese words in this module.
+const ENGLISH_ONLY: &str = include_str!("english.txt");
+
+fn holes(text: &str) -> BTreeSet<&str> {
+    text.split('{').skip(1).map(|rest| rest.split_once('}').unwrap().0).collect()
+}
+
+#[test]
+fn both_languages_have_the_same_values_and_something_to_say() {
+    for finding in all() {
+        for (english, chinese) in finding.english.into_iter().zip(finding.chinese) {
+            assert_eq!(holes(english), holes(chinese), "{}", finding.id);
+            assert_eq!(english.is_empty(), chinese.is_empty(), "{}", finding.id);
+            assert!(english.is_empty() || english != chinese, "{english}");
+            assert!(
+                !chinese.ends_with(['。', '.']) && !english.ends_with('.'),
+                "{english}: a sentence is put into others"
+            );
+            for text in [english, chinese] {
+                assert_eq!(text.matches('‹').count(), text.matches('›').count(), "{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_two_of_one_id_say_the_same() {
+    let all: Vec<_> = all().map(|finding| (finding.id, finding.english[0])).collect();
+    assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
+}
+
+/// Rules of the cluster file are problems with a line of their own rather than causes.
+#[test]
+fn every_id_has_chinese_words_or_is_on_the_list_of_those_that_have_none_yet() {
+    let explained = meaning::chapters(Language::English).into_iter().take(3).flat_map(|it| it.meanings);
+    let explained: BTreeSet<&str> = explained.map(|meaning| meaning.id).collect();
+    let found: BTreeSet<&str> = all().map(|finding| finding.id).collect();
+    let missing: BTreeSet<&str> = ENGLISH_ONLY.lines().collect();
+    assert_eq!(found.difference(&explained).count(), 0, "{found:?}");
+    let wanted: BTreeSet<&str> = explained.difference(&found).copied().collect();
+    assert_eq!(missing, wanted, "english.txt is the list of ids without Chinese words");
+    assert!(found.len() > explained.len() / 2, "{} of {}", found.len(), explained.len());
+}
+
+#[test]
+fn a_finding_is_said_in_english_and_shown_in_chinese_with_its_values() {
+    let found = PORT_IN_USE.of(&[("port", &10911), ("occupant", &"pid 812 (nginx)")]);
+    assert_eq!(found.what, "port 10911 is taken by pid 812 (nginx)");
+    let shown = in_language(Language::Chinese, &found);
+    assert_eq!(shown.what, "端口 10911 被 pid 812 (nginx) 占用");
+    assert!(shown.fix.starts_with("停掉"), "{shown:?}");
+    assert_eq!(in_language(Language::English, &found), found);
+    let before = Cause { what: format!("{BEFORE}{}", found.what), ..found };
+    assert_eq!(in_language(Language::Chinese, &before).what, "这次启动之前：端口 10911 被 pid 812 (nginx) 占用");
+}
+
+#[test]
+fn what_was_said_in_other_words_is_shown_as_it_was_said() {
+    // By an older agent, without values.
+    let old = cause("port-in-use", "port 10911 is taken by pid 812 (nginx)", "stop that process");
+    assert_eq!(in_language(Language::Chinese, &old), old);
+    // By a newer one, in other words.
+    let found = PORT_IN_USE.of(&[("port", &10911), ("occupant", &"pid 812")]);
+    let newer = Cause { what: "pid 812 has port 10911".to_owned(), ..found.clone() };
+    assert_eq!(in_language(Language::Chinese, &newer), newer);
+    // With another thing to do in this case.
+    let other = Cause { fix: "wait".to_owned(), ..found };
+    let shown = in_language(Language::Chinese, &other);
+    assert_eq!((shown.what.as_str(), shown.fix.as_str()), ("端口 10911 被 pid 812 占用", "wait"));
+}
+
+#[test]
+fn a_value_is_taken_as_it_is_and_a_part_without_its_value_is_left_out() {
+    let values = |all: &[(&str, &str)]| all.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+    assert_eq!(fill("a‹ of {x}› b {y}", &values(&[("y", "{x} ‹z›")])).unwrap(), "a b {x} ‹z›");
+    assert_eq!(fill("a‹ of {x}› b", &values(&[("x", "1")])).unwrap(), "a of 1 b");
+    assert_eq!(fill("a {x}", &values(&[])), None);
+}
+
+/// What an agent of before this field sent, and what one of after it sends to it.
+#[test]
+fn reports_of_older_agents_are_read_and_newer_ones_add_to_them_only() {
+    let old: Cause = serde_json::from_str(r#"{"id":"x","what":"y","fix":""}"#).unwrap();
+    assert!(old.values.is_empty());
+    assert_eq!(serde_json::to_string(&old).unwrap(), r#"{"id":"x","what":"y","fix":""}"#);
+}
+
+#[test]
+fn a_report_is_shown_in_chinese_but_for_what_is_said_of_the_whole_cluster() {
+    let text = include_str!("../../../../tests/fixtures/status/cluster.json");
+    let mut report: ClusterReport = serde_json::from_str(text).unwrap();
+    let its = |report: &mut ClusterReport| report.hosts[0].report.as_mut().unwrap().instances[1].clone();
+    let waits = serde_json::json!({
+        "phase": "draining", "since": 7, "waits": { "id": "draining", "what": "clients still send to it", "fix": "" },
+    });
+    report.hosts[0].report.as_mut().unwrap().instances[1].rollout = serde_json::from_value(waits).unwrap();
+    let problems = report.problems.clone();
+    let mut shown = report_in_language(Language::Chinese, report.clone());
+    let it = its(&mut shown);
+    assert_eq!(it.reasons[0].what, "没有从节点连到它的 HA 端口");
+    assert_eq!(it.rollout.unwrap().waits.unwrap().what, "仍有客户端向它发送");
+    assert_eq!(shown.problems, problems);
+    assert_eq!(report_in_language(Language::English, report.clone()), report);
+    let points = crate::explain::cluster(&report);
+    let restart = points.iter().find(|point| point.id == "draining").unwrap();
+    let told = in_language(Language::Chinese, &restart.cause);
+    assert_eq!(told.what, "因配置改变而重启（gives up its writers）：仍有客户端向它发送");
+}
