@@ -3,7 +3,9 @@
 
 use rocketmq_agent::doctor::CHECKS;
 use rocketmq_agent_domain::{
+    catalogue,
     cluster_file::shape::{Kind, every_key},
+    desired::{java_options::OPENED, javas},
     finding,
     meaning::{self, Language},
 };
@@ -76,6 +78,44 @@ fn the_page_of_checks_is_what_doctor_does() {
         fs::write(&path, checks()).unwrap();
     }
     assert_eq!(fs::read_to_string(path).unwrap(), checks());
+}
+
+fn java() -> String {
+    let mut text = String::from(
+        "# Which Java runs which release\n\n\
+         The agent starts `java` itself, with options of its own; RocketMQ's scripts, which keep releases up to 4.9.2 on Java 8,\n\
+         are not used. **tried**: with these options a NameServer and a master started, messages were sent and read back; after a\n\
+         kill -9 the master recovered its store, took and gave messages again, and was stopped cleanly. *expected*: not tried;\n\
+         all releases are compiled for Java 8. Without a `java_home` in cluster.toml the agent takes 17, then 11, 21, 8, then the\n\
+         newest that it accepts. This page is made from the code (`cargo test --test documents`).\n\n| RocketMQ |",
+    );
+    text += &javas::RELEASES.map(|java| format!(" Java {java} |")).concat();
+    text += &format!("\n|---{}|\n", "|---".repeat(javas::RELEASES.len()));
+    for version in catalogue::releases() {
+        let tried = javas::tried(*version).unwrap_or_default();
+        let cell = |java| if tried.contains(&java) { " **tried** |" } else { " *expected* |" };
+        text += &format!("| {version} |{}\n", javas::RELEASES.map(cell).concat());
+    }
+    let opened = OPENED.map(|package| format!("`{package}`")).join(", ");
+    text += &format!(
+        "\n## Options\n\n\
+         - On Java 8 the log of the garbage collector is `-Xloggc:`, with `-XX:+UseGCLogFileRotation` and its companions; from 9\n  \
+         on it is `-Xlog:gc*`. G1 is asked for everywhere.\n\
+         - From Java 9 on: `--add-opens=java.base/PACKAGE=ALL-UNNAMED` for {opened}.\n  \
+         4.7.0 does not start on Java 17 without them, 4.9.4 starts, deletes no expired file and does not come up after a\n  \
+         crash; 5.5.0 needs none.\n\
+         - Java 25 warns on the console of `sun.misc.Unsafe` and of native access, which netty and others use. It runs.\n"
+    );
+    text
+}
+
+#[test]
+fn the_page_of_javas_is_what_the_code_accepts_and_what_was_tried() {
+    let path = root().join("docs/java.md");
+    if std::env::var_os("UPDATE_EXPECTED").is_some() {
+        fs::write(&path, java()).unwrap();
+    }
+    assert_eq!(fs::read_to_string(path).unwrap(), java());
 }
 
 fn reasons(language: Language) -> String {

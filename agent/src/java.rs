@@ -198,7 +198,13 @@ fn look(home: &Path) -> Result<Java, Unfit> {
             None => Err(e),
         }
     });
-    let release = release.map_err(Unfit::NoRelease)?;
+    let release = match release {
+        // Debian's 8 comes without that file. Only 8 has this one: 7 has no Nashorn, 9 no folder for extensions.
+        Err(_) if ["lib/ext/nashorn.jar", "jre/lib/ext/nashorn.jar"].iter().any(|jar| home.join(jar).exists()) => {
+            "JAVA_VERSION=\"1.8.0\"".to_owned()
+        }
+        release => release.map_err(Unfit::NoRelease)?,
+    };
     let full_version = java_version(&release).ok_or(Unfit::NoVersion)?;
     Ok(Java {
         home: home.to_owned(),

@@ -1,6 +1,6 @@
 //! What is known of RocketMQ's releases: the holes that they have, and what cannot be undone between them. In: releases.
 //! Out: words. What a release's configuration takes is in [`crate::catalogue`], which Java runs it in
-//! [`crate::desired::java_options`].
+//! [`crate::desired::javas`].
 
 use crate::names::Version;
 

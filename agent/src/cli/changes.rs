@@ -38,7 +38,7 @@ pub(super) fn between(held: &Document, next: &Cluster) -> anyhow::Result<String>
     for name in &names(&before) | &names(next) {
         let of = |cluster: &Cluster| -> anyhow::Result<Option<Desired>> {
             let Some(host) = cluster.topology.host(&name) else { return Ok(None) };
-            let facts = facts(&cluster.topology, host)?;
+            let facts = facts(host)?;
             Ok(Some(desired(&cluster.topology, &cluster.placement, &name, &facts)?))
         };
         let (old, new) = (of(&before)?, of(next)?);

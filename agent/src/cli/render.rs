@@ -2,10 +2,10 @@
 
 use crate::{cluster::Cluster, exit_code, host, java, settings::Settings};
 use rocketmq_agent_domain::{
-    desired::{Desired, HostFacts, Java, desired, java_options},
+    desired::{Desired, HostFacts, Java, desired, javas},
     launch::Launch,
     names::HostName,
-    topology::{Host, Topology},
+    topology::Host,
 };
 use std::{
     io::{self, Write},
@@ -36,7 +36,7 @@ impl Render {
         let wanted =
             cluster.topology.hosts.iter().filter(|host| self.host.as_ref().is_none_or(|name| *name == host.name));
         for host in wanted {
-            let facts = facts(&cluster.topology, host)?;
+            let facts = facts(host)?;
             let desired = desired(&cluster.topology, &cluster.placement, &host.name, &facts)?;
             match &self.output {
                 Some(folder) => write(&desired, &folder.join(host.name.as_str()))?,
@@ -49,8 +49,8 @@ impl Render {
 
 /// What is rendered for another host can only be as good as what is known of it here: its memory is taken to be this
 /// machine's where the file does not say, and its Java a 17.
-pub(super) fn facts(topology: &Topology, host: &Host) -> anyhow::Result<HostFacts> {
-    let found = java::find(host.java_home.as_deref(), |release| java_options::runs_on(topology.version, release));
+pub(super) fn facts(host: &Host) -> anyhow::Result<HostFacts> {
+    let found = java::find(host.java_home.as_deref(), javas::accepts);
     let java = match (found, &host.java_home) {
         (Ok(java), _) => Java { program: java.program, release: java.version },
         (Err(_), Some(home)) => Java { program: home.join("bin/java"), release: 17 },

@@ -10,7 +10,7 @@ use crate::{
     stores,
 };
 use rocketmq_agent_domain::{
-    desired::{HostFacts, Java, desired, folders::Folders, java_options},
+    desired::{HostFacts, Java, desired, folders::Folders, javas},
     document::Document,
     health::report::ConfigReport,
     launch::{Cause, cause},
@@ -24,7 +24,7 @@ use tracing::error;
 #[error("RocketMQ {version} needs {range}")]
 pub struct UnfitJava {
     version: String,
-    range: &'static str,
+    range: String,
     #[source]
     source: JavaError,
 }
@@ -154,9 +154,9 @@ fn facts(cluster: &Cluster, name: &HostName) -> anyhow::Result<HostFacts> {
         return Ok(HostFacts { memory: host::memory()?, java: Java { program: "/usr/bin/java".into(), release: 17 } });
     }
     let home = topology.host(name).and_then(|host| host.java_home.clone());
-    let found = java::find(home.as_deref(), |release| java_options::runs_on(topology.version, release));
+    let found = java::find(home.as_deref(), javas::accepts);
     let java =
-        found.map_err(|source| UnfitJava { version: topology.version.to_string(), range: java_options::java_range(topology.version), source })?;
+        found.map_err(|source| UnfitJava { version: topology.version.to_string(), range: javas::range(), source })?;
     Ok(HostFacts { memory: host::memory()?, java: Java { program: java.program, release: java.version } })
 }
 

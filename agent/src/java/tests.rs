@@ -163,3 +163,15 @@ fn an_explicit_link_stays_a_link_so_that_it_follows_updates() {
     let java = find_in(&host.places(), Some(&link), |_| true).unwrap();
     assert_eq!((java.program, java.home), (link.join("bin/java"), link));
 }
+
+/// As Debian's openjdk-8-jre-headless lays it out.
+#[test]
+fn a_java_8_without_a_release_file_is_known_by_what_only_8_has() {
+    let host = Host::new();
+    let home = host.program("jvm/java-8", 0o755);
+    assert!(host.find(|_| true).is_err());
+    fs::create_dir_all(home.join("jre/lib/ext")).unwrap();
+    fs::write(home.join("jre/lib/ext/nashorn.jar"), "").unwrap();
+    let found = host.find(|release| release == 8).unwrap();
+    assert_eq!((found.home, found.version, found.full_version.as_str()), (home, 8, "1.8.0"));
+}

@@ -2,7 +2,7 @@
 //! they start only on Java 8, from 5.1.0 to 5.3.3 they ignore JAVA_HOME, and none passes `--add-opens`.
 
 use super::{folders::Folders, memory::Share};
-use crate::{launch::Role, names::Version, topology::JvmSettings};
+use crate::{launch::Role, topology::JvmSettings};
 use std::path::Path;
 
 /// The Java that a host has.
@@ -14,23 +14,9 @@ pub struct Java {
     pub release: u16,
 }
 
-/// Whether a RocketMQ release runs on a Java release, with the options below.
-///
-/// 4.x and 5.x are compiled for Java 8. 4.7.0, 4.9.4 and 5.5.0 were run on 17. Later Javas took away options and
-/// internals that 4.x needs.
-pub fn runs_on(version: Version, java: u16) -> bool {
-    let newest = if version.is_5() { 21 } else { 17 };
-    (8..=newest).contains(&java)
-}
-
-/// The range of [`runs_on`] in words.
-pub fn java_range(version: Version) -> &'static str {
-    if version.is_5() { "Java 8 to 21" } else { "Java 8 to 17" }
-}
-
 /// What `sun.misc.Cleaner`-style unmapping and netty's direct buffers reach into. Without them 4.7.0 does not start on
 /// Java 17, and 4.9.4 starts, never deletes an expired file, and does not come up again after its first crash.
-const OPENED: [&str; 4] = ["java.nio", "sun.nio.ch", "jdk.internal.ref", "java.lang"];
+pub const OPENED: [&str; 4] = ["java.nio", "sun.nio.ch", "jdk.internal.ref", "java.lang"];
 
 /// G1 regions of 16 MiB, as runbroker.sh sets them, make sense from here on.
 const LARGE_HEAP: u64 = 4 << 30;

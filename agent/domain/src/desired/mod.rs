@@ -6,6 +6,7 @@ pub mod conf;
 mod expected;
 pub mod folders;
 pub mod java_options;
+pub mod javas;
 mod logback;
 pub mod memory;
 pub mod properties;
