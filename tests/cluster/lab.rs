@@ -87,6 +87,7 @@ fn ports(number: u16, host: u16) -> BTreeMap<&'static str, u16> {
         ("proxy-remoting", first + 14),
         ("haproxy-proxy", first + 15),
         ("exporter", first + 16),
+        ("haproxy-zone", first + 17),
         ("master", first + 20),
         ("slave", first + 40),
     ])
