@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     desired::{ExpectedBroker, Instance},
-    launch::Role,
+    launch::{Cause, Role},
     observed::Fact,
     online::OnlineKey,
     rollout::PERMISSION,
@@ -34,6 +34,11 @@ pub(super) fn judge(instance: &Instance, facts: &BrokerFacts, report: &mut Insta
     let Some(expected) = &instance.broker else { return };
     let runtime = match &facts.runtime {
         Fact::Known(runtime) => runtime,
+        Fact::Unknown(_) if let Some(said) = &facts.unauthorized.own => {
+            report.answers = true;
+            findings.reasons.push(unauthorized("it", said));
+            return;
+        }
         Fact::Unknown(why) => {
             findings.reasons.push(not_answering(why));
             return;
@@ -158,6 +163,14 @@ fn judge_config(expected: &ExpectedBroker, facts: &BrokerFacts, report: &mut Ins
     }
 }
 
+/// It runs, and whether it is well nobody can tell.
+fn unauthorized(who: &str, said: &str) -> Cause {
+    let what = format!("{who} does not take this host's credential: {said}");
+    let fix = "compare [acl] of cluster.toml and its key_file with what the brokers have: docs/acl.md says how a key is \
+               changed";
+    cause("unauthorized", what, fix)
+}
+
 /// What sends to a sync master are answered while nobody replicates from it, where that stays so.
 fn tell_of_sends(expected: &ExpectedBroker, facts: &BrokerFacts, findings: &mut Findings) {
     if !expected.sync || facts.ha_connection != Fact::Known(HaConnection::Missing) {
@@ -207,6 +220,10 @@ fn judge_replication(
     let other = if is_slave { "master" } else { "slave" };
     let partner = match partner {
         Fact::Known(partner) => partner,
+        Fact::Unknown(_) if let Some(said) = &facts.unauthorized.partner => {
+            findings.put(required, unauthorized(&format!("its {other}"), said));
+            return;
+        }
         Fact::Unknown(why) => {
             let what = format!("its {other} does not answer: {why}");
             let fix = expected.partner.as_ref().map(|p| format!("look at host {}", p.host)).unwrap_or_default();
@@ -295,7 +312,7 @@ fn judge_history(runtime: &Runtime, master: &PartnerFacts, report: &mut Instance
 
 impl Findings {
     /// A reason where the mode depends on it, else a warning.
-    fn put(&mut self, required: bool, cause: crate::launch::Cause) {
+    fn put(&mut self, required: bool, cause: Cause) {
         if required { self.reasons.push(cause) } else { self.warnings.push(cause) }
     }
 }

@@ -48,6 +48,7 @@ fn healthy(instance: &Instance) -> BrokerFacts {
     let addresses = BTreeMap::from([(expected.broker_id, expected.client_address.to_string())]);
     let runtime = Runtime { min_offset: Some(0), max_offset: 1000, ..Runtime::default() };
     BrokerFacts {
+        unauthorized: Default::default(),
         runtime: Fact::Known(runtime),
         config: Fact::Known(expected.config.clone()),
         registered: ["10.0.0.1:9876", "10.0.0.2:9876"]

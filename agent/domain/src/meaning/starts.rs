@@ -16,6 +16,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "Leave --add-opens in (the agent renders it), or run the release on the Java it was made for (4.x: 8).",
     ),
     of_id(
+        "acl-key",
+        "The file with the secret key of [acl] is not there, can be read by others, or holds no key.",
+        "What needs it is not started; what runs goes on.",
+        "Put the key there, the same one on every host, with mode 0600; docs/acl.md.",
+    ),
+    of_id(
         "address-not-here",
         "The address that the cluster file gives this host is on none of its network cards.",
         "A broker would register under it, and nobody would find it.",

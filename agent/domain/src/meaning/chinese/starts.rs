@@ -16,6 +16,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "保留 --add-opens（agent 会写上），或用为这个版本准备的 Java 运行（4.x：8）。",
     ),
     of_id(
+        "acl-key",
+        "[acl] 的密钥文件不存在、别人也能读，或里面没有密钥。",
+        "需要它的实例不会启动；正在运行的继续。",
+        "把密钥放在那里，每台主机用同一个，权限 0600；见 docs/acl.md。",
+    ),
+    of_id(
         "address-not-here",
         "集群文件给这台主机的地址不在它的任何网卡上。",
         "broker 会以这个地址注册，谁也找不到它。",
