@@ -329,3 +329,19 @@ fn a_broker_that_does_not_answer_yet_is_starting() {
         judged("2m-2s-sync", "broker-a", |facts| facts.runtime = Fact::Unknown("connection refused".to_owned()));
     assert_eq!((report.state, ids(&report.reasons)), (State::Starting, vec!["not-answering"]));
 }
+
+#[test]
+fn a_broker_that_does_not_take_the_credential_is_neither_down_nor_silent() {
+    let refused = || Fact::Unknown("refused".to_owned());
+    let report = judged("2m-2s-sync", "broker-a", |facts| {
+        facts.runtime = Fact::Unknown("refused".to_owned());
+        facts.unauthorized.own = Some("check signature failed.".to_owned());
+    });
+    assert_eq!((report.state, report.answers, ids(&report.reasons)), (State::NotReady, true, vec!["unauthorized"]));
+    let report = judged("2m-2s-sync", "broker-a", |facts| {
+        facts.partner = Some(refused());
+        facts.unauthorized.partner = Some("check signature failed.".to_owned());
+    });
+    assert_eq!(ids(&report.reasons), ["unauthorized"]);
+    assert!(report.reasons[0].what.starts_with("its slave does not take this host's credential"), "{report:?}");
+}
