@@ -115,8 +115,8 @@ pub fn make_directory(path: &Path, mode: u32, owner: Option<Account>) -> Result<
     give(path, owner)
 }
 
-/// Looks at a file that must have this text and mode.
-pub fn observe_file(path: &Path, text: &str, mode: u32) -> Result<FileState, FileError> {
+/// Looks at a file that must have this text and mode, and this owner where one is named.
+pub fn observe_file(path: &Path, text: &str, mode: u32, owner: Option<Account>) -> Result<FileState, FileError> {
     let found = match fs::read(path) {
         Ok(found) => found,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
@@ -124,8 +124,9 @@ pub fn observe_file(path: &Path, text: &str, mode: u32) -> Result<FileState, Fil
         }
         Err(error) => return Err(failed("read", path)(error)),
     };
-    let same_mode = fs::metadata(path).map_err(failed("look at", path))?.mode() & 0o7777 == mode;
-    Ok(if found == text.as_bytes() && same_mode { FileState::Same } else { FileState::Differs })
+    let meta = fs::metadata(path).map_err(failed("look at", path))?;
+    let same = meta.mode() & 0o7777 == mode && owner.is_none_or(|owner| meta.uid() == owner.uid);
+    Ok(if found == text.as_bytes() && same { FileState::Same } else { FileState::Differs })
 }
 
 /// A file that a person wrote, and of which no copy is kept yet; `None` where there is none.
@@ -206,11 +207,11 @@ mod tests {
     fn a_written_file_has_its_text_and_mode_and_leaves_nothing_else_behind() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("broker.conf");
-        assert_eq!(observe_file(&path, "a=1\n", 0o644).unwrap(), FileState::Differs);
+        assert_eq!(observe_file(&path, "a=1\n", 0o644, None).unwrap(), FileState::Differs);
         write_file(&path, b"a=1\n", 0o644, None).unwrap();
-        assert_eq!(observe_file(&path, "a=1\n", 0o644).unwrap(), FileState::Same);
-        assert_eq!(observe_file(&path, "a=2\n", 0o644).unwrap(), FileState::Differs);
-        assert_eq!(observe_file(&path, "a=1\n", 0o600).unwrap(), FileState::Differs);
+        assert_eq!(observe_file(&path, "a=1\n", 0o644, None).unwrap(), FileState::Same);
+        assert_eq!(observe_file(&path, "a=2\n", 0o644, None).unwrap(), FileState::Differs);
+        assert_eq!(observe_file(&path, "a=1\n", 0o600, None).unwrap(), FileState::Differs);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 

@@ -1,6 +1,7 @@
 //! The agent: thin adapters around one reconcile loop. What is decided is decided in `rocketmq-agent-domain`.
 
 pub mod accounts;
+pub mod acl;
 pub mod audit;
 pub mod claim;
 pub mod cli;

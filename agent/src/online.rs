@@ -4,6 +4,7 @@
 //! the broker says it runs with. What is decided is in `rocketmq_agent_domain::{online, sync_policy}`.
 
 use crate::{
+    acl,
     peers::Peers,
     probe::{Service, Services},
     remoting::{Broker, Client, OnlineConfig, OnlineKey, RemotingError},
@@ -97,6 +98,7 @@ impl Task {
     }
 
     async fn look(&mut self, desired: &Desired, services: &Services) {
+        self.client.sign_as(acl::signer(desired.acl.as_ref()));
         let brokers = desired.instances.iter().filter_map(|instance| {
             let Service { pid, facts: ServiceFacts::Broker(facts), .. } = services.get(&instance.launch.instance)?
             else {

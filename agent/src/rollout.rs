@@ -8,12 +8,13 @@ pub use orders::{ByHand, Order, Progress, Wanted};
 
 use self::orders::Orders;
 use crate::{
-    clock,
+    acl, clock,
     files::{self, FileError},
     peers::{Patience, Peers},
     remoting::{Broker, Client, Controller, OnlineConfig, OnlineKey, Replica},
 };
 use rocketmq_agent_domain::{
+    acl::Acl,
     health::report::{HostReport, HostView},
     launch::{Cause, Role},
     names::{HostName, InstanceName},
@@ -60,6 +61,8 @@ pub struct Aim {
     pub controllers: Vec<SocketAddr>,
     /// Every host's agent.
     pub agents: Vec<(HostName, SocketAddr)>,
+    /// Who may tell brokers anything, where that is controlled.
+    pub acl: Option<Acl>,
     /// The digest of the file that this is from.
     pub cluster_file: String,
     /// The digest of its placement.
@@ -144,6 +147,7 @@ impl Task {
     }
 
     async fn step(&mut self, aim: &Aim, own: &HostReport) {
+        self.client.sign_as(acl::signer(aim.acl.as_ref()));
         let wish = self.orders.1.wish();
         let hosts = match (aim.restart, &self.record, &wish) {
             (Restart::Manual, None, None) => Vec::new(),

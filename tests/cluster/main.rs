@@ -3,6 +3,7 @@
 //! An argument picks the claims whose name holds it; `KEEP=1` keeps the folders.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
+mod acl;
 mod adoption;
 mod bad_change;
 mod by_hand;
@@ -191,6 +192,31 @@ fn suites() -> Vec<Suite<Lab>> {
                 proxies::a_proxy_that_is_killed_comes_back_and_serves,
                 proxies::haproxy_routes_away_from_a_proxy_that_is_not_ready_and_back,
                 proxies::a_jar_with_another_checksum_is_never_run_and_the_right_one_is_kept_running,
+                claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
+            ],
+        },
+        Suite {
+            name: "acl",
+            lab: acl::two,
+            claims: claims![Lab:
+                acl::without_its_key_nothing_that_needs_one_starts_and_with_it_all_comes_up_in_sync,
+                acl::who_has_no_key_is_refused_and_who_has_it_sends_and_receives,
+                acl::a_slave_gets_the_topics_of_its_master,
+                acl::the_key_is_in_the_files_that_need_it_and_shown_nowhere,
+                online::a_changed_key_is_taken_by_brokers_that_run_on,
+                acl::a_host_with_another_key_says_that_it_is_refused_and_never_that_a_broker_is_down,
+                claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
+            ],
+        },
+        Suite {
+            name: "plain-acl",
+            lab: acl::one,
+            claims: claims![Lab:
+                acl::without_its_key_nothing_that_needs_one_starts_and_with_it_all_comes_up_in_sync,
+                acl::who_has_no_key_is_refused_and_who_has_it_sends_and_receives,
+                acl::a_slave_gets_the_topics_of_its_master,
+                acl::the_key_is_in_the_files_that_need_it_and_shown_nowhere,
+                acl::another_key_is_taken_by_brokers_that_run_on,
                 claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
             ],
         },

@@ -16,6 +16,7 @@
 //   pull --namesrv A --topic T [--broker NAME] [--id BROKERID]
 //       Reads every queue to its end from the broker with that id (default 1, a slave): one line a message as for send.
 //
+// Each takes --access-key NAME --secret-file FILE, where access is controlled: FILE holds the secret key.
 // Exit status: 0 all as asked, 1 not so, 2 usage. Writes nothing outside a temporary folder, which it removes.
 
 import java.io.PrintStream;
@@ -32,17 +33,21 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
+import org.apache.rocketmq.acl.common.AclClientRPCHook;
+import org.apache.rocketmq.acl.common.SessionCredentials;
 import org.apache.rocketmq.client.ClientConfig;
 import org.apache.rocketmq.client.consumer.DefaultMQPullConsumer;
 import org.apache.rocketmq.client.consumer.DefaultMQPushConsumer;
 import org.apache.rocketmq.client.consumer.PullStatus;
 import org.apache.rocketmq.client.consumer.listener.ConsumeConcurrentlyStatus;
 import org.apache.rocketmq.client.consumer.listener.MessageListenerConcurrently;
+import org.apache.rocketmq.client.consumer.rebalance.AllocateMessageQueueAveragely;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.apache.rocketmq.client.producer.SendStatus;
 import org.apache.rocketmq.common.TopicConfig;
 import org.apache.rocketmq.common.consumer.ConsumeFromWhere;
 import org.apache.rocketmq.common.message.Message;
+import org.apache.rocketmq.remoting.RPCHook;
 import org.apache.rocketmq.tools.admin.DefaultMQAdminExt;
 import org.apache.rocketmq.tools.command.CommandUtil;
 
@@ -95,7 +100,7 @@ public final class Client {
     }
 
     private boolean createTopic() throws Exception {
-        var admin = configured(new DefaultMQAdminExt());
+        var admin = configured(new DefaultMQAdminExt(credential()));
         admin.start();
         try {
             String topic = required("topic");
@@ -124,7 +129,7 @@ public final class Client {
         String prefix = options.getOrDefault("prefix", "message");
         long count = Long.parseLong(required("count"));
         double rate = Double.parseDouble(options.getOrDefault("rate", "0"));
-        var producer = configured(new DefaultMQProducer("test-producer"));
+        var producer = configured(new DefaultMQProducer("test-producer", credential()));
         producer.start();
         if (count == 0) {
             stopWhenInputCloses();
@@ -171,7 +176,7 @@ public final class Client {
         long expected = Long.parseLong(options.getOrDefault("expect", "0"));
         Set<String> distinct = ConcurrentHashMap.newKeySet();
         var received = new AtomicLong();
-        var consumer = configured(new DefaultMQPushConsumer(required("group")));
+        var consumer = configured(new DefaultMQPushConsumer(required("group"), credential(), new AllocateMessageQueueAveragely()));
         consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
         consumer.subscribe(required("topic"), "*");
         consumer.registerMessageListener((MessageListenerConcurrently) (messages, context) -> {
@@ -198,7 +203,7 @@ public final class Client {
 
     @SuppressWarnings("deprecation") // The one consumer that can be told which member of a group to read from.
     private boolean pull() throws Exception {
-        var consumer = configured(new DefaultMQPullConsumer("test-puller"));
+        var consumer = configured(new DefaultMQPullConsumer("test-puller", credential()));
         consumer.start();
         var from = consumer.getDefaultMQPullConsumerImpl().getPullAPIWrapper();
         from.setConnectBrokerByUser(true);
@@ -227,6 +232,15 @@ public final class Client {
         consumer.shutdown();
         System.out.println("pulled=" + pulled);
         return true;
+    }
+
+    /** What signs every request; nothing does without --access-key. */
+    private RPCHook credential() throws Exception {
+        if (!options.containsKey("access-key")) {
+            return null;
+        }
+        String secret = Files.readString(Path.of(required("secret-file"))).trim();
+        return new AclClientRPCHook(new SessionCredentials(required("access-key"), secret));
     }
 
     private <C extends ClientConfig> C configured(C client) {

@@ -65,6 +65,8 @@ pub enum FileState {
     Same,
     /// It is not there, or differs.
     Differs,
+    /// The secret key belongs into it, and this host has none, for this reason.
+    NoKey(String),
     /// A person wrote it for a broker that this agent never started, and no copy of it is kept yet.
     ByHand(ByHand),
 }

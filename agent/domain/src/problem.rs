@@ -6,7 +6,9 @@ use std::fmt;
 
 /// Every rule that a cluster file can break.
 pub const RULES: &[&str] = &[
+    "acl-with-proxy",
     "address-twice",
+    "bad-access-key",
     "bad-address",
     "bad-choice",
     "bad-duration",

@@ -102,7 +102,11 @@ impl Ready {
             return grpc::query_route(self.address, cluster, TIMEOUT).await.is_ok();
         }
         match self.broker {
-            Some(_) => Broker::new(client, self.address.to_string(), TIMEOUT).runtime_info().await.is_ok(),
+            // Nobody gives this the secret key: one that wants it serves.
+            Some(_) => match Broker::new(client, self.address.to_string(), TIMEOUT).runtime_info().await {
+                Ok(_) => true,
+                Err(error) => error.unauthorized().is_some(),
+            },
             None if self.http => match web::to_agents(TIMEOUT) {
                 Ok(web) => web::serves(&web, self.address).await.is_ok(),
                 Err(_) => false,

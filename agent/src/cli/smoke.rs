@@ -2,6 +2,7 @@
 //! that every broker keeps under its own name, so it makes none.
 
 use crate::{
+    acl,
     cluster::{Applied, Cluster},
     exit_code,
     remoting::{Broker, Client, NameServer, OutgoingMessage, PullStatus, SendStatus, TOOLS_CONSUMER_GROUP},
@@ -39,6 +40,7 @@ impl Smoke {
         let previous = applied.as_ref().map(|applied| &applied.placement);
         let cluster = Cluster::read(self.file.as_deref().unwrap_or(&settings.cluster_file), previous)?;
         let client = Client::new(TIMEOUT);
+        client.sign_as(cluster.topology.acl.as_ref().map(acl::credential).transpose()?);
         let mut failed = false;
         let mut out = io::stdout();
         let mut groups = BTreeSet::new();

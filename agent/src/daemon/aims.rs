@@ -35,6 +35,7 @@ pub(super) fn aim(goal: &Goal) -> Aim {
         agents: agents(&cluster.topology).into_iter().filter(|(host, _)| !cluster.topology.is_witness(host)).collect(),
         cluster: cluster.topology.name.to_string(),
         controllers: desired.controllers.clone(),
+        acl: desired.acl.clone(),
         cluster_file: cluster.file_digest(),
         placement: cluster.placement_digest(),
     }

@@ -44,6 +44,11 @@ fn fullest(info: &RuntimeInfo) -> Option<f64> {
     paths.chain(info.commit_log_disk_ratio).chain(info.consume_queue_disk_ratio).reduce(f64::max)
 }
 
+/// What a broker says that does not take this host's credential.
+pub(super) fn unauthorized<T>(answer: &Result<T, RemotingError>) -> Option<String> {
+    answer.as_ref().err().and_then(RemotingError::unauthorized).map(str::to_owned)
+}
+
 pub(super) fn others(answer: Result<RuntimeInfo, RemotingError>) -> Fact<PartnerFacts> {
     known_end(answer, |info, max_offset| PartnerFacts { min_offset: unsigned(info.commit_log_min_offset), max_offset })
 }

@@ -2,12 +2,13 @@
 
 use super::{
     Pids, Service, Services,
-    answers::{connections, is_answer, others, own},
+    answers::{connections, is_answer, others, own, unauthorized},
     replication::Replication,
     services::{self, has_master},
     silence::Track,
 };
 use crate::{
+    acl,
     remoting::{Broker, Client, ClusterInfo, Controller, ControllerMetadata, NameServer, SyncState},
     supervise::sockets::Sockets,
     web,
@@ -19,7 +20,7 @@ use rocketmq_agent_domain::{
     health::{
         facts::{
             BrokerFacts, ControllerFacts, HaConnection, MemberFacts, PartnerFacts, Runtime, ServiceFacts,
-            SyncState as InSync,
+            SyncState as InSync, Unauthorized,
         },
         forecast::DiskTrend,
         lag::LagClock,
@@ -98,6 +99,7 @@ struct Controllers {
 impl Asker {
     /// Asks about everything that runs; and whether a NameServer has a master of the cluster.
     pub(super) async fn round(&mut self, desired: &Desired, pids: &Pids) -> (Services, Fact<bool>) {
+        self.client.sign_as(acl::signer(desired.acl.as_ref()));
         let (views, controllers) = join(self.namesrv_views(desired), self.controllers(desired)).await;
         let running = desired.instances.iter().filter_map(|i| Some((i, *pids.get(&i.launch.instance)?)));
         let running: Vec<(&Instance, u32)> = running.collect();
@@ -207,14 +209,14 @@ impl Asker {
             }
         };
         let offsets = async {
-            let (own, partner) = self.offsets(instance.launch.role, &broker, expected).await;
+            let (own, partner, refused) = self.offsets(instance.launch.role, &broker, expected).await;
             let members = match &expected.elections {
                 Some(elections) => Some(self.members(expected, elections, controllers).await),
                 None => None,
             };
-            (own, partner, members)
+            (own, partner, members, refused)
         };
-        let (((runtime, answered), partner, members), (config, read)) = join(offsets, ask_config).await;
+        let (((runtime, answered), partner, members, unauthorized), (config, read)) = join(offsets, ask_config).await;
         let registered = views.iter().map(|(address, view)| (*address, addresses_of(view, expected))).collect();
         let permission = config.known().and_then(|config| config.get(PERMISSION)?.parse().ok());
         let (ha_reconnects, behind_for) = (0, None);
@@ -227,6 +229,7 @@ impl Asker {
             ha_connection,
             ha_reconnects,
             behind_for,
+            unauthorized,
             permission,
         };
         Asked { facts: ServiceFacts::Broker(Box::new(facts)), config: read, answered }
@@ -302,18 +305,22 @@ impl Asker {
         role: Role,
         broker: &Broker,
         expected: &ExpectedBroker,
-    ) -> ((Fact<Runtime>, bool), Option<Fact<PartnerFacts>>) {
-        let Some(partner) = &expected.partner else { return (own(broker.runtime_info().await), None) };
+    ) -> ((Fact<Runtime>, bool), Option<Fact<PartnerFacts>>, Unauthorized) {
+        let Some(partner) = &expected.partner else {
+            let answer = broker.runtime_info().await;
+            let refused = Unauthorized { own: unauthorized(&answer), partner: None };
+            return (own(answer), None, refused);
+        };
         let other = Broker::new(&self.client, partner.address.to_string(), TIMEOUT);
-        if role == Role::Slave {
-            let runtime = own(broker.runtime_info().await);
-            let partner = others(other.runtime_info().await);
-            (runtime, Some(partner))
+        let (answer, partner) = if role == Role::Slave {
+            let answer = broker.runtime_info().await;
+            (answer, other.runtime_info().await)
         } else {
-            let partner = others(other.runtime_info().await);
-            let runtime = own(broker.runtime_info().await);
-            (runtime, Some(partner))
-        }
+            let partner = other.runtime_info().await;
+            (broker.runtime_info().await, partner)
+        };
+        let refused = Unauthorized { own: unauthorized(&answer), partner: unauthorized(&partner) };
+        (own(answer), Some(others(partner)), refused)
     }
 }
 

@@ -3,6 +3,7 @@
 use super::install::Installer;
 use crate::{
     accounts::Account,
+    acl::{self, KeyError},
     files::{self, FileError},
     stores::{self, StoreError},
     supervise::{Supervisor, SupervisorError},
@@ -23,6 +24,9 @@ pub enum ApplyError {
     /// A store's note.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The secret key that belongs into a file.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// A process.
     #[error(transparent)]
     Supervisor(#[from] SupervisorError),
@@ -52,7 +56,12 @@ pub async fn apply(
         }
         Step::WriteFile { path } => {
             if let Some(file) = desired.files.iter().find(|file| file.path == *path) {
-                files::write_file(path, file.text.as_bytes(), file.mode, None)?;
+                let text = match desired.acl.as_ref().filter(|_| file.has_secret()) {
+                    Some(acl) => acl::filled(&file.text, &acl::credential(acl)?),
+                    None => file.text.clone(),
+                };
+                let owner = account.filter(|_| file.owner == Owner::RocketMq);
+                files::write_file(path, text.as_bytes(), file.mode, owner)?;
                 info!(file = %path.display(), "wrote {}", path.display());
             }
         }

@@ -3,8 +3,11 @@
 use super::install::Installer;
 use crate::{
     accounts::Account,
+    acl,
     files::{self, FileError},
-    host, stores,
+    host,
+    remoting::Credential,
+    stores,
     supervise::{Supervisor, SupervisorError, was_started},
 };
 use rocketmq_agent_domain::{
@@ -35,7 +38,11 @@ pub fn observe(
             (directory.path.clone(), Fact::from(files::observe_directory(&directory.path, owner)))
         })
         .collect();
-    let files = desired.files.iter().map(|file| (file.path.clone(), Fact::from(observe_file(desired, file)))).collect();
+    // Read once, so that all files of a pass have the same.
+    let key = desired.acl.as_ref().map(|acl| Fact::from(acl::credential(acl)));
+    let files = desired.files.iter();
+    let files =
+        files.map(|file| (file.path.clone(), Fact::from(observe_file(desired, file, key.as_ref(), account)))).collect();
     Observed {
         addresses: Fact::from(host::addresses()),
         distribution: Fact::Known(installer.observe(desired)),
@@ -54,13 +61,24 @@ fn observe_jar(instance: &Instance, jar: &JarFile, installer: &Installer) -> (In
 }
 
 /// A file that differs was written by a person where no agent ever started that instance.
-fn observe_file(desired: &Desired, file: &RenderedFile) -> Result<FileState, FileError> {
-    let found = files::observe_file(&file.path, &file.text, file.mode)?;
+fn observe_file(
+    desired: &Desired,
+    file: &RenderedFile,
+    key: Option<&Fact<Credential>>,
+    account: Option<Account>,
+) -> Result<FileState, FileError> {
+    let wanted = match key.filter(|_| file.has_secret()) {
+        Some(Fact::Unknown(why)) => return Ok(FileState::NoKey(why.clone())),
+        Some(Fact::Known(credential)) => acl::filled(&file.text, credential),
+        None => file.text.clone(),
+    };
+    let owner = account.filter(|_| file.owner == Owner::RocketMq);
+    let found = files::observe_file(&file.path, &wanted, file.mode, owner)?;
     let of = desired.instances.iter().find(|it| file.path.starts_with(&it.launch.directory));
     if found == FileState::Differs
         && of.is_some_and(|it| !was_started(&it.launch))
         && let Some(text) = files::read_unkept(&file.path)?
-        && text != file.text.as_bytes()
+        && text != wanted.as_bytes()
         && !text.starts_with(FIRST_LINE.as_bytes())
     {
         let is_conf = file.path.extension().is_some_and(|extension| extension == "conf");

@@ -13,7 +13,8 @@ use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    DEFAULT_FRAME_LIMIT, FrameCodec, Malformation, RemotingCommand, RemotingError, RequestCode, ResponseCode,
+    Credential, DEFAULT_FRAME_LIMIT, FrameCodec, Malformation, RemotingCommand, RemotingError, RequestCode,
+    ResponseCode,
     connection::{CallError, Connection},
 };
 
@@ -51,6 +52,7 @@ impl Request {
 pub struct Client {
     slots: Arc<Mutex<HashMap<String, Slot>>>,
     connect_timeout: Duration,
+    signer: Arc<Mutex<Option<Credential>>>,
     codec: FrameCodec,
 }
 
@@ -66,7 +68,12 @@ impl Client {
 
     /// As [`Client::new`], taking answers of up to `limit` bytes, at most [`super::LARGEST_FRAME_LIMIT`].
     pub fn with_frame_limit(connect_timeout: Duration, limit: usize) -> Self {
-        Self { slots: Arc::default(), connect_timeout, codec: FrameCodec::with_limit(limit) }
+        Self { slots: Arc::default(), connect_timeout, signer: Arc::default(), codec: FrameCodec::with_limit(limit) }
+    }
+
+    /// Signs every further request, of clones too, or none.
+    pub fn sign_as(&self, credential: Option<Credential>) {
+        *self.signer.lock().unwrap_or_else(PoisonError::into_inner) = credential;
     }
 
     /// Asks `address` (`host:port`) and gives its answer if that is a success.
@@ -105,9 +112,13 @@ impl Client {
             .await
             .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
             .map_err(|source| RemotingError::Connect { address: address.to_owned(), source })?;
+        let mut fields = request.fields;
+        if let Some(credential) = &*self.signer.lock().unwrap_or_else(PoisonError::into_inner) {
+            credential.sign(&mut fields, &request.body);
+        }
         let command = RemotingCommand {
             code: code.number(),
-            ext_fields: request.fields,
+            ext_fields: fields,
             body: request.body,
             ..RemotingCommand::default()
         };

@@ -126,6 +126,20 @@ impl RemotingError {
         }
     }
 
+    /// The broker does not take the request's credential, or wants one, in its words. 5.x answers such a request for
+    /// statistics or configuration with NO_PERMISSION, 4.x with SYSTEM_ERROR and a Java AclException.
+    pub fn unauthorized(&self) -> Option<&str> {
+        match self {
+            Self::Refused { code, remark, .. }
+                if *code == ResponseCode::NO_PERMISSION
+                    || *code == ResponseCode::SYSTEM_ERROR && remark.contains("AclException") =>
+            {
+                Some(first_line(remark))
+            }
+            _ => None,
+        }
+    }
+
     /// Whether the same request may succeed a moment later without anything being repaired.
     pub fn is_retryable(&self) -> bool {
         match self {

@@ -21,7 +21,8 @@
 //!
 //! Layers, each knowing those above it in this list only: [`FrameCodec`] (bytes and commands), `connection` (calls over
 //! one socket), [`Client`] (a connection an address, deadlines), [`NameServer`] and [`Broker`] (what is asked and what
-//! the answers mean). Neither TLS nor ACL signatures are spoken.
+//! the answers mean). TLS is not spoken. Requests are signed where
+//! a client has a [`Credential`].
 //!
 //! An error is never proof that a process is down; see [`RemotingError`] for what each says.
 
@@ -30,6 +31,7 @@ mod client;
 mod code;
 mod connection;
 mod controller;
+mod credential;
 mod endpoint;
 mod error;
 mod frame;
@@ -49,6 +51,7 @@ pub use broker::Broker;
 pub use client::{Client, Request};
 pub use code::{RequestCode, ResponseCode};
 pub use controller::{Controller, ControllerMetadata, Replica, SyncState};
+pub use credential::Credential;
 pub use error::{Malformation, RemotingError};
 pub use frame::{DEFAULT_FRAME_LIMIT, FrameCodec, FrameError, LARGEST_FRAME_LIMIT, RemotingCommand};
 pub use ha_status::{ConnectedSlave, HaStatus};

@@ -1,9 +1,11 @@
 //! `cluster.toml` as a person wrote it: typed names, places of every value, no decisions and no defaults.
 //! In: text. Out: a [`ClusterFile`] and the problems found while reading it; [`crate::topology`] judges the whole.
 
+mod acl;
 mod reader;
 pub mod shape;
 
+pub use acl::AclFile;
 pub use reader::{At, Properties};
 
 use crate::{
@@ -84,6 +86,8 @@ pub struct ClusterFile {
     pub max_lag: Option<At<Size>>,
     /// `broker.sync`.
     pub sync: Option<At<SyncPolicy>>,
+    /// `[acl]`.
+    pub acl: Option<AclFile>,
     /// `[proxy]`.
     pub proxy: Option<ProxyFile>,
     /// `proxy.hosts`.
@@ -294,6 +298,7 @@ pub fn parse<'a>(text: &'a str, problems: &RefCell<Problems<'a>>) -> ClusterFile
             .map(|s| BrokerFile { port: s.port("port"), slave_port: s.port("slave_port"), ..read_broker(s) })
             .unwrap_or_default(),
         proxy_hosts: proxy.as_ref().and_then(|s| s.list("hosts", "bad-name")),
+        acl: root.section("acl").map(|s| acl::read(&s)),
         proxy: proxy.as_ref().map(read_proxy),
         dashboard: root.section("dashboard").map(|s| read_jar(&s, s.flag("login"))),
         exporter: root.section("exporter").map(|s| read_jar(&s, None)),

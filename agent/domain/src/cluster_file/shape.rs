@@ -63,6 +63,12 @@ pub const ROOT: &[Key] = &[
         "All brokers. `[broker.master]`, `[broker.slave]`, `[host.broker]` and `[[group]]` override it, in that order.",
     ),
     key(
+        "acl",
+        Kind::Section(ACL),
+        "",
+        "Access control of the brokers, on where this table is there: who has no key is refused. `aclEnable` and plain_acl.yml up to 5.2, users of each broker (ACL 2.0) from 5.3.0 on.",
+    ),
+    key(
         "proxy",
         Kind::Section(PROXY),
         "",
@@ -302,6 +308,21 @@ const HOST: &[Key] = &[
     key("controller", Kind::Section(HOST_CONTROLLER), "", "Overrides for this host's controller."),
     key("broker", Kind::Section(HOST_BROKER), "", "Overrides for this host's brokers."),
     key("proxy", Kind::Section(HOST_PROXY), "", "Overrides for this host's proxy."),
+];
+
+const ACL: &[Key] = &[
+    key(
+        "access_key",
+        Kind::Text,
+        "required",
+        "The administrator's name, 7 to 64 characters: what agents, slaves, dashboard and exporter are known as, and a person with mqadmin.",
+    ),
+    key(
+        "key_file",
+        Kind::Text,
+        "`/etc/rocketmq-agent/acl.key`",
+        "The file on each host that holds the administrator's secret key, of mode 0600; the same key on all hosts. systemd's credential `acl.key` wins over it.",
+    ),
 ];
 
 const HOST_NAMESRV: &[Key] = &[

@@ -4,6 +4,7 @@
 
 use super::{folders::Folders, properties};
 use crate::{
+    acl::Acl,
     catalogue::{File, Kind, Standing, standing},
     launch::Role,
     names::Version,
@@ -102,6 +103,7 @@ pub fn broker(
         // Without it nothing can be read while the master is down (PullMessageProcessor).
         lines.push(("slaveReadEnable", "true".to_owned()));
     }
+    lines.extend(topology.acl.iter().flat_map(Acl::broker));
     with_overrides(lines, &settings.config)
 }
 
@@ -184,7 +186,14 @@ pub fn proxy(topology: &Topology, seat: &ServiceSeat, host: &Host, namesrvs: &st
 }
 
 /// application.properties of the dashboard (1.0.0-2.1.0) or the exporter (0.0.2).
-pub fn jar(jar: &Jar, seat: &ServiceSeat, namesrvs: &str, folders: &Folders, settings: &JvmSettings) -> Lines {
+pub fn jar(
+    topology: &Topology,
+    jar: &Jar,
+    seat: &ServiceSeat,
+    namesrvs: &str,
+    folders: &Folders,
+    settings: &JvmSettings,
+) -> Lines {
     let mut lines: Vec<(&str, String)> = seat.ports.iter().map(|port| ("server.port", port.to_string())).collect();
     lines.push(("rocketmq.config.namesrvAddr", namesrvs.to_owned()));
     if jar.role == Role::Dashboard {
@@ -193,6 +202,7 @@ pub fn jar(jar: &Jar, seat: &ServiceSeat, namesrvs: &str, folders: &Folders, set
         lines.push(("rocketmq.config.dataPath", folders.store().display().to_string()));
         lines.push(("rocketmq.config.loginRequired", jar.login.to_string()));
     }
+    lines.extend(topology.acl.iter().flat_map(|acl| acl.jar(jar.role)));
     with_overrides(lines, &settings.config)
 }
 

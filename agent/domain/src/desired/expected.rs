@@ -3,6 +3,7 @@
 
 use super::conf;
 use crate::{
+    acl,
     launch::Role,
     names::{BrokerName, HostName},
     online::{Live, live},
@@ -64,6 +65,14 @@ pub struct ExpectedBroker {
     pub config: BTreeMap<String, String>,
 }
 
+impl ExpectedBroker {
+    /// The other members of its group.
+    pub fn others(&self) -> Vec<&Partner> {
+        let elected = self.elections.iter().flat_map(|elections| &elections.others);
+        self.partner.iter().chain(elected).collect()
+    }
+}
+
 /// All members of a broker's group, itself too, with their brokerIds in the placement.
 pub(super) fn members<'p>(
     topology: &'p Topology,
@@ -104,7 +113,8 @@ pub(super) fn broker(
     };
     let sync = topology.mode == Mode::SyncSlaves;
     let is_told = sync && seat.role() == Role::Master && topology.version.is_5();
-    let config = lines.iter().cloned().collect();
+    // What a secret key is in is known by what follows from it: whether the broker takes it.
+    let config = lines.iter().filter(|(_, value)| !acl::has_secret(value)).cloned().collect();
     ExpectedBroker {
         cluster: topology.name.to_string(),
         group: seat.group.clone(),

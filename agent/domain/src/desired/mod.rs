@@ -10,11 +10,14 @@ pub mod javas;
 mod logback;
 pub mod memory;
 pub mod properties;
+mod rendered;
 
 pub use expected::{Elections, ExpectedBroker, Partner};
 pub use java_options::Java;
+pub use rendered::{Directory, Owner, RenderedFile};
 
 use crate::{
+    acl::{Acl, PLAIN_ACL},
     launch::{Launch, Registered, Role, Service, StoreFormat, StoreIdentity},
     limits::Limits,
     names::{HostName, InstanceName, Version},
@@ -39,37 +42,6 @@ pub struct HostFacts {
     pub memory: Size,
     /// The Java that runs its instances.
     pub java: Java,
-}
-
-/// Whose a folder is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Owner {
-    /// The agent's: RocketMQ reads what is rendered there and cannot change it.
-    Agent,
-    /// The account's that RocketMQ runs as.
-    RocketMq,
-}
-
-/// A folder that must be there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Directory {
-    /// Absolute.
-    pub path: PathBuf,
-    /// Whose it is.
-    pub owner: Owner,
-    /// Permission bits.
-    pub mode: u32,
-}
-
-/// A file that must have exactly this text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RenderedFile {
-    /// Absolute.
-    pub path: PathBuf,
-    /// Its whole text.
-    pub text: String,
-    /// Permission bits.
-    pub mode: u32,
 }
 
 /// One instance of this host.
@@ -116,6 +88,8 @@ pub struct Desired {
     pub source: Option<Source>,
     /// The folder that releases are unpacked into.
     pub distributions: PathBuf,
+    /// Who may use the brokers, where that is controlled.
+    pub acl: Option<Acl>,
     /// Every controller of the cluster, as this host reaches them.
     pub controllers: Vec<SocketAddr>,
     /// Every NameServer of the cluster, as the hosts reach them.
@@ -211,7 +185,7 @@ pub fn desired(
         let (name, port) = (InstanceName::service(seat.role), seat.ports.first().copied().unwrap_or_default());
         let folders = Folders::of(&host.base_dir, topology.layout, &name, seat.role);
         let lines = match topology.jars.iter().find(|jar| jar.role == seat.role) {
-            Some(jar) => conf::jar(jar, seat, &namesrv_list, &folders, settings),
+            Some(jar) => conf::jar(topology, jar, seat, &namesrv_list, &folders, settings),
             None => conf::proxy(topology, seat, host, &namesrv_list, settings),
         };
         builder.instance(name, seat.role, port, seat.ports.clone(), &lines, share, settings, None);
@@ -227,6 +201,7 @@ pub fn desired(
         version: topology.version,
         source: topology.source.clone(),
         distributions: folders::distributions(&host.base_dir),
+        acl: topology.acl.clone(),
         controllers,
         namesrvs: builder.namesrvs,
         limits: host.limits,
@@ -267,6 +242,13 @@ impl Builder<'_> {
         self.directories.push(Directory { path, owner, mode: 0o755 });
     }
 
+    fn plain_acl(&mut self, folders: &Folders, broker: Option<&ExpectedBroker>) {
+        let (Some(acl), Some(broker)) = (&self.topology.acl, broker) else { return };
+        if let Some(text) = acl.plain_acl(&broker.others()) {
+            self.files.push(RenderedFile::new(folders.conf().join(PLAIN_ACL), text));
+        }
+    }
+
     #[expect(
         clippy::too_many_arguments,
         reason = "called right above, once for each kind; a struct would only repeat the names"
@@ -305,9 +287,9 @@ impl Builder<'_> {
             (folders.conf().join(conf), if role.is_jar() { folders.logs() } else { folders.rocketmq_logs() }.join(log));
         let first_file = self.files.len();
         let text = if role == Role::Proxy { conf::json(topology.version, lines) } else { conf::text(lines) };
-        self.files.push(RenderedFile { path: conf.clone(), text, mode: 0o644 });
+        self.files.push(RenderedFile::new(conf.clone(), text));
         if let Some((file, text)) = logback::logback(topology.version, role) {
-            self.files.push(RenderedFile { path: folders.conf().join(file), text, mode: 0o644 });
+            self.files.push(RenderedFile::new(folders.conf().join(file), text));
         }
         let distribution = folders::distribution(&self.host.base_dir, topology.version);
         let mut own = vec![java_options::main_class(role).to_owned()];
@@ -328,6 +310,8 @@ impl Builder<'_> {
         let more = self.files[first_file..].iter().skip(1).map(|file| file.text.clone());
         let texts: Vec<String> = [conf::text(&fixed)].into_iter().chain(more).collect();
         let fingerprint = fingerprint(&java.program, &arguments, &texts);
+        // After the fingerprint: a broker reads it again when it changes.
+        self.plain_acl(&folders, broker.as_ref());
         let logs = if is_broker { vec![folders.rocketmq_logs().join("store.log"), log] } else { vec![log] };
         let store = broker.as_ref().map(|broker| StoreIdentity {
             root: folders.store(),

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     desired::{ExpectedBroker, Instance},
     finding,
-    launch::Role,
+    launch::{Cause, Role},
     observed::Fact,
     online::OnlineKey,
     rollout::PERMISSION,
@@ -35,6 +35,11 @@ pub(super) fn judge(instance: &Instance, facts: &BrokerFacts, report: &mut Insta
     let Some(expected) = &instance.broker else { return };
     let runtime = match &facts.runtime {
         Fact::Known(runtime) => runtime,
+        Fact::Unknown(_) if let Some(said) = &facts.unauthorized.own => {
+            report.answers = true;
+            findings.reasons.push(unauthorized("it", said));
+            return;
+        }
         Fact::Unknown(why) => {
             findings.reasons.push(not_answering(why));
             return;
@@ -157,6 +162,14 @@ fn judge_config(expected: &ExpectedBroker, facts: &BrokerFacts, report: &mut Ins
     }
 }
 
+/// It runs, and whether it is well nobody can tell.
+fn unauthorized(who: &str, said: &str) -> Cause {
+    let what = format!("{who} does not take this host's credential: {said}");
+    let fix = "compare [acl] of cluster.toml and its key_file with what the brokers have: docs/acl.md says how a key is \
+               changed";
+    cause("unauthorized", what, fix)
+}
+
 /// What sends to a sync master are answered while nobody replicates from it, where that stays so.
 fn tell_of_sends(expected: &ExpectedBroker, facts: &BrokerFacts, findings: &mut Findings) {
     if !expected.sync || facts.ha_connection != Fact::Known(HaConnection::Missing) {
@@ -199,6 +212,11 @@ fn judge_replication(
     let required = is_slave || expected.sync;
     let partner = match partner {
         Fact::Known(partner) => partner,
+        Fact::Unknown(_) if let Some(said) = &facts.unauthorized.partner => {
+            let other = if is_slave { "its master" } else { "its slave" };
+            findings.put(required, unauthorized(other, said));
+            return;
+        }
         Fact::Unknown(why) => {
             let finding = if is_slave { finding::MASTER_UNREACHABLE } else { finding::SLAVE_UNREACHABLE };
             let host = expected.partner.as_ref().map(|partner| &partner.host as _);
@@ -272,7 +290,7 @@ fn judge_history(runtime: &Runtime, master: &PartnerFacts, report: &mut Instance
 
 impl Findings {
     /// A reason where the mode depends on it, else a warning.
-    fn put(&mut self, required: bool, cause: crate::launch::Cause) {
+    fn put(&mut self, required: bool, cause: Cause) {
         if required { self.reasons.push(cause) } else { self.warnings.push(cause) }
     }
 }

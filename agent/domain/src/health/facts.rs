@@ -41,8 +41,19 @@ pub struct BrokerFacts {
     pub ha_reconnects: usize,
     /// Milliseconds for which the master of the two has had what the slave has not; `None` where an end is unknown.
     pub behind_for: Option<u64>,
+    /// Who does not take this host's credential.
+    pub unauthorized: Unauthorized,
     /// `brokerPermission`: 4 for reading, 2 for writing (`PermName`); `None` where it is not known.
     pub permission: Option<u64>,
+}
+
+/// Brokers that refuse what they are asked for want of a credential that they take, in their words.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unauthorized {
+    /// The broker itself.
+    pub own: Option<String>,
+    /// The other member of its group.
+    pub partner: Option<String>,
 }
 
 /// What is known of a group that elects its master, besides what the NameServers say.

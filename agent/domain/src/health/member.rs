@@ -229,6 +229,7 @@ mod tests {
         });
         let sync = SyncState { in_sync: (1..=3).map(address).collect() };
         let mut facts = BrokerFacts {
+            unauthorized: Default::default(),
             behind_for: None,
             ha_reconnects: 0,
             permission: None,

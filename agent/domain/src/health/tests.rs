@@ -48,6 +48,7 @@ fn healthy(instance: &Instance) -> BrokerFacts {
     let addresses = BTreeMap::from([(expected.broker_id, expected.client_address.to_string())]);
     let runtime = Runtime { min_offset: Some(0), max_offset: 1000, ..Runtime::default() };
     BrokerFacts {
+        unauthorized: Default::default(),
         runtime: Fact::Known(runtime),
         config: Fact::Known(expected.config.clone()),
         registered: ["10.0.0.1:9876", "10.0.0.2:9876"]
@@ -327,4 +328,20 @@ fn a_broker_that_does_not_answer_yet_is_starting() {
     let report =
         judged("2m-2s-sync", "broker-a", |facts| facts.runtime = Fact::Unknown("connection refused".to_owned()));
     assert_eq!((report.state, ids(&report.reasons)), (State::Starting, vec!["not-answering"]));
+}
+
+#[test]
+fn a_broker_that_does_not_take_the_credential_is_neither_down_nor_silent() {
+    let refused = || Fact::Unknown("refused".to_owned());
+    let report = judged("2m-2s-sync", "broker-a", |facts| {
+        facts.runtime = Fact::Unknown("refused".to_owned());
+        facts.unauthorized.own = Some("check signature failed.".to_owned());
+    });
+    assert_eq!((report.state, report.answers, ids(&report.reasons)), (State::NotReady, true, vec!["unauthorized"]));
+    let report = judged("2m-2s-sync", "broker-a", |facts| {
+        facts.partner = Some(refused());
+        facts.unauthorized.partner = Some("check signature failed.".to_owned());
+    });
+    assert_eq!(ids(&report.reasons), ["unauthorized"]);
+    assert!(report.reasons[0].what.starts_with("its slave does not take this host's credential"), "{report:?}");
 }

@@ -13,10 +13,20 @@ const fn refused(id: &'static str, means: &'static str) -> Meaning {
 
 pub(super) const MEANINGS: &[Meaning] = &[
     of_id(
+        "acl-with-proxy",
+        "A file has both [acl] and [proxy].",
+        "The agent does not set up access control of proxies: one would let everybody in and pass their requests on.",
+        "Leave one of the two out.",
+    ),
+    of_id(
         "address-twice",
         "Two hosts have one address.",
         "Brokers of both would register under it.",
         "Give each host its own address.",
+    ),
+    refused(
+        "bad-access-key",
+        "The name of the administrator in [acl] is too short or too long, or would have to be quoted.",
     ),
     refused("bad-address", "An address is no IP address; names are not resolved."),
     refused("bad-choice", "A word is none of those that the key knows."),

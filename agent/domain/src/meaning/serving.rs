@@ -269,6 +269,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "Stop the one that is not in cluster.toml; the reason names its address.",
     ),
     of_id(
+        "unauthorized",
+        "A broker runs and does not take the credential with which this host's agent asks it.",
+        "Whether it is well cannot be told, and slaves with that credential get no topics and offsets from their master.",
+        "Compare [acl] and the key file of this host with those of the others; docs/acl.md says how a key is changed.",
+    ),
+    of_id(
         "wrong-id",
         "A NameServer has this broker under another brokerId.",
         "A master under a slave's id takes no sends; a slave under id 0 pushes the master out.",

@@ -10,6 +10,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "`systemd-sysusers` makes the account of the package; or set embedded.run_as in agent.toml.",
     ),
     of_id(
+        "acl-key",
+        "The file with the secret key of [acl] is not there, can be read by others, or holds no key.",
+        "What needs it is not started; what runs goes on.",
+        "Put the key there, the same one on every host, with mode 0600; docs/acl.md.",
+    ),
+    of_id(
         "add-opens-missing",
         "This release needs packages of Java that are closed since Java 16.",
         "4.7 does not start without them; 4.9 starts, never deletes an expired file, and does not come up after a crash.",

@@ -120,7 +120,7 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
     }
     may_start &= check_address(desired, observed, &mut plan);
     for instance in &desired.instances {
-        let may_start = plan_jar(instance, observed, &mut plan) && may_start;
+        let may_start = plan_jar(instance, observed, &mut plan) && may_start && !lacks_key(instance, observed);
         plan_instance(instance, observed, may_start, &mut plan);
     }
     let leftover = observed.processes.iter().filter(|(name, _)| desired.instance(name).is_none());
@@ -180,6 +180,12 @@ fn plan_files(desired: &Desired, observed: &Observed, plan: &mut Plan) {
                 plan.steps.push(Step::KeepFile { path: file.path.clone(), lost: found.lost.clone() });
                 plan.steps.push(Step::WriteFile { path: file.path.clone() });
             }
+            Some(Fact::Known(FileState::NoKey(why))) => {
+                let instance = desired.instances.iter().find(|it| file.path.starts_with(&it.launch.directory));
+                let fix =
+                    "put the key of [acl] there on every host, the same one, for the agent's account alone (mode 0600)";
+                plan.block(instance.map(|it| &it.launch.instance), "acl-key", why, fix);
+            }
             Some(Fact::Known(FileState::Differs)) => plan.steps.push(Step::WriteFile { path: file.path.clone() }),
             Some(Fact::Unknown(why)) => {
                 plan.block(None, "file-unknown", format!("{} cannot be read: {why}", file.path.display()), "");
@@ -194,6 +200,12 @@ fn is_foreign(instance: &Instance, observed: &Observed) -> bool {
     let state = observed.stores.get(&instance.launch.instance).and_then(Fact::known);
     let refused = |(identity, state)| matches!(store::judge(identity, state), store::Verdict::Refused(_));
     foreign_file(instance, observed).is_some() || instance.launch.store.as_ref().zip(state).is_some_and(refused)
+}
+
+/// Whether a file of an instance cannot be written for want of the secret key.
+fn lacks_key(instance: &Instance, observed: &Observed) -> bool {
+    let own = observed.files.iter().filter(|(path, _)| path.starts_with(&instance.launch.directory));
+    own.map(|(_, state)| state).any(|state| matches!(state, Fact::Known(FileState::NoKey(_))))
 }
 
 /// The file in an instance's folder that a person wrote for another broker, and how that is seen.

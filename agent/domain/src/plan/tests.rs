@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::{
-    desired::{HostFacts, Java, desired},
+    desired::{HostFacts, Java, Owner, desired},
     launch::Exit,
     observed::{JarState, StoreState},
     placement::place,
@@ -283,4 +283,33 @@ fn a_jar_that_is_not_there_yet_is_no_reason_to_stop_the_old_one() {
     assert_eq!(plan(&desired, &observed).restart_pending, std::slice::from_ref(&exporter));
     observed.jars.insert(exporter, JarState { jar: DistributionState::Missing, missing_users: None });
     assert!(plan(&desired, &observed).restart_pending.is_empty());
+}
+
+#[test]
+fn without_the_secret_key_no_broker_is_started_and_what_runs_is_left_alone() {
+    let desired = wanted_with("[acl]\naccess_key = \"rocketmq-admin\"\n");
+    let mut observed = converged(&desired);
+    let secret: Vec<_> = desired.files.iter().filter(|file| file.has_secret()).map(|file| file.path.clone()).collect();
+    for path in &secret {
+        observed.files.insert(path.clone(), Fact::Known(FileState::NoKey("there is none".to_owned())));
+    }
+    let left = plan(&desired, &observed);
+    assert_eq!((left.steps.len(), left.restart_pending.len()), (0, 0), "{left:?}");
+    assert!(left.blocked.iter().all(|it| it.cause.id == "acl-key") && left.blocked.len() == secret.len());
+    observed.processes.values_mut().for_each(|it| *it = Fact::Known(ProcessState::never_started()));
+    let started = plan(&desired, &observed).steps;
+    assert!(started.contains(&Step::Start { instance: InstanceName::namesrv() }), "{started:?}");
+    let brokers = desired.instances.iter().filter(|it| it.broker.is_some()).map(|it| &it.launch.instance);
+    for instance in brokers {
+        assert!(!started.contains(&Step::Start { instance: instance.clone() }), "{started:?}");
+    }
+}
+
+#[test]
+fn a_file_with_the_secret_key_is_for_the_account_of_rocketmq_alone() {
+    let desired = wanted_with("[acl]\naccess_key = \"rocketmq-admin\"\n");
+    for file in &desired.files {
+        let alone = (file.owner, file.mode) == (Owner::RocketMq, 0o600);
+        assert_eq!(alone, file.path.ends_with("broker.conf"), "{}", file.path.display());
+    }
 }

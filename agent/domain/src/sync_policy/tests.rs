@@ -77,6 +77,7 @@ fn it_is_waited_for_again_only_when_it_stays_and_has_caught_up() {
 fn facts(ha: Fact<HaConnection>, partner: Fact<PartnerFacts>) -> BrokerFacts {
     let addresses = BTreeMap::from([(0, "10.0.0.1:10911".to_owned()), (1, "10.0.0.2:11911".to_owned())]);
     BrokerFacts {
+        unauthorized: Default::default(),
         behind_for: None,
         ha_reconnects: 0,
         permission: None,

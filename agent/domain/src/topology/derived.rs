@@ -29,7 +29,7 @@ pub(super) fn broker_key(key: &str, version: Option<Version>) -> Option<&'static
         "rocketmqHome" | "brokerConfigPath" => "the agent sets it for each instance",
         // BrokerController of 5.3.3 reads it nowhere: the module acl is gone, and the broker would be open to all.
         "aclEnable" if version.is_some_and(|v| v >= Version::new(5, 3, 3)) => {
-            "this release ignores it and would be open to everybody; use authenticationEnabled and authorizationEnabled"
+            "this release ignores it and would be open to everybody; use [acl]"
         }
         _ => return None,
     })

@@ -1,6 +1,7 @@
 //! A cluster file that holds together: defaults filled in, every cross-reference known, every rule kept.
 //! In: a [`ClusterFile`]. Out: a [`Topology`], or every [`Problem`] found. It does not decide where anything runs.
 
+mod acl;
 mod derived;
 mod elected;
 mod groups;
@@ -15,6 +16,7 @@ pub use services::{Jar, ServicePorts};
 pub use settings::{JvmSettings, Layers};
 
 use crate::{
+    acl::Acl,
     catalogue::File,
     cluster_file::{self, At, ClusterFile},
     hang::{OnHang, Policy},
@@ -170,6 +172,8 @@ pub struct Topology {
     pub version: Version,
     /// Where it comes from; needed to run, not to render.
     pub source: Option<Source>,
+    /// Who may use the brokers, where that is controlled.
+    pub acl: Option<Acl>,
     /// Programs that are no part of the release.
     pub jars: Vec<Jar>,
     /// Hosts, in the order of the ring.
@@ -250,6 +254,7 @@ fn judge(file: &ClusterFile, problems: &mut Problems<'_>) -> Option<Topology> {
         layout,
         version: version?,
         source,
+        acl: acl::judge(file, version, problems),
         jars,
         hosts,
         sync_hosts,

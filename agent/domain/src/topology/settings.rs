@@ -2,6 +2,7 @@
 
 use super::{derived, properties};
 use crate::{
+    acl,
     catalogue::File,
     cluster_file::{BrokerFile, ClusterFile, JvmFile},
     launch::Role,
@@ -146,6 +147,7 @@ const LEAST_BROKER_HEAP: Size = Size::mib(128);
 
 pub(super) fn judge(file: &ClusterFile, version: Option<Version>, problems: &mut Problems<'_>) {
     let extra: Vec<&str> = file.extra_keys.iter().map(|key| key.value.0.as_str()).collect();
+    let with_acl = |why: Option<&'static str>| why.filter(|_| file.acl.is_some());
     let namesrv =
         properties::Rules { file: File::Namesrv, version, derived: &|key| derived::namesrv_key(key), extra: &extra };
     let controller = properties::Rules {
@@ -157,13 +159,17 @@ pub(super) fn judge(file: &ClusterFile, version: Option<Version>, problems: &mut
     let broker = properties::Rules {
         file: File::Broker,
         version,
-        derived: &|key| derived::broker_key(key, version),
+        derived: &|key| derived::broker_key(key, version).or_else(|| with_acl(acl::derived_broker_key(key))),
         extra: &extra,
     };
     let proxy =
         properties::Rules { file: File::Proxy, version, derived: &|key| derived::proxy_key(key), extra: &extra };
     // What a jar takes that is no part of the release is not known here.
-    let jar = properties::Rules { version: None, derived: &|key| derived::jar_key(key), ..proxy };
+    let jar = properties::Rules {
+        version: None,
+        derived: &|key| derived::jar_key(key).or_else(|| with_acl(acl::derived_jar_key(key))),
+        ..proxy
+    };
     for (role, layer) in services(file) {
         let rules = if role == Role::Proxy { &proxy } else { &jar };
         judge_layer(layer, LEAST_BROKER_HEAP, rules, problems);

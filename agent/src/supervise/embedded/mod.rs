@@ -59,7 +59,7 @@ pub struct Embedded {
 
 impl Embedded {
     /// Takes over the records below `state` and the processes in them that still run, undisturbed. Raises the limit of
-    /// open files of this process. To be called in a tokio runtime.
+    /// open files of this process, and sets its umask. To be called in a tokio runtime.
     ///
     /// # Errors
     /// The folder cannot be used, or another agent uses it. A single instance that cannot be looked at is an error of its
@@ -70,6 +70,8 @@ impl Embedded {
         let unusable = |source| SupervisorError::StateFolder { path: folder.clone(), source };
         let names = record::names(&folder).map_err(unusable)?;
         spawn::raise_open_files();
+        // As the units have it: the copy that a broker makes of its broker.conf when it is changed online can hold a key.
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o027));
         let (changes, seen) = channel::channel(0);
         let shared = Shared { folder, run_as, timing, instances: Mutex::default(), changes };
         let embedded = Self {

@@ -10,7 +10,14 @@ const fn refused(id: &'static str, means: &'static str) -> Meaning {
 }
 
 pub(super) const MEANINGS: &[Meaning] = &[
+    of_id(
+        "acl-with-proxy",
+        "文件中同时有 [acl] 和 [proxy]。",
+        "agent 不设置 proxy 的访问控制：proxy 会让任何人进来，并转发他们的请求。",
+        "去掉其中一个。",
+    ),
     of_id("address-twice", "两台主机用了同一个地址。", "两台上的 broker 都会以它注册。", "给每台主机自己的地址。"),
+    refused("bad-access-key", "[acl] 中管理员的名字太短、太长，或者需要加引号。"),
     refused("bad-address", "地址不是 IP 地址；主机名不会被解析。"),
     refused("bad-choice", "这个键不认识这个词。"),
     refused("bad-duration", "时间不是带单位的数字，例如 30s、5m 或 2h。"),

@@ -264,6 +264,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "停止不在 cluster.toml 中的那个；原因中有它的地址。",
     ),
     of_id(
+        "unauthorized",
+        "broker 在运行，但不接受这台主机的 agent 提问时用的凭据。",
+        "无法知道它是否正常；用这个凭据的从节点也拿不到主节点的 topic 和消费位点。",
+        "把 [acl] 和这台主机的密钥文件与其他主机的比较；怎样更换密钥见 docs/acl.md。",
+    ),
+    of_id(
         "wrong-id",
         "某个 NameServer 上，这个 broker 登记为另一个 brokerId。",
         "以从节点 id 登记的主节点收不到发送；以 id 0 登记的从节点会把主节点挤掉。",

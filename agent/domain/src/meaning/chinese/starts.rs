@@ -10,6 +10,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "`systemd-sysusers` 会建立安装包的账号；或者在 agent.toml 中设置 embedded.run_as。",
     ),
     of_id(
+        "acl-key",
+        "[acl] 的密钥文件不存在、别人也能读，或里面没有密钥。",
+        "需要它的实例不会启动；正在运行的继续。",
+        "把密钥放在那里，每台主机用同一个，权限 0600；见 docs/acl.md。",
+    ),
+    of_id(
         "add-opens-missing",
         "这个版本需要 Java 16 起关闭的一些包。",
         "4.7 没有它们就启动不了；4.9 能启动，但从不删除过期文件，崩溃后也起不来。",

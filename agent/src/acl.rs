@@ -1,0 +1,122 @@
+//! The secret key of `[acl]`: read from its file when it is needed, so that a new one counts at once. In: what the
+//! cluster file says. Out: a [`Credential`], and texts with the key in its place.
+
+use crate::remoting::Credential;
+use rocketmq_agent_domain::acl::{Acl, SECRET_KEY, is_secret_key};
+use std::{
+    env,
+    fs::File,
+    io::{self, Read},
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+/// The name of systemd's credential: `LoadCredential=acl.key:…` (systemd.exec(5)).
+const CREDENTIAL: &str = "acl.key";
+/// The file holds one line.
+const LONGEST: u64 = 4096;
+
+/// Why there is no key. None of them holds anything of the file.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// It cannot be read.
+    #[error("cannot read {path}")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// Others may read it.
+    #[error("{path} has mode {mode:o}: others than its owner can use it; make it 0600")]
+    Open {
+        /// Which file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// It belongs to somebody who is neither root nor this process's account.
+    #[error("{path} belongs to user id {owner}, who could change it")]
+    Foreign {
+        /// Which file.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+    },
+    /// It is no key.
+    #[error("{0} holds no secret key: one line of 8 to 128 letters, digits and \"._~+/=-\"")]
+    NoKey(PathBuf),
+}
+
+/// Reads the key.
+///
+/// # Errors
+/// There is none, others may read it or could change it, or it is none.
+pub fn credential(acl: &Acl) -> Result<Credential, KeyError> {
+    let given = env::var_os("CREDENTIALS_DIRECTORY").map(|folder| Path::new(&folder).join(CREDENTIAL));
+    let path = given.filter(|path| path.exists()).unwrap_or_else(|| acl.key_file.clone());
+    let key = read(&path)?;
+    Ok(Credential::new(acl.access_key.to_string(), key))
+}
+
+/// What requests are to be signed with: nothing where access is not controlled. Where the key cannot be read, that is
+/// nothing too; the loop says why.
+pub fn signer(acl: Option<&Acl>) -> Option<Credential> {
+    credential(acl?).ok()
+}
+
+fn read(path: &Path) -> Result<String, KeyError> {
+    let failed = |source| KeyError::File { path: path.to_owned(), source };
+    let file = File::open(path).map_err(failed)?;
+    let found = file.metadata().map_err(failed)?;
+    // systemd's own credentials are 0400, or 0440 of root:root with an ACL in newer releases.
+    let open = if path.starts_with("/run/credentials") { 0o007 } else { 0o077 };
+    if found.mode() & open != 0 {
+        return Err(KeyError::Open { path: path.to_owned(), mode: found.mode() & 0o777 });
+    }
+    if found.uid() != 0 && found.uid() != rustix::process::geteuid().as_raw() {
+        return Err(KeyError::Foreign { path: path.to_owned(), owner: found.uid() });
+    }
+    let mut text = String::new();
+    file.take(LONGEST).read_to_string(&mut text).map_err(failed)?;
+    let key = text.trim();
+    if is_secret_key(key) { Ok(key.to_owned()) } else { Err(KeyError::NoKey(path.to_owned())) }
+}
+
+/// A rendered text with the key where it belongs.
+pub fn filled(text: &str, credential: &Credential) -> String {
+    text.replace(SECRET_KEY, credential.secret_key())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use rocketmq_agent_domain::acl::Generation;
+    use std::{fs, os::unix::fs::PermissionsExt};
+
+    #[test]
+    fn a_key_is_taken_from_a_file_that_nobody_else_can_read_and_never_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let acl = Acl {
+            access_key: "rocketmq-admin".parse().unwrap(),
+            key_file: folder.path().join("acl.key"),
+            generation: Generation::Two,
+        };
+        assert!(matches!(credential(&acl), Err(KeyError::File { .. })));
+        for (text, mode, taken) in
+            [("not a key\n", 0o600, false), ("0123456789abcdef\n", 0o640, false), ("0123456789abcdef\n", 0o600, true)]
+        {
+            fs::write(&acl.key_file, text).unwrap();
+            fs::set_permissions(&acl.key_file, fs::Permissions::from_mode(mode)).unwrap();
+            match credential(&acl) {
+                Ok(found) => {
+                    assert!(taken);
+                    assert_eq!(filled("secretKey: ${acl.secret_key}\n", &found), "secretKey: 0123456789abcdef\n");
+                }
+                Err(error) => assert!(!taken && !error.to_string().contains(text.trim()), "{error}"),
+            }
+        }
+    }
+}
