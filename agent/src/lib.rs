@@ -20,6 +20,7 @@ pub mod java;
 pub mod ledger;
 pub mod log;
 pub mod notify;
+pub mod offsets;
 pub mod online;
 pub mod owners;
 pub mod peers;

@@ -10,6 +10,7 @@ mod demo;
 mod elections;
 mod hangs;
 mod lab;
+mod offsets;
 mod online;
 mod outside;
 mod proxies;
@@ -34,6 +35,7 @@ fn everywhere() -> Vec<Claim<Lab>> {
         claims::an_agent_killed_and_started_again_disturbs_no_jvm,
         traps::without_its_slave_a_sync_master_does_not_say_send_ok,
         traps::with_its_master_down_a_slave_is_read_from,
+        offsets::what_was_consumed_from_the_slave_is_not_consumed_again_when_the_master_is_back,
         traps::a_second_agent_on_a_live_store_starts_nothing,
         traps::a_host_may_be_removed_only_while_the_others_are_known_to_be_whole,
         traps::a_rendered_file_that_is_changed_by_hand_is_put_right,

@@ -25,6 +25,7 @@ pub mod limits;
 pub mod meaning;
 pub mod names;
 pub mod observed;
+pub mod offsets;
 pub mod online;
 pub mod openings;
 pub mod placement;

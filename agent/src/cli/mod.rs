@@ -1,6 +1,7 @@
 //! The command line: what can be typed, and the way from there to an exit status.
 
 mod apply;
+mod carry_offsets;
 mod changes;
 mod check;
 mod doctor;
@@ -67,6 +68,9 @@ enum Command {
     /// Wait until an instance serves (what its unit runs after its start)
     #[command(hide = true)]
     Ready(ready::Ready),
+    /// Take over newer consumer offsets from a slave (what a master's unit runs before its start)
+    #[command(hide = true)]
+    CarryOffsets(carry_offsets::CarryOffsets),
     /// Look this host over: what is wrong and what to do; exit status 1 where something fails
     Doctor(doctor::Doctor),
     /// Give this host up: stop its instances and take away what the agent made; messages stay
@@ -123,7 +127,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let settings = match arguments.command {
         // A unit's start does not hang on a file that is being edited.
-        Command::Ready(_) | Command::Schema => Settings::default(),
+        Command::Ready(_) | Command::CarryOffsets(_) | Command::Schema => Settings::default(),
         _ => Settings::read(&arguments.config)?,
     };
     match arguments.command {
@@ -153,6 +157,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Smoke(smoke) => runtime.block_on(smoke.run(settings)),
         Command::Support(support) => runtime.block_on(support.run(settings, &arguments.config)),
         Command::Ready(ready) => runtime.block_on(ready.run()),
+        Command::CarryOffsets(carry) => runtime.block_on(carry.run()),
         Command::Doctor(doctor) => runtime.block_on(doctor.run(settings)),
         Command::Remove(remove) => runtime.block_on(remove.run(settings)),
     }

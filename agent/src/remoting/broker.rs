@@ -3,6 +3,9 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use rocketmq_agent_domain::offsets::Offsets;
+use serde::Deserialize;
+
 use super::{
     Client, HaStatus, OnlineConfig, RemotingError, Request, RequestCode, ResponseCode, RuntimeInfo, TopicConfig,
     endpoint::Endpoint, ha_status::HaBody, properties, runtime_info::RuntimeTable, topic::TopicTable,
@@ -131,11 +134,28 @@ impl Broker {
         self.offset(RequestCode::GetMinOffset, topic, queue_id).await
     }
 
+    /// Every group's consumer offsets as the broker has them now, a slave its own (code 43; 4.7.0-5.5.0).
+    ///
+    /// # Errors
+    /// Those of [`Client::call`], and [`RemotingError::Malformed`].
+    pub async fn consumer_offsets(&self) -> Result<Offsets, RemotingError> {
+        let request = Request::new(RequestCode::GetAllConsumerOffset);
+        Ok(self.endpoint.read::<OffsetTable>(request).await?.offset_table)
+    }
+
     async fn offset(&self, code: RequestCode, topic: &str, queue_id: u32) -> Result<i64, RemotingError> {
         let request = Request::new(code).field("topic", topic).field("queueId", queue_id);
         let answer = self.endpoint.call(request).await?;
         self.endpoint.number(code, &answer, "offset")
     }
+}
+
+/// The body of the answer to code 43 (`ConsumerOffsetManager`).
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OffsetTable {
+    #[serde(default)]
+    offset_table: Offsets,
 }
 
 #[cfg(test)]

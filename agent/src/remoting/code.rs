@@ -24,6 +24,8 @@ pub enum RequestCode {
     GetMaxOffset = 30,
     /// The offset of the oldest message of a queue (broker).
     GetMinOffset = 31,
+    /// Reads every group's consumer offsets (broker).
+    GetAllConsumerOffset = 43,
     /// Takes a broker out of a NameServer.
     UnregisterBroker = 104,
     /// The brokers and queues of a topic (NameServer).
@@ -59,6 +61,7 @@ impl RequestCode {
             Self::GetBrokerRuntimeInfo => "GET_BROKER_RUNTIME_INFO",
             Self::GetMaxOffset => "GET_MAX_OFFSET",
             Self::GetMinOffset => "GET_MIN_OFFSET",
+            Self::GetAllConsumerOffset => "GET_ALL_CONSUMER_OFFSET",
             Self::UnregisterBroker => "UNREGISTER_BROKER",
             Self::GetRouteInfoByTopic => "GET_ROUTEINFO_BY_TOPIC",
             Self::GetBrokerClusterInfo => "GET_BROKER_CLUSTER_INFO",

@@ -6,7 +6,7 @@ use crate::{
     launch::Role,
     names::{BrokerName, HostName},
     online::{Live, live},
-    placement::{BrokerSeat, Placement},
+    placement::{BrokerSeat, MASTER_ID, Placement},
     size::Size,
     sync_policy::SyncPolicy,
     topology::{Host, Mode, Topology},
@@ -62,6 +62,13 @@ pub struct ExpectedBroker {
     pub live: Live,
     /// The properties that were rendered, to be compared with what the broker says it runs with.
     pub config: BTreeMap<String, String>,
+}
+
+impl ExpectedBroker {
+    /// Where the slave of a placed master is.
+    pub(super) fn slave(&self) -> Option<SocketAddr> {
+        self.partner.as_ref().filter(|_| self.broker_id == MASTER_ID).map(|slave| slave.address)
+    }
 }
 
 /// All members of a broker's group, itself too, with their brokerIds in the placement.

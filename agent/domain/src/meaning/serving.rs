@@ -148,6 +148,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "It registers every 30 s; if it stays so, see its logs/rocketmqlogs/broker.log.",
     ),
     of_id(
+        "offsets-carried",
+        "A master was away, consumers went on at its slave, and before its start their offsets were taken over from there.",
+        "Without that its slave would have copied the older ones back, and messages would have been consumed again.",
+        "Nothing; where offsets had been set back on purpose meanwhile, set them back again.",
+    ),
+    of_id(
         "page-cache-busy",
         "One message has been being stored for more than a second.",
         "RocketMQ refuses sends meanwhile; clients see `[PCBUSY_CLEAN_QUEUE]broker busy`.",

@@ -148,6 +148,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "它每 30 秒注册一次；如果一直如此，查看它的 logs/rocketmqlogs/broker.log。",
     ),
     of_id(
+        "offsets-carried",
+        "主节点停过一段时间，消费者在从节点上继续消费；启动之前，消费位点已从从节点取回。",
+        "否则从节点会把较旧的位点复制回去，消息会被重复消费。",
+        "无需处理；如果这期间有人故意回退过位点，请再回退一次。",
+    ),
+    of_id(
         "page-cache-busy",
         "有一条消息存了一秒多还没存完。",
         "其间 RocketMQ 拒绝发送；客户端看到 `[PCBUSY_CLEAN_QUEUE]broker busy`。",
