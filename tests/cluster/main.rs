@@ -18,6 +18,7 @@ mod proxies;
 mod real;
 mod rollout;
 mod starts;
+mod topics;
 mod traps;
 
 use lab::Lab;
@@ -29,6 +30,7 @@ fn everywhere() -> Vec<Claim<Lab>> {
     claims![Lab:
         claims::one_file_brings_up_two_namesrvs_and_four_brokers_in_sync,
         claims::after_convergence_nothing_is_planned_and_nothing_is_written,
+        topics::a_master_without_the_topics_of_the_others_is_named_and_gets_them_when_somebody_says_so,
         claims::the_java_client_sends_1000_messages_and_receives_them_all,
         claims::smoke_sends_through_every_master,
         claims::a_master_killed_under_load_comes_back_and_nothing_acknowledged_is_lost,

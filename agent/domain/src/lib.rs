@@ -40,5 +40,6 @@ pub mod secret;
 pub mod size;
 pub mod store;
 pub mod sync_policy;
+pub mod topics;
 pub mod topology;
 pub mod unit;

@@ -4,6 +4,7 @@ mod apply;
 mod carry_offsets;
 mod changes;
 mod check;
+mod copy_topics;
 mod doctor;
 mod document;
 mod explain;
@@ -65,6 +66,8 @@ enum Command {
     Explain(explain::Explain),
     /// Send messages through every master and read them back
     Smoke(smoke::Smoke),
+    /// Make topics and consumer groups on masters that lack them; shows them, and asks
+    CopyTopics(copy_topics::CopyTopics),
     /// Wait until an instance serves (what its unit runs after its start)
     #[command(hide = true)]
     Ready(ready::Ready),
@@ -155,6 +158,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Document(document) => runtime.block_on(document.run(settings)),
         Command::Secret(secret) => secret.run(settings),
         Command::Smoke(smoke) => runtime.block_on(smoke.run(settings)),
+        Command::CopyTopics(copy) => runtime.block_on(copy.run(settings)),
         Command::Support(support) => runtime.block_on(support.run(settings, &arguments.config)),
         Command::Ready(ready) => runtime.block_on(ready.run()),
         Command::CarryOffsets(carry) => runtime.block_on(carry.run()),

@@ -7,8 +7,9 @@ use rocketmq_agent_domain::offsets::Offsets;
 use serde::Deserialize;
 
 use super::{
-    Client, HaStatus, OnlineConfig, RemotingError, Request, RequestCode, ResponseCode, RuntimeInfo, TopicConfig,
-    endpoint::Endpoint, ha_status::HaBody, properties, runtime_info::RuntimeTable, topic::TopicTable,
+    Client, HaStatus, OnlineConfig, RemotingError, Request, RequestCode, ResponseCode, RuntimeInfo, SubscriptionGroup,
+    TopicConfig, endpoint::Endpoint, ha_status::HaBody, properties, runtime_info::RuntimeTable,
+    subscription_group::GroupTable, topic::TopicTable,
 };
 
 /// One broker with the timeout of each request.
@@ -116,6 +117,24 @@ impl Broker {
     /// Those of [`Client::call`].
     pub async fn create_topic(&self, topic: &TopicConfig) -> Result<(), RemotingError> {
         self.endpoint.call(topic.create_request()).await.map(drop)
+    }
+
+    /// Every consumer group by name, those of RocketMQ's own left out (code 201).
+    ///
+    /// # Errors
+    /// Those of [`Client::call`], and [`RemotingError::Malformed`].
+    pub async fn subscription_groups(&self) -> Result<BTreeMap<String, SubscriptionGroup>, RemotingError> {
+        let request = Request::new(RequestCode::GetAllSubscriptionGroupConfig);
+        Ok(self.endpoint.read::<GroupTable>(request).await?.groups())
+    }
+
+    /// Creates a consumer group, or replaces it without a word (code 200): compare first. Only for masters.
+    ///
+    /// # Errors
+    /// Those of [`Client::call`].
+    pub async fn create_subscription_group(&self, group: &SubscriptionGroup) -> Result<(), RemotingError> {
+        let request = Request::new(RequestCode::UpdateAndCreateSubscriptionGroup).body(group.config.to_string());
+        self.endpoint.call(request).await.map(drop)
     }
 
     /// The offset the next message of the queue will get (code 30); 0 too for a topic or queue that does not exist.

@@ -32,6 +32,10 @@ pub enum RequestCode {
     GetRouteInfoByTopic = 105,
     /// Every broker a NameServer knows.
     GetBrokerClusterInfo = 106,
+    /// Creates or changes a consumer group (broker).
+    UpdateAndCreateSubscriptionGroup = 200,
+    /// Reads every consumer group's configuration (broker).
+    GetAllSubscriptionGroupConfig = 201,
     /// Stores one message (broker); the short-key form of code 10.
     SendMessageV2 = 310,
     /// Replication as a broker sees it, from 5.0.0 on.
@@ -65,6 +69,8 @@ impl RequestCode {
             Self::UnregisterBroker => "UNREGISTER_BROKER",
             Self::GetRouteInfoByTopic => "GET_ROUTEINFO_BY_TOPIC",
             Self::GetBrokerClusterInfo => "GET_BROKER_CLUSTER_INFO",
+            Self::UpdateAndCreateSubscriptionGroup => "UPDATE_AND_CREATE_SUBSCRIPTIONGROUP",
+            Self::GetAllSubscriptionGroupConfig => "GET_ALL_SUBSCRIPTIONGROUP_CONFIG",
             Self::SendMessageV2 => "SEND_MESSAGE_V2",
             Self::GetBrokerHaStatus => "GET_BROKER_HA_STATUS",
             Self::ControllerElectMaster => "CONTROLLER_ELECT_MASTER",

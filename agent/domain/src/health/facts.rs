@@ -43,6 +43,8 @@ pub struct BrokerFacts {
     pub behind_for: Option<u64>,
     /// `brokerPermission`: 4 for reading, 2 for writing (`PermName`); `None` where it is not known.
     pub permission: Option<u64>,
+    /// Topics that it has not, as a master, though the other masters have; as far as that is known.
+    pub missing_topics: BTreeSet<String>,
 }
 
 /// What is known of a group that elects its master, besides what the NameServers say.

@@ -230,6 +230,7 @@ mod tests {
         let sync = SyncState { in_sync: (1..=3).map(address).collect() };
         let mut facts = BrokerFacts {
             behind_for: None,
+            missing_topics: Default::default(),
             ha_reconnects: 0,
             permission: None,
             runtime: Fact::Known(Runtime { min_offset: Some(0), max_offset: 1000, ..Runtime::default() }),

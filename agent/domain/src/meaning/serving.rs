@@ -269,6 +269,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "Bring the missing members back; they come in sync by themselves.",
     ),
     of_id(
+        "topics-missing",
+        "A master has not the topics that the other masters have: each broker keeps its own, and nothing brings them to one that is added.",
+        "Clients send nothing of these topics to it, and the others carry all of it.",
+        "`rocketmq-agent copy-topics` shows what is missing, asks, and makes it as it is on the others.",
+    ),
+    of_id(
         "two-claimants",
         "A NameServer has this broker's name and id under another address.",
         "Two brokers claim one identity: the route changes from one to the other every few seconds, and slaves follow it.",

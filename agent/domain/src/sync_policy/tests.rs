@@ -78,6 +78,7 @@ fn facts(ha: Fact<HaConnection>, partner: Fact<PartnerFacts>) -> BrokerFacts {
     let addresses = BTreeMap::from([(0, "10.0.0.1:10911".to_owned()), (1, "10.0.0.2:11911".to_owned())]);
     BrokerFacts {
         behind_for: None,
+        missing_topics: Default::default(),
         ha_reconnects: 0,
         permission: None,
         members: None,

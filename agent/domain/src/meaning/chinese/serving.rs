@@ -264,6 +264,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "让缺少的成员回来；它们会自己同步。",
     ),
     of_id(
+        "topics-missing",
+        "其他主节点都有的主题，这个主节点没有：每个 broker 各存各的，新加的 broker 不会自动得到它们。",
+        "客户端不会把这些主题的消息发给它，流量都落在其他主节点上。",
+        "`rocketmq-agent copy-topics` 列出缺少的主题，询问后照其他主节点的样子建立。",
+    ),
+    of_id(
         "two-claimants",
         "某个 NameServer 上，这个 broker 的名字和 id 登记在另一个地址下。",
         "两个 broker 争用一个身份：路由每隔几秒就在两者之间变换，从节点也跟着变。",
