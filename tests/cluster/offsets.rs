@@ -49,6 +49,14 @@ pub fn what_was_consumed_from_the_slave_is_not_consumed_again_when_the_master_is
     until_has(lab, &master, 20);
     until(LONG, "the master has written them down", || fs::read_to_string(&file).unwrap().contains(ENTRY));
     let second = send(lab, "without its master", 20);
+    let unread = |lab: &Lab| {
+        let output = lab.agents[1].run(&["unread", "broker-a"]);
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    poll(LONG, "it is counted what the group has not read", || match unread(lab) {
+        (Some(3), said) if said.contains("Shop: 20") => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
     let pid = lab.pid("vm1", "broker-a");
     with_frozen_agent(lab, "vm1", |lab| {
         kill_9(pid);
@@ -68,4 +76,6 @@ pub fn what_was_consumed_from_the_slave_is_not_consumed_again_when_the_master_is
     let kept = lab.folder("vm1", "broker-a").join("store/config/consumerOffset.json.before-carry");
     assert!(fs::read_to_string(kept).unwrap().contains(ENTRY));
     until_has(lab, &master, 60);
+    let said = unread(lab);
+    assert!(said.0.is_some_and(|status| status == 0 || status == 3) && !said.1.contains("Shop"), "{said:?}");
 }

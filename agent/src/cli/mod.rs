@@ -20,6 +20,7 @@ mod smoke;
 mod status;
 mod support;
 mod table;
+mod unread;
 
 use crate::{
     cluster::ClusterError,
@@ -68,6 +69,8 @@ enum Command {
     Smoke(smoke::Smoke),
     /// Make topics and consumer groups on masters that lack them; shows them, and asks
     CopyTopics(copy_topics::CopyTopics),
+    /// Say what consumers have not read of a broker group; exit status 3 if any is left
+    Unread(unread::Unread),
     /// Wait until an instance serves (what its unit runs after its start)
     #[command(hide = true)]
     Ready(ready::Ready),
@@ -159,6 +162,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Secret(secret) => secret.run(settings),
         Command::Smoke(smoke) => runtime.block_on(smoke.run(settings)),
         Command::CopyTopics(copy) => runtime.block_on(copy.run(settings)),
+        Command::Unread(unread) => runtime.block_on(unread.run(settings)),
         Command::Support(support) => runtime.block_on(support.run(settings, &arguments.config)),
         Command::Ready(ready) => runtime.block_on(ready.run()),
         Command::CarryOffsets(carry) => runtime.block_on(carry.run()),
