@@ -65,6 +65,7 @@ fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("clock", &[]),
         ("cluster", &["files"]),
         ("control", &["cluster", "peers", "audit", "clock", "files", "rollout", "sync"]),
+        ("copies", &["accounts", "clock", "files", "remoting"]),
         ("distribution", &["web"]),
         (
             "doctor",

@@ -7,6 +7,7 @@ pub mod cli;
 pub mod clock;
 pub mod cluster;
 pub mod control;
+pub mod copies;
 pub mod daemon;
 pub mod distribution;
 pub mod doctor;

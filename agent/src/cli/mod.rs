@@ -14,6 +14,7 @@ mod plan;
 mod ready;
 mod remove;
 mod render;
+mod restore;
 mod schema;
 mod secret;
 mod smoke;
@@ -59,7 +60,7 @@ enum Command {
     Render(render::Render),
     /// Print the JSON Schema of the cluster file, for editors
     Schema,
-    /// Show what the agent would do on this host now; exit status 3 if something would change
+    /// Show what the agent would do on this host; exit status 3 if something would change
     Plan(plan::PlanCommand),
     /// Show the whole cluster, as this host's agent sees it
     Status(status::Status),
@@ -71,15 +72,17 @@ enum Command {
     CopyTopics(copy_topics::CopyTopics),
     /// Say what consumers have not read of a broker group; exit status 3 if any is left
     Unread(unread::Unread),
+    /// Put the newest good copy in the place of a broker's torn files; shows them, and asks
+    Restore(restore::Restore),
     /// Wait until an instance serves (what its unit runs after its start)
     #[command(hide = true)]
     Ready(ready::Ready),
     /// Take over newer consumer offsets from a slave (what a master's unit runs before its start)
     #[command(hide = true)]
     CarryOffsets(carry_offsets::CarryOffsets),
-    /// Look this host over: what is wrong and what to do; exit status 1 where something fails
+    /// Look this host over: what is wrong and what to do; exit status 1 if something fails
     Doctor(doctor::Doctor),
-    /// Give this host up: stop its instances and take away what the agent made; messages stay
+    /// Give this host up: stop its instances, take away what the agent made; messages stay
     Remove(remove::Remove),
     /// Restart instances of this host in turn, where the rest of the cluster bears it
     Restart(orders::Restart),
@@ -163,6 +166,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Smoke(smoke) => runtime.block_on(smoke.run(settings)),
         Command::CopyTopics(copy) => runtime.block_on(copy.run(settings)),
         Command::Unread(unread) => runtime.block_on(unread.run(settings)),
+        Command::Restore(restore) => restore.run(settings),
         Command::Support(support) => runtime.block_on(support.run(settings, &arguments.config)),
         Command::Ready(ready) => runtime.block_on(ready.run()),
         Command::CarryOffsets(carry) => runtime.block_on(carry.run()),

@@ -174,7 +174,8 @@ pub(super) const SIGNS: &[Sign] = &[
         Logs,
         &[".json Failed", ".json.bak Failed"],
         "a file of the store's config folder cannot be read, nor its backup: {line}",
-        "put a good copy there (from the slave or a backup); without topics.json the broker would know no topic",
+        "`rocketmq-agent restore INSTANCE` puts the newest good copy back, where there is one; else put one there from \
+         the slave or a backup: without topics.json the broker would know no topic",
     ),
     sign(
         "disk-full",
