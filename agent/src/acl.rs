@@ -1,7 +1,7 @@
 //! The secret key of `[acl]`: read from its file when it is needed, so that a new one counts at once. In: what the
 //! cluster file says. Out: a [`Credential`], and texts with the key in its place.
 
-use crate::remoting::Credential;
+use crate::remoting::{Client, Credential};
 use rocketmq_agent_domain::acl::{Acl, SECRET_KEY, is_secret_key};
 use std::{
     env,
@@ -9,6 +9,7 @@ use std::{
     io::{self, Read},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// The name of systemd's credential: `LoadCredential=acl.key:…` (systemd.exec(5)).
@@ -64,6 +65,16 @@ pub fn credential(acl: &Acl) -> Result<Credential, KeyError> {
 /// nothing too; the loop says why.
 pub fn signer(acl: Option<&Acl>) -> Option<Credential> {
     credential(acl?).ok()
+}
+
+/// A client for a command, which signs where access is controlled.
+///
+/// # Errors
+/// As [`credential`]: a command has nobody else who says why it is refused.
+pub fn client(acl: Option<&Acl>, connect_timeout: Duration) -> Result<Client, KeyError> {
+    let client = Client::new(connect_timeout);
+    client.sign_as(acl.map(credential).transpose()?);
+    Ok(client)
 }
 
 fn read(path: &Path) -> Result<String, KeyError> {

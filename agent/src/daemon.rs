@@ -15,7 +15,7 @@ use crate::{
     audit::Audit,
     claim::{self, Claim, ClaimError},
     cluster::Applied,
-    control,
+    control, copies,
     host::HostError,
     http::{self, Heartbeat, Limits, Published},
     notify::Notify,
@@ -121,6 +121,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         tokio::spawn(http::answer_agent_checks(listener, published.clone(), Limits::default(), ended));
     }
     let server = tokio::spawn(http::serve(listener, published, Limits::default(), stopped(http_stopped)));
+    copies::spawn(desired_seen.clone(), account);
     let (services, rounds, has_master) = probe::spawn(desired_seen, pids_seen);
     let (online_sender, online_seen) = watch::channel(Arc::new(online_aim(&goal)));
     online::spawn(online_seen, services.clone(), rounds);

@@ -12,6 +12,7 @@ mod demo;
 mod elections;
 mod hangs;
 mod lab;
+mod offsets;
 mod online;
 mod outside;
 mod proxies;
@@ -19,6 +20,7 @@ mod proxies;
 mod real;
 mod rollout;
 mod starts;
+mod topics;
 mod traps;
 
 use lab::Lab;
@@ -30,12 +32,14 @@ fn everywhere() -> Vec<Claim<Lab>> {
     claims![Lab:
         claims::one_file_brings_up_two_namesrvs_and_four_brokers_in_sync,
         claims::after_convergence_nothing_is_planned_and_nothing_is_written,
+        topics::a_master_without_the_topics_of_the_others_is_named_and_gets_them_when_somebody_says_so,
         claims::the_java_client_sends_1000_messages_and_receives_them_all,
         claims::smoke_sends_through_every_master,
         claims::a_master_killed_under_load_comes_back_and_nothing_acknowledged_is_lost,
         claims::an_agent_killed_and_started_again_disturbs_no_jvm,
         traps::without_its_slave_a_sync_master_does_not_say_send_ok,
         traps::with_its_master_down_a_slave_is_read_from,
+        offsets::what_was_consumed_from_the_slave_is_not_consumed_again_when_the_master_is_back,
         traps::a_second_agent_on_a_live_store_starts_nothing,
         traps::a_host_may_be_removed_only_while_the_others_are_known_to_be_whole,
         traps::a_rendered_file_that_is_changed_by_hand_is_put_right,

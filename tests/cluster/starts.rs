@@ -2,6 +2,7 @@
 //! another option, and so with a clean slate of its back-off, and before the one before it is lifted.
 
 use crate::lab::{LONG, Lab, kill_9, poll, until};
+use rocketmq_agent::remoting::TopicConfig;
 use rustix::fs::{FlockOperation, fcntl_lock};
 use std::{
     fs::{self, File, Permissions},
@@ -58,6 +59,7 @@ fn close(path: &Path) {
 
 pub fn each_start_that_fails_is_told_in_one_sentence(lab: &mut Lab) {
     let original = fs::read_to_string(lab.cluster_file()).unwrap();
+    lab.wait(lab.broker("vm1", "broker-a").create_topic(&TopicConfig::new("Kept", 4))).unwrap();
     let store = lab.folder("vm1", "broker-a").join("store");
     let log_file = |lab: &Lab| -> PathBuf {
         let mut found: Vec<_> = fs::read_dir(lab.folder("vm1", "broker-a").join("store/commitlog")).unwrap().collect();
@@ -87,7 +89,11 @@ pub fn each_start_that_fails_is_told_in_one_sentence(lab: &mut Lab) {
     assert!(said.contains(&format!("port {port} is taken by pid {}", std::process::id())), "{said}");
 
     let topics = ["topics.json", "topics.json.bak"].map(|name| store.join("config").join(name));
-    let kept = topics.clone().map(|path| fs::read(path).ok());
+    let copies = lab.folder("vm1", "broker-a").join("config-copies");
+    let is_copy = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with("topics.json.");
+    until(LONG, "there is a copy of topics.json", || {
+        fs::read_dir(&copies).is_ok_and(|entries| entries.flatten().any(|entry| is_copy(&entry)))
+    });
     let owner = fs::metadata(&store).unwrap();
     for path in &topics {
         fs::write(path, "{\"dataVersion\":{\"counter\":1,").unwrap();
@@ -102,9 +108,12 @@ pub fn each_start_that_fails_is_told_in_one_sentence(lab: &mut Lab) {
     let mode = fs::metadata(&message_file).unwrap().permissions();
     close(&message_file);
     write_file(lab, &original, &["-Dstory=owner"]);
-    for (path, text) in topics.iter().zip(kept) {
-        text.map_or_else(|| fs::remove_file(path), |text| fs::write(path, text)).unwrap();
-    }
+    poll(LONG, "the copy is put back between two starts", || {
+        let output = lab.agents[0].run(&["restore", "broker-a", "--yes"]);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        if output.status.success() { Ok(()) } else { Err(said) }
+    });
+    assert!(topics[0].with_extension("json.torn").exists());
     let said = until_told(lab, "store-unusable");
     assert!(said.contains("Permission denied"), "{said}");
 

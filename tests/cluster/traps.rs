@@ -18,7 +18,7 @@ use std::{
 };
 
 /// Freezes a host's agent, so that what is killed stays dead, while something is shown.
-fn with_frozen_agent(lab: &mut Lab, host: &str, show: impl FnOnce(&mut Lab)) {
+pub fn with_frozen_agent(lab: &mut Lab, host: &str, show: impl FnOnce(&mut Lab)) {
     let agent = lab.agent(host).pid();
     signal(agent, Signal::STOP);
     show(lab);

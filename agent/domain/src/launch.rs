@@ -145,6 +145,10 @@ pub struct Launch {
     /// Where it can be asked whether it serves; `None` in what an earlier release wrote down.
     #[serde(default)]
     pub service: Option<Service>,
+    /// The slave whose consumer offsets a master is not to fall behind when it starts; `None` where it would want to know
+    /// who asks.
+    #[serde(default)]
+    pub offsets_of: Option<SocketAddr>,
     /// Every TCP port that the process listens on.
     pub ports: Vec<u16>,
     /// How long a clean stop may take before the supervisor looks whether the store still flushes.

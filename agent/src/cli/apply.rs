@@ -1,6 +1,6 @@
 //! `apply` and `rollback`: show what a change does to every host, ask, commit it, and follow it to the hosts.
 
-use super::{changes, history};
+use super::{changes, history, unread};
 use crate::{
     cluster::Cluster,
     control::{Applied, Apply, Client, ClusterConfig},
@@ -58,6 +58,9 @@ struct How {
     /// Do not ask
     #[arg(long)]
     yes: bool,
+    /// With --yes: also where messages on a group that leaves the file are not read yet
+    #[arg(long, requires = "yes")]
+    leave_unread: bool,
 }
 
 impl ApplyCommand {
@@ -65,12 +68,12 @@ impl ApplyCommand {
         let path = self.file.unwrap_or_else(|| settings.cluster_file.clone());
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let voters = Voters { without: self.without.into_iter().collect(), with: self.with.into_iter().collect() };
-        let Some(message) = self.how.message else {
+        let Some(message) = self.how.message.clone() else {
             eprintln!("rocketmq-agent: say why with -m MESSAGE: others read it in the history");
             return Ok(exit_code::code(exit_code::USAGE));
         };
         let within = self.confirm_within.map(|Span(within)| u64::try_from(within.as_millis()).unwrap_or(u64::MAX));
-        commit(&settings, &path, text, message, self.how.yes, voters, within).await
+        commit(&settings, &path, text, message, &self.how, voters, within).await
     }
 }
 
@@ -78,9 +81,9 @@ impl Rollback {
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
         let documents = Client::new(settings.control_socket.clone()).documents().await?;
         let entry = history::find(&documents, self.generation)?;
-        let message = self.how.message.unwrap_or_else(|| format!("back to generation {}", self.generation));
+        let message = self.how.message.clone().unwrap_or_else(|| format!("back to generation {}", self.generation));
         let text = entry.document().text().to_owned();
-        commit(&settings, Path::new("cluster.toml"), text, message, self.how.yes, Voters::default(), None).await
+        commit(&settings, Path::new("cluster.toml"), text, message, &self.how, Voters::default(), None).await
     }
 }
 
@@ -89,7 +92,7 @@ async fn commit(
     path: &Path,
     text: String,
     message: String,
-    yes: bool,
+    how: &How,
     voters: Voters,
     confirm_within: Option<u64>,
 ) -> anyhow::Result<ExitCode> {
@@ -103,6 +106,7 @@ async fn commit(
     let held = documents.last();
     let is_held = held.is_some_and(|held| held.document().text() == text && voters == Voters::default());
     let generation = held.map_or(0, |held| held.mark().generation) + u64::from(!is_held);
+    let mut leaving = unread::Leaving::default();
     let shown = match (held, &empty) {
         (None, None) => anyhow::bail!("the hosts have not agreed on a first document yet"),
         (None, Some(source)) => {
@@ -118,11 +122,18 @@ async fn commit(
         }
         (Some(held), _) => {
             let next = proposal::cluster(held, path, text.clone()).map_err(unwrapped)?;
+            leaving = unread::of_leaving(held.document(), &next).await;
             changes::between(held.document(), &next)?
         }
     };
     write!(io::stdout(), "{shown}")?;
-    if !yes {
+    for line in leaving.unread.iter().chain(&leaving.unknown) {
+        writeln!(io::stdout(), "warning: {line}")?;
+    }
+    if how.yes && !how.leave_unread && !leaving.unread.is_empty() {
+        anyhow::bail!("nothing was changed: {}; --leave-unread says that this is meant", leaving.unread.join("; "));
+    }
+    if !how.yes {
         if !io::stdin().is_terminal() {
             eprintln!("rocketmq-agent: there is no terminal to ask on; --yes commits without asking");
             return Ok(exit_code::code(exit_code::USAGE));

@@ -1,8 +1,10 @@
 //! The command line: what can be typed, and the way from there to an exit status.
 
 mod apply;
+mod carry_offsets;
 mod changes;
 mod check;
+mod copy_topics;
 mod doctor;
 mod document;
 mod explain;
@@ -13,12 +15,14 @@ mod plan;
 mod ready;
 mod remove;
 mod render;
+mod restore;
 mod schema;
 mod secret;
 mod smoke;
 mod status;
 mod support;
 mod table;
+mod unread;
 
 use crate::{
     cluster::ClusterError,
@@ -57,7 +61,7 @@ enum Command {
     Render(render::Render),
     /// Print the JSON Schema of the cluster file, for editors
     Schema,
-    /// Show what the agent would do on this host now; exit status 3 if something would change
+    /// Show what the agent would do on this host; exit status 3 if something would change
     Plan(plan::PlanCommand),
     /// Show the whole cluster, as this host's agent sees it
     Status(status::Status),
@@ -65,12 +69,21 @@ enum Command {
     Explain(explain::Explain),
     /// Send messages through every master and read them back
     Smoke(smoke::Smoke),
+    /// Make topics and consumer groups on masters that lack them; shows them, and asks
+    CopyTopics(copy_topics::CopyTopics),
+    /// Say what consumers have not read of a broker group; exit status 3 if any is left
+    Unread(unread::Unread),
+    /// Put the newest good copy in the place of a broker's torn files; shows them, and asks
+    Restore(restore::Restore),
     /// Wait until an instance serves (what its unit runs after its start)
     #[command(hide = true)]
     Ready(ready::Ready),
-    /// Look this host over: what is wrong and what to do; exit status 1 where something fails
+    /// Take over newer consumer offsets from a slave (what a master's unit runs before its start)
+    #[command(hide = true)]
+    CarryOffsets(carry_offsets::CarryOffsets),
+    /// Look this host over: what is wrong and what to do; exit status 1 if something fails
     Doctor(doctor::Doctor),
-    /// Give this host up: stop its instances and take away what the agent made; messages stay
+    /// Give this host up: stop its instances, take away what the agent made; messages stay
     Remove(remove::Remove),
     /// Restart instances of this host in turn, where the rest of the cluster bears it
     Restart(orders::Restart),
@@ -124,7 +137,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let settings = match arguments.command {
         // A unit's start does not hang on a file that is being edited.
-        Command::Ready(_) | Command::Schema => Settings::default(),
+        Command::Ready(_) | Command::CarryOffsets(_) | Command::Schema => Settings::default(),
         _ => Settings::read(&arguments.config)?,
     };
     match arguments.command {
@@ -152,8 +165,12 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Document(document) => runtime.block_on(document.run(settings)),
         Command::Secret(secret) => secret.run(settings),
         Command::Smoke(smoke) => runtime.block_on(smoke.run(settings)),
+        Command::CopyTopics(copy) => runtime.block_on(copy.run(settings)),
+        Command::Unread(unread) => runtime.block_on(unread.run(settings)),
+        Command::Restore(restore) => restore.run(settings),
         Command::Support(support) => runtime.block_on(support.run(settings, &arguments.config)),
         Command::Ready(ready) => runtime.block_on(ready.run()),
+        Command::CarryOffsets(carry) => runtime.block_on(carry.run()),
         Command::Doctor(doctor) => runtime.block_on(doctor.run(settings)),
         Command::Remove(remove) => runtime.block_on(remove.run(settings)),
     }

@@ -39,8 +39,7 @@ impl Smoke {
         let applied = Applied::read(&settings.state_dir).ok().flatten();
         let previous = applied.as_ref().map(|applied| &applied.placement);
         let cluster = Cluster::read(self.file.as_deref().unwrap_or(&settings.cluster_file), previous)?;
-        let client = Client::new(TIMEOUT);
-        client.sign_as(cluster.topology.acl.as_ref().map(acl::credential).transpose()?);
+        let client = acl::client(cluster.topology.acl.as_ref(), TIMEOUT)?;
         let mut failed = false;
         let mut out = io::stdout();
         let mut groups = BTreeSet::new();

@@ -6,6 +6,7 @@ use super::{
     replication::Replication,
     services::{self, has_master},
     silence::Track,
+    topics::Topics,
 };
 use crate::{
     acl,
@@ -58,6 +59,7 @@ pub(super) struct Asker {
     tracks: BTreeMap<InstanceName, Track>,
     lags: BTreeMap<InstanceName, LagClock>,
     disks: BTreeMap<InstanceName, DiskTrend>,
+    topics: Topics,
     began: Instant,
 }
 
@@ -71,6 +73,7 @@ impl Default for Asker {
             tracks: BTreeMap::new(),
             lags: BTreeMap::new(),
             disks: BTreeMap::new(),
+            topics: Topics::default(),
             began: Instant::now(),
         }
     }
@@ -113,8 +116,9 @@ impl Asker {
             if let Some(config) = config {
                 self.configs.insert(name.clone(), ReadBack { pid, at: Instant::now(), config });
             }
-            if let ServiceFacts::Broker(broker) = &mut facts {
+            if let (ServiceFacts::Broker(broker), Some(expected)) = (&mut facts, &instance.broker) {
                 self.note(instance, broker);
+                broker.missing_topics = self.topics.look(&self.client, &name, pid, expected, &views).await;
             }
             let track = self.tracks.entry(name.clone()).or_insert_with(|| Track::new(pid));
             let silence = track.look(pid, instance.address, answered, || others_of(instance, &facts, &views)).await;
@@ -231,6 +235,7 @@ impl Asker {
             behind_for,
             unauthorized,
             permission,
+            missing_topics: BTreeSet::new(),
         };
         Asked { facts: ServiceFacts::Broker(Box::new(facts)), config: read, answered }
     }

@@ -7,6 +7,7 @@ mod figures;
 mod replication;
 mod services;
 mod silence;
+mod topics;
 
 use ask::Asker;
 use rocketmq_agent_domain::{

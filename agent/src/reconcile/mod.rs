@@ -16,6 +16,7 @@ use crate::{
     accounts::Account,
     clock,
     cluster::Cluster,
+    offsets,
     probe::{Pids, Services},
     stores,
     supervise::{Supervisor, SupervisorError},
@@ -262,6 +263,7 @@ impl<S: Supervisor> Reconciler<S> {
                 let ends = self.hangs.take_in(goal.cluster.topology.hangs, instance, service, &mut report);
                 hung.extend(ends.map(|cause| (name.clone(), cause)));
                 report.warnings.extend(self.supervisor.warnings(name));
+                report.warnings.extend(offsets::warning(&instance.launch));
                 report.restart_pending = plan.restart_pending.contains(name);
                 report.rollout = turns.turns.get(name).cloned();
                 rollout::forgive(&mut report);

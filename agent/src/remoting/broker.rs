@@ -3,9 +3,13 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use rocketmq_agent_domain::offsets::Offsets;
+use serde::Deserialize;
+
 use super::{
-    Client, HaStatus, OnlineConfig, RemotingError, Request, RequestCode, ResponseCode, RuntimeInfo, TopicConfig,
-    endpoint::Endpoint, ha_status::HaBody, properties, runtime_info::RuntimeTable, topic::TopicTable,
+    Client, HaStatus, OnlineConfig, RemotingError, Request, RequestCode, ResponseCode, RuntimeInfo, SubscriptionGroup,
+    TopicConfig, endpoint::Endpoint, ha_status::HaBody, properties, runtime_info::RuntimeTable,
+    subscription_group::GroupTable, topic::TopicTable,
 };
 
 /// One broker with the timeout of each request.
@@ -115,6 +119,24 @@ impl Broker {
         self.endpoint.call(topic.create_request()).await.map(drop)
     }
 
+    /// Every consumer group by name, those of RocketMQ's own left out (code 201).
+    ///
+    /// # Errors
+    /// Those of [`Client::call`], and [`RemotingError::Malformed`].
+    pub async fn subscription_groups(&self) -> Result<BTreeMap<String, SubscriptionGroup>, RemotingError> {
+        let request = Request::new(RequestCode::GetAllSubscriptionGroupConfig);
+        Ok(self.endpoint.read::<GroupTable>(request).await?.groups())
+    }
+
+    /// Creates a consumer group, or replaces it without a word (code 200): compare first. Only for masters.
+    ///
+    /// # Errors
+    /// Those of [`Client::call`].
+    pub async fn create_subscription_group(&self, group: &SubscriptionGroup) -> Result<(), RemotingError> {
+        let request = Request::new(RequestCode::UpdateAndCreateSubscriptionGroup).body(group.config.to_string());
+        self.endpoint.call(request).await.map(drop)
+    }
+
     /// The offset the next message of the queue will get (code 30); 0 too for a topic or queue that does not exist.
     ///
     /// # Errors
@@ -131,11 +153,28 @@ impl Broker {
         self.offset(RequestCode::GetMinOffset, topic, queue_id).await
     }
 
+    /// Every group's consumer offsets as the broker has them now, a slave its own (code 43; 4.7.0-5.5.0).
+    ///
+    /// # Errors
+    /// Those of [`Client::call`], and [`RemotingError::Malformed`].
+    pub async fn consumer_offsets(&self) -> Result<Offsets, RemotingError> {
+        let request = Request::new(RequestCode::GetAllConsumerOffset);
+        Ok(self.endpoint.read::<OffsetTable>(request).await?.offset_table)
+    }
+
     async fn offset(&self, code: RequestCode, topic: &str, queue_id: u32) -> Result<i64, RemotingError> {
         let request = Request::new(code).field("topic", topic).field("queueId", queue_id);
         let answer = self.endpoint.call(request).await?;
         self.endpoint.number(code, &answer, "offset")
     }
+}
+
+/// The body of the answer to code 43 (`ConsumerOffsetManager`).
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OffsetTable {
+    #[serde(default)]
+    offset_table: Offsets,
 }
 
 #[cfg(test)]

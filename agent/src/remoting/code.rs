@@ -24,12 +24,18 @@ pub enum RequestCode {
     GetMaxOffset = 30,
     /// The offset of the oldest message of a queue (broker).
     GetMinOffset = 31,
+    /// Reads every group's consumer offsets (broker).
+    GetAllConsumerOffset = 43,
     /// Takes a broker out of a NameServer.
     UnregisterBroker = 104,
     /// The brokers and queues of a topic (NameServer).
     GetRouteInfoByTopic = 105,
     /// Every broker a NameServer knows.
     GetBrokerClusterInfo = 106,
+    /// Creates or changes a consumer group (broker).
+    UpdateAndCreateSubscriptionGroup = 200,
+    /// Reads every consumer group's configuration (broker).
+    GetAllSubscriptionGroupConfig = 201,
     /// Stores one message (broker); the short-key form of code 10.
     SendMessageV2 = 310,
     /// Replication as a broker sees it, from 5.0.0 on.
@@ -59,9 +65,12 @@ impl RequestCode {
             Self::GetBrokerRuntimeInfo => "GET_BROKER_RUNTIME_INFO",
             Self::GetMaxOffset => "GET_MAX_OFFSET",
             Self::GetMinOffset => "GET_MIN_OFFSET",
+            Self::GetAllConsumerOffset => "GET_ALL_CONSUMER_OFFSET",
             Self::UnregisterBroker => "UNREGISTER_BROKER",
             Self::GetRouteInfoByTopic => "GET_ROUTEINFO_BY_TOPIC",
             Self::GetBrokerClusterInfo => "GET_BROKER_CLUSTER_INFO",
+            Self::UpdateAndCreateSubscriptionGroup => "UPDATE_AND_CREATE_SUBSCRIPTIONGROUP",
+            Self::GetAllSubscriptionGroupConfig => "GET_ALL_SUBSCRIPTIONGROUP_CONFIG",
             Self::SendMessageV2 => "SEND_MESSAGE_V2",
             Self::GetBrokerHaStatus => "GET_BROKER_HA_STATUS",
             Self::ControllerElectMaster => "CONTROLLER_ELECT_MASTER",

@@ -12,6 +12,9 @@
 //! | 25 | UPDATE_BROKER_CONFIG | broker | [`Broker::update_config`] |
 //! | 21 | GET_ALL_TOPIC_CONFIG | broker | [`Broker::topics`] |
 //! | 17 | UPDATE_AND_CREATE_TOPIC | broker | [`Broker::create_topic`] |
+//! | 43 | GET_ALL_CONSUMER_OFFSET | broker | [`Broker::consumer_offsets`] |
+//! | 201 | GET_ALL_SUBSCRIPTIONGROUP_CONFIG | broker | [`Broker::subscription_groups`] |
+//! | 200 | UPDATE_AND_CREATE_SUBSCRIPTIONGROUP | broker | [`Broker::create_subscription_group`] |
 //! | 30, 31 | GET_MAX_OFFSET, GET_MIN_OFFSET | broker | [`Broker::max_offset`], [`Broker::min_offset`] |
 //! | 310 | SEND_MESSAGE_V2 | broker | [`Broker::send`] |
 //! | 11 | PULL_MESSAGE | broker | [`Broker::pull`] |
@@ -45,6 +48,7 @@ mod runtime_info;
 #[cfg(test)]
 mod scripted_peer;
 mod stored_message;
+mod subscription_group;
 mod topic;
 
 pub use broker::Broker;
@@ -55,10 +59,12 @@ pub use credential::Credential;
 pub use error::{Malformation, RemotingError};
 pub use frame::{DEFAULT_FRAME_LIMIT, FrameCodec, FrameError, LARGEST_FRAME_LIMIT, RemotingCommand};
 pub use ha_status::{ConnectedSlave, HaStatus};
+pub use json::from_slice as from_json;
 pub use message::{OutgoingMessage, PullOutcome, PullStatus, SendOutcome, SendStatus, TOOLS_CONSUMER_GROUP};
 pub use namesrv::{BrokerGroup, ClusterInfo, NameServer};
 pub use rocketmq_agent_domain::online::{OnlineConfig, OnlineConfigError, OnlineKey};
 pub use route::{Perm, QueueData, TopicRoute};
 pub use runtime_info::{RuntimeInfo, ThreadPool};
 pub use stored_message::StoredMessage;
+pub use subscription_group::SubscriptionGroup;
 pub use topic::TopicConfig;

@@ -27,6 +27,7 @@ fn launch() -> Launch {
             cluster: "DefaultCluster".to_owned(),
             broker: "broker-a".parse().unwrap(),
         }),
+        offsets_of: None,
         ports: vec![10909, 10911, 10912],
         stop_deadline: Duration::from_secs(300),
         fingerprint: "f".to_owned(),

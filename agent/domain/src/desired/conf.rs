@@ -9,7 +9,7 @@ use crate::{
     launch::Role,
     names::Version,
     placement::{BrokerSeat, ControllerSeat, ServiceSeat},
-    topology::{Host, Jar, JvmSettings, Mode, Topology},
+    topology::{EXPORTER_GRPC, Host, Jar, JvmSettings, Mode, Topology},
 };
 use std::{collections::BTreeMap, net::SocketAddr};
 
@@ -104,7 +104,28 @@ pub fn broker(
         lines.push(("slaveReadEnable", "true".to_owned()));
     }
     lines.extend(topology.acl.iter().flat_map(Acl::broker));
-    with_overrides(lines, &settings.config)
+    with_metrics_port(with_overrides(lines, &settings.config), seat.port - 1)
+}
+
+const METRICS_PORT: &str = "metricsPromExporterPort";
+
+/// All brokers of a host would serve their own metrics on 5557, and the exporter too (`BrokerConfig`, 5.1.0-5.5.0); of a
+/// broker's four ports in a row this one is not used.
+fn with_metrics_port(mut lines: Lines, port: u16) -> Lines {
+    let serves = lines.iter().any(|(key, value)| key == "metricsExporterType" && value == "PROM");
+    if serves && metrics_port(&lines).is_none() {
+        lines.push((METRICS_PORT.to_owned(), port.to_string()));
+    }
+    lines
+}
+
+/// Every port that a broker listens on.
+pub(super) fn ports(seat: &BrokerSeat, lines: &Lines) -> Vec<u16> {
+    [seat.port, seat.fast_port(), seat.ha_port()].into_iter().chain(metrics_port(lines)).collect()
+}
+
+fn metrics_port(lines: &Lines) -> Option<u16> {
+    lines.iter().find(|(key, _)| key == METRICS_PORT)?.1.parse().ok()
 }
 
 /// A send is acknowledged when all members that are in sync have it (`allAckInSyncStateSet`), refused where those are
@@ -196,6 +217,10 @@ pub fn jar(
 ) -> Lines {
     let mut lines: Vec<(&str, String)> = seat.ports.iter().map(|port| ("server.port", port.to_string())).collect();
     lines.push(("rocketmq.config.namesrvAddr", namesrvs.to_owned()));
+    if jar.role == Role::Exporter {
+        // What clients send it, from the release after 0.0.2 on; 5559 on every host if it is not set.
+        lines.extend(seat.ports.iter().map(|port| ("grpc.server.port", (port + EXPORTER_GRPC).to_string())));
+    }
     if jar.role == Role::Dashboard {
         // Of the two the list wins from 1.0.1 on, and has this machine in it where it is not set.
         lines.push(("rocketmq.config.namesrvAddrs[0]", namesrvs.to_owned()));
@@ -213,4 +238,21 @@ fn with_overrides(lines: Vec<(&str, String)>, config: &BTreeMap<String, String>)
     let more: Vec<_> = more.map(|(key, value)| (key.clone(), value.clone())).collect();
     all.extend(more);
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn brokers_that_serve_their_metrics_have_a_port_each_unless_it_is_set() {
+        let lines = |more: &[(&str, &str)]| -> Lines {
+            more.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        };
+        let port = |more: &[(&str, &str)]| metrics_port(&with_metrics_port(lines(more), 10910));
+        assert_eq!(port(&[]), None);
+        assert_eq!(port(&[("metricsExporterType", "OTLP_GRPC")]), None);
+        assert_eq!(port(&[("metricsExporterType", "PROM")]), Some(10910));
+        assert_eq!(port(&[("metricsExporterType", "PROM"), (METRICS_PORT, "5600")]), Some(5600));
+    }
 }

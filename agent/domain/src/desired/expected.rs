@@ -7,7 +7,7 @@ use crate::{
     launch::Role,
     names::{BrokerName, HostName},
     online::{Live, live},
-    placement::{BrokerSeat, Placement},
+    placement::{BrokerSeat, MASTER_ID, Placement},
     size::Size,
     sync_policy::SyncPolicy,
     topology::{Host, Mode, Topology},
@@ -70,6 +70,11 @@ impl ExpectedBroker {
     pub fn others(&self) -> Vec<&Partner> {
         let elected = self.elections.iter().flat_map(|elections| &elections.others);
         self.partner.iter().chain(elected).collect()
+    }
+
+    /// Where the slave of a placed master is.
+    pub(super) fn slave(&self) -> Option<SocketAddr> {
+        self.partner.as_ref().filter(|_| self.broker_id == MASTER_ID).map(|slave| slave.address)
     }
 }
 

@@ -177,7 +177,7 @@ pub fn desired(
         let others = conf::Others { namesrvs: &builder.namesrvs, controllers: &controllers, members: &members };
         let lines = conf::broker(topology, seat, host, &folders, &others, settings);
         let expected = expected::broker(topology, placement, seat, host, &lines);
-        let ports = vec![seat.port, seat.fast_port(), seat.ha_port()];
+        let ports = conf::ports(seat, &lines);
         builder.instance(seat.instance(), seat.role(), seat.port, ports, &lines, share, settings, Some(expected));
     }
     let namesrv_list = conf::address_list(&builder.namesrvs);
@@ -346,6 +346,7 @@ impl Builder<'_> {
             logs,
             store,
             service: Some(service),
+            offsets_of: broker.as_ref().filter(|_| topology.acl.is_none()).and_then(ExpectedBroker::slave),
             ports,
             stop_deadline: if is_broker { BROKER_STOP } else { NAMESRV_STOP },
             fingerprint,

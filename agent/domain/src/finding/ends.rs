@@ -121,9 +121,9 @@ findings! {
         "把 mappedFileSizeCommitLog 和 mappedFileSizeConsumeQueue 改回存储建立时的值；什么也不要删";
     STORE_METADATA_BROKEN: "store-metadata-broken",
         "a file of the store's config folder cannot be read, nor its backup: {line}",
-        "put a good copy there (from the slave or a backup); without topics.json the broker would know no topic"
+        "`rocketmq-agent restore INSTANCE` puts the newest good copy back, where there is one; else put one there from the slave or a backup: without topics.json the broker would know no topic"
         => "存储的 config 文件夹中有一个文件读不了，它的备份也读不了：{line}",
-        "放一个好的副本（来自从节点或备份）；没有 topics.json，broker 就不知道任何主题";
+        "有好的副本时，`rocketmq-agent restore INSTANCE` 放回最新的一个；否则从从节点或备份放一个：没有 topics.json，broker 就不知道任何主题";
     TOO_MANY_MAPS: "too-many-maps",
         "no more files can be mapped: {line}", "raise vm.max_map_count (sysctl) to 655360"
         => "不能映射更多文件：{line}", "把 vm.max_map_count（sysctl）提高到 655360";

@@ -16,6 +16,7 @@ use crate::{
     rollout::PERMISSION,
     size::Size,
     sync_policy::{IN_SYNC_REPLICAS, SyncPolicy},
+    topics,
 };
 use std::{collections::BTreeMap, fmt::Display, net::SocketAddr};
 
@@ -52,6 +53,7 @@ pub(super) fn judge(instance: &Instance, facts: &BrokerFacts, report: &mut Insta
     report.disk_full_in = runtime.filling.map(|filling| filling.minutes * 60);
     disk::judge(runtime, findings);
     pressure::judge(runtime, findings);
+    findings.warnings.extend(topics::warning(&facts.missing_topics));
     judge_permission(instance.launch.role, expected, facts, findings);
     if let (Some(elections), Some(members)) = (&expected.elections, &facts.members) {
         member::judge(expected, elections, facts, members, runtime, report, findings);

@@ -45,6 +45,8 @@ pub struct BrokerFacts {
     pub unauthorized: Unauthorized,
     /// `brokerPermission`: 4 for reading, 2 for writing (`PermName`); `None` where it is not known.
     pub permission: Option<u64>,
+    /// Topics that it has not, as a master, though the other masters have; as far as that is known.
+    pub missing_topics: BTreeSet<String>,
 }
 
 /// Brokers that refuse what they are asked for want of a credential that they take, in their words.

@@ -231,6 +231,7 @@ mod tests {
         let mut facts = BrokerFacts {
             unauthorized: Default::default(),
             behind_for: None,
+            missing_topics: Default::default(),
             ha_reconnects: 0,
             permission: None,
             runtime: Fact::Known(Runtime { min_offset: Some(0), max_offset: 1000, ..Runtime::default() }),

@@ -60,6 +60,7 @@ fn healthy(instance: &Instance) -> BrokerFacts {
         ha_reconnects: 1,
         behind_for: Some(0),
         permission: Some(6),
+        missing_topics: Default::default(),
     }
 }
 

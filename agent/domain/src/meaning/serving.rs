@@ -148,6 +148,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "It registers every 30 s; if it stays so, see its logs/rocketmqlogs/broker.log.",
     ),
     of_id(
+        "offsets-carried",
+        "A master was away, consumers went on at its slave, and before its start their offsets were taken over from there.",
+        "Without that its slave would have copied the older ones back, and messages would have been consumed again.",
+        "Nothing; where offsets had been set back on purpose meanwhile, set them back again.",
+    ),
+    of_id(
         "page-cache-busy",
         "One message has been being stored for more than a second.",
         "RocketMQ refuses sends meanwhile; clients see `[PCBUSY_CLEAN_QUEUE]broker busy`.",
@@ -261,6 +267,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "Fewer members have everything than the group needs to take a message.",
         "Sends fail.",
         "Bring the missing members back; they come in sync by themselves.",
+    ),
+    of_id(
+        "topics-missing",
+        "A master has not the topics that the other masters have: each broker keeps its own, and nothing brings them to one that is added.",
+        "Clients send nothing of these topics to it, and the others carry all of it.",
+        "`rocketmq-agent copy-topics` shows what is missing, asks, and makes it as it is on the others.",
     ),
     of_id(
         "two-claimants",

@@ -260,7 +260,7 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "store-metadata-broken",
         "A file of the store's config folder cannot be read, nor its .bak.",
         "Without topics.json the broker would know no topic, so it does not start.",
-        "Put a good copy there, from the slave's store/config or a backup, and give it to the broker's account.",
+        "`rocketmq-agent restore INSTANCE` puts the newest good copy back. Where there is none, put one there from the slave's store/config or a backup, and give it to the broker's account.",
     ),
     of_id(
         "store-unusable",

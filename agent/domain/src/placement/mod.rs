@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The brokerId of a group's master (4.7.0-5.5.0 `MixAll.MASTER_ID`).
-const MASTER_ID: u64 = 0;
+pub(crate) const MASTER_ID: u64 = 0;
 /// The brokerId of a group's slave; one slave a group.
 const SLAVE_ID: u64 = 1;
 

@@ -79,6 +79,7 @@ fn facts(ha: Fact<HaConnection>, partner: Fact<PartnerFacts>) -> BrokerFacts {
     BrokerFacts {
         unauthorized: Default::default(),
         behind_for: None,
+        missing_topics: Default::default(),
         ha_reconnects: 0,
         permission: None,
         members: None,

@@ -213,8 +213,8 @@ fn judge_ports(
             };
             let at = places.get(&(name.clone(), service.role)).copied().unwrap_or(written.at);
             // One by one, as its own two may be the same.
-            for port in &service.ports {
-                claim(&mut taken, &[*port], what, at, name.as_str(), problems);
+            for port in service.claimed() {
+                claim(&mut taken, &[port], what, at, name.as_str(), problems);
             }
         }
     }
@@ -234,7 +234,11 @@ fn claim<'w>(
 ) {
     if let Some((port, owner)) = taken.iter().find(|(port, _)| ports.contains(port)) {
         let text = format!("port {port} of host \"{host}\" is wanted by {owner} and by {what}");
-        problems.add(at, "port-clash", "", text, "a broker takes listenPort-2, listenPort and listenPort+1");
+        let fix = match what {
+            "the exporter" => "an exporter takes its port and the one 2 above it",
+            _ => "a broker takes listenPort-2, listenPort and listenPort+1",
+        };
+        problems.add(at, "port-clash", "", text, fix);
     }
     taken.extend(ports.iter().map(|port| (*port, what)));
 }

@@ -12,7 +12,7 @@ mod settings;
 mod voters;
 
 pub use hosts::AGENT_PORT;
-pub use services::{Jar, ServicePorts};
+pub use services::{EXPORTER_GRPC, Jar, ServicePorts};
 pub use settings::{JvmSettings, Layers};
 
 use crate::{

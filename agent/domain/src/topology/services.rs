@@ -15,6 +15,9 @@ const REMOTING_PORT: u16 = 8080;
 /// The oldest release whose proxy brings its logging along.
 const PROXY_SINCE: Version = Version::new(5, 1, 0);
 
+/// From the port of an exporter's metrics to that which clients send theirs to, as in its own defaults.
+pub const EXPORTER_GRPC: u16 = 2;
+
 /// What a host runs beside NameServer, controller and brokers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServicePorts {
@@ -22,6 +25,14 @@ pub struct ServicePorts {
     pub role: Role,
     /// The ports that it listens on, first the one that it is known by. Of a proxy: gRPC, then remoting.
     pub ports: Vec<u16>,
+}
+
+impl ServicePorts {
+    /// Those and what goes with them.
+    pub(super) fn claimed(&self) -> impl Iterator<Item = u16> {
+        let grpc = self.ports.first().filter(|_| self.role == Role::Exporter).map(|port| port + EXPORTER_GRPC);
+        self.ports.iter().copied().chain(grpc)
+    }
 }
 
 /// Where in the file the ports of a host's service stand (byte offset).
@@ -89,6 +100,11 @@ pub(super) fn place(file: &ClusterFile, hosts: &mut [Host], problems: &mut Probl
         }
         if let Some(host) = hosts.iter_mut().find(|host| Some(&host.name) == name.as_ref()) {
             let (port, at) = jar.port.as_ref().map_or((default, jar.at), |port| (port.value, port.at));
+            if role == Role::Exporter && port > u16::MAX - EXPORTER_GRPC {
+                let what = format!("leaves no room for the port {EXPORTER_GRPC} above it");
+                problems.add(at, "out-of-range", "exporter.port", what, "use a port up to 65533");
+                continue;
+            }
             host.services.push(ServicePorts { role, ports: vec![port] });
             places.insert((host.name.clone(), role), at);
         }

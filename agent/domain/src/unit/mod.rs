@@ -99,6 +99,10 @@ pub fn render(launch: &Launch, options: &Options<'_>) -> Result<String, UnitErro
 
     text.section("Service");
     text.line("Type", "exec");
+    if let Some(carry) = carry(launch, options)? {
+        text.comment("Consumer offsets that the slave has newer. Its failure is none of the instance's.");
+        text.line("ExecStartPre", &carry);
+    }
     text.comment("flock becomes java: no second process, and no second JVM of this instance while this one lives.");
     text.line("ExecStart", &command(launch, options)?);
     if let Some(ready) = ready(launch, options)? {
@@ -150,12 +154,31 @@ pub fn render(launch: &Launch, options: &Options<'_>) -> Result<String, UnitErro
     Ok(text.0)
 }
 
-fn command(launch: &Launch, options: &Options<'_>) -> Result<String, UnitError> {
-    // Without --no-fork flock would stay as the parent. It waits a little for an agent that is just looking.
+/// `flock`, holding the instance's lock for what follows. Without --no-fork it would stay as the parent. It waits a little
+/// for an agent that is just looking.
+fn locked(options: &Options<'_>) -> Result<Vec<String>, UnitError> {
     let mut words = vec![word_path(options.flock)?];
     words.extend(["--exclusive", "--no-fork", "--wait", "5", "--conflict-exit-code"].map(str::to_owned));
     words.push(LOCKED_STATUS.to_string());
     words.push(quoting::argument(&path_text(options.lock)?));
+    Ok(words)
+}
+
+/// The command that takes over newer consumer offsets while nothing runs on the store.
+fn carry(launch: &Launch, options: &Options<'_>) -> Result<Option<String>, UnitError> {
+    let (Some(agent), Some(slave), Some(store)) = (options.agent, launch.offsets_of, &launch.store) else {
+        return Ok(None);
+    };
+    let mut words = locked(options)?;
+    words.push(quoting::argument(&path_text(agent)?));
+    words.extend(["carry-offsets".to_owned(), "--slave".to_owned(), slave.to_string()]);
+    words.extend(["--store".to_owned(), quoting::argument(&path_text(&store.root)?)]);
+    words.extend(["--folder".to_owned(), quoting::argument(&path_text(&launch.directory)?)]);
+    Ok(Some(format!("-{}", words.join(" "))))
+}
+
+fn command(launch: &Launch, options: &Options<'_>) -> Result<String, UnitError> {
+    let mut words = locked(options)?;
     words.push(quoting::argument(&path_text(&launch.program)?));
     words.extend(launch.arguments.iter().map(|argument| quoting::argument(argument)));
     Ok(words.join(" "))

@@ -42,6 +42,7 @@ fn launch() -> Launch {
             broker: "broker-a".parse().unwrap(),
         }),
         directory: home,
+        offsets_of: Some("10.0.0.2:11911".parse().unwrap()),
         ports: vec![10911],
         stop_deadline: Duration::from_secs(300),
         fingerprint: "0123456789abcdef".to_owned(),
@@ -87,7 +88,7 @@ fn a_store_elsewhere_can_be_written_and_its_mount_is_waited_for() {
     let text = render(&launch, &options()).unwrap();
     assert!(text.contains("\nRequiresMountsFor=\"/data/a b/store\"\n"), "{text}");
     assert!(text.contains("\nReadWritePaths=\"/data/a b/store\"\n"), "{text}");
-    assert_eq!(text.matches("/data/").count(), 2, "{text}");
+    assert_eq!(text.matches("/data/").count(), 3, "{text}");
 }
 
 #[test]

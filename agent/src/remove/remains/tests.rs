@@ -61,6 +61,7 @@ impl Host {
             directory,
             logs: Vec::new(),
             store: Some(store),
+            offsets_of: None,
             ports: Vec::new(),
             service: None,
             stop_deadline: Duration::ZERO,

@@ -1,10 +1,13 @@
 //! What the rest of the agent calls: [`Supervisor`] for [`Embedded`].
 
 use super::{Embedded, Instance, now};
-use crate::supervise::{
-    Start, Supervisor, SupervisorError, ending, output,
-    preflight::{self, Verdict},
-    record,
+use crate::{
+    offsets,
+    supervise::{
+        Start, Supervisor, SupervisorError, ending, output,
+        preflight::{self, Verdict},
+        record,
+    },
 };
 use rocketmq_agent_domain::{
     launch::{Cause, Launch, ProcessState},
@@ -50,7 +53,10 @@ impl Supervisor for Embedded {
             }
         }
         match preflight::check(launch)? {
-            Verdict::Clear(lock) => self.spawn_process(launch, lock),
+            Verdict::Clear(lock) => {
+                offsets::before_start(launch, self.shared.run_as).await;
+                self.spawn_process(launch, lock)
+            }
             Verdict::Runs(process, arguments) => self.adopt_found(launch, process, arguments),
             Verdict::Refused(cause) => Ok(self.refuse(launch, cause)),
         }

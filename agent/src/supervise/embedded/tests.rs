@@ -61,6 +61,7 @@ impl Host {
             directory,
             store: None,
             service: None,
+            offsets_of: None,
             ports: Vec::new(),
             stop_deadline: Duration::from_millis(200),
             fingerprint: "f1".to_owned(),

@@ -56,6 +56,7 @@ impl Host {
             directory,
             store: None,
             service: None,
+            offsets_of: None,
             ports: Vec::new(),
             stop_deadline: Duration::from_secs(60),
             fingerprint: "f1".to_owned(),

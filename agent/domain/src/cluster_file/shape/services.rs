@@ -42,7 +42,12 @@ pub(super) const EXPORTER: &[Key] = &[
     JAR_HOST,
     SOURCE,
     SHA256,
-    key("port", Kind::Integer, "`5557`", "The port of its metrics."),
+    key(
+        "port",
+        Kind::Integer,
+        "`5557`",
+        "The port of its metrics. The one 2 above it is its own too: clients send theirs there (grpc.server.port).",
+    ),
     HEAP,
     YOUNG,
     DIRECT_MEMORY,

@@ -148,6 +148,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "它每 30 秒注册一次；如果一直如此，查看它的 logs/rocketmqlogs/broker.log。",
     ),
     of_id(
+        "offsets-carried",
+        "主节点停过一段时间，消费者在从节点上继续消费；启动之前，消费位点已从从节点取回。",
+        "否则从节点会把较旧的位点复制回去，消息会被重复消费。",
+        "无需处理；如果这期间有人故意回退过位点，请再回退一次。",
+    ),
+    of_id(
         "page-cache-busy",
         "有一条消息存了一秒多还没存完。",
         "其间 RocketMQ 拒绝发送；客户端看到 `[PCBUSY_CLEAN_QUEUE]broker busy`。",
@@ -256,6 +262,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "拥有全部消息的成员少于接收一条消息所需的数目。",
         "发送失败。",
         "让缺少的成员回来；它们会自己同步。",
+    ),
+    of_id(
+        "topics-missing",
+        "其他主节点都有的主题，这个主节点没有：每个 broker 各存各的，新加的 broker 不会自动得到它们。",
+        "客户端不会把这些主题的消息发给它，流量都落在其他主节点上。",
+        "`rocketmq-agent copy-topics` 列出缺少的主题，询问后照其他主节点的样子建立。",
     ),
     of_id(
         "two-claimants",

@@ -244,7 +244,7 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "store-metadata-broken",
         "存储的 config 目录中有个文件无法读取，它的 .bak 也不行。",
         "没有 topics.json，broker 就不认识任何 topic，所以它不启动。",
-        "放一份好的副本过去（来自从节点的 store/config 或备份），并把它交给 broker 的账号。",
+        "`rocketmq-agent restore INSTANCE` 把最新的好副本放回去。没有副本时，放一份好的过去（来自从节点的 store/config 或备份），并把它交给 broker 的账号。",
     ),
     of_id(
         "store-unusable",

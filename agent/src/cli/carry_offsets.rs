@@ -1,0 +1,26 @@
+//! `carry-offsets`: what a master's unit runs before its start (ExecStartPre), under the instance's lock. In: addresses and
+//! folders, as arguments: it needs no file.
+
+use crate::{exit_code, log, offsets};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct CarryOffsets {
+    /// Where the slave listens
+    #[arg(long)]
+    slave: SocketAddr,
+    /// The master's storePathRootDir
+    #[arg(long)]
+    store: PathBuf,
+    /// The instance's folder
+    #[arg(long)]
+    folder: PathBuf,
+}
+
+impl CarryOffsets {
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        log::init();
+        offsets::carry(&self.store, &self.folder, self.slave, None).await;
+        Ok(exit_code::code(exit_code::OK))
+    }
+}

@@ -1,0 +1,63 @@
+//! `restore`: puts the newest good copy in the place of a broker's files of topics, consumer groups or offsets that neither
+//! it nor RocketMQ can read any more. Shows them first, and asks.
+
+use super::copy_topics::asked;
+use crate::{
+    accounts, clock,
+    copies::{self, Torn},
+    exit_code,
+    inventory::Inventory,
+    settings::Settings,
+    supervise::occupant_of,
+};
+use anyhow::{Context, bail};
+use rocketmq_agent_domain::names::InstanceName;
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Restore {
+    /// A broker of this host, such as broker-a
+    instance: InstanceName,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+impl Restore {
+    pub(super) fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+        let inventory = Inventory::applied(&settings)?.context("there is no cluster file of this host")?;
+        let instance = inventory.desired.instance(&self.instance);
+        let launch = &instance.with_context(|| format!("this host has no {}", self.instance))?.launch;
+        let mut out = io::stdout();
+        let (torn, without): (Vec<Torn>, Vec<Torn>) =
+            copies::torn(launch)?.into_iter().partition(|torn| torn.copy.is_some());
+        for torn in &without {
+            writeln!(out, "{} cannot be read, and there is no copy of it", torn.path.display())?;
+        }
+        if torn.is_empty() {
+            writeln!(out, "there is nothing to put back for {}", self.instance)?;
+            return Ok(exit_code::code(if without.is_empty() { exit_code::OK } else { exit_code::FAILED }));
+        }
+        for Torn { path, copy } in &torn {
+            let at = copy.as_ref().map_or(0, |(at, _)| *at);
+            writeln!(out, "{} cannot be read; the newest copy is of {}", path.display(), clock::in_words(at))?;
+        }
+        writeln!(out, "what was changed since then is not in the copies")?;
+        if !self.yes && !asked("put them back")? {
+            writeln!(out, "nothing was changed")?;
+            return Ok(exit_code::code(exit_code::FAILED));
+        }
+        if let Some(occupant) = occupant_of(launch)? {
+            bail!("{occupant} works on this store: nothing is changed there before it has ended");
+        }
+        let account = accounts::run_as(settings.embedded.run_as)?;
+        for it in &torn {
+            copies::put_back(it, account)?;
+            writeln!(out, "{} is put back; what lay there is beside it as .torn", it.path.display())?;
+        }
+        Ok(exit_code::code(exit_code::OK))
+    }
+}

@@ -1,0 +1,262 @@
+//! Copies of what a broker keeps of topics, consumer groups and offsets, to go back to where both its own file and RocketMQ's
+//! `.bak` beside it are torn. In: launches of brokers. Out: a few good copies of each file, beside the store. A file that
+//! cannot be read as a whole is never copied, and nothing is put back without a person's word.
+
+use crate::{
+    accounts::Account,
+    clock,
+    files::{self, FileError},
+    remoting,
+};
+use rocketmq_agent_domain::{desired::Desired, launch::Launch};
+use serde_json::Value;
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, UNIX_EPOCH},
+};
+use tokio::{sync::watch, time};
+
+/// Between two looks.
+const LOOK: Duration = Duration::from_secs(60);
+/// Between two copies of a file, milliseconds, and how many are kept of each.
+const EVERY: u64 = 600_000;
+const KEPT: usize = 5;
+/// A longer file is not copied.
+const LONGEST: u64 = 64 << 20;
+
+/// Files of `store/config`, each with what it is nothing without (4.7.0-5.5.0).
+const FILES: [(&str, &str); 3] = [
+    ("topics.json", "topicConfigTable"),
+    ("subscriptionGroup.json", "subscriptionGroupTable"),
+    ("consumerOffset.json", "offsetTable"),
+];
+
+/// Why no copy could be made, looked at or put back.
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    /// A file or folder cannot be looked at.
+    #[error("cannot read {path}")]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A file cannot be written.
+    #[error(transparent)]
+    Write(#[from] FileError),
+}
+
+/// Keeps copies of the files of all brokers of this host, for as long as the agent runs.
+pub fn spawn(desired: watch::Receiver<Arc<Desired>>, owner: Option<Account>) {
+    tokio::spawn(async move {
+        loop {
+            let goal = Arc::clone(&desired.borrow());
+            for launch in goal.instances.iter().map(|instance| &instance.launch) {
+                if let Err(error) = keep(launch, owner, clock::now()) {
+                    tracing::warn!(instance = %launch.instance, "{}: {:#}", launch.instance, anyhow::Error::from(error));
+                }
+            }
+            time::sleep(LOOK).await;
+        }
+    });
+}
+
+/// Copies each file that is good and was written since it was copied last, if that is long enough ago.
+fn keep(launch: &Launch, owner: Option<Account>, now: u64) -> Result<(), CopyError> {
+    let Some(store) = &launch.store else { return Ok(()) };
+    let folder = folder(launch);
+    for (name, table) in FILES {
+        let path = store.root.join("config").join(name);
+        let Some(written) = written(&path)? else { continue };
+        let copies = copies(&folder, name)?;
+        if copies.last().is_some_and(|(at, _)| *at >= written || now < at + EVERY) {
+            continue;
+        }
+        let Some(text) = good(&path, table)? else { continue };
+        if !folder.exists() {
+            files::make_directory(&folder, 0o750, owner)?;
+        }
+        files::write_file(&folder.join(format!("{name}.{written}")), &text, 0o640, owner)?;
+        for (_, old) in copies.iter().take((copies.len() + 1).saturating_sub(KEPT)) {
+            fs::remove_file(old).map_err(|source| CopyError::Read { path: old.clone(), source })?;
+        }
+    }
+    Ok(())
+}
+
+/// A file that RocketMQ cannot read, with the newest good copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Torn {
+    /// The file.
+    pub path: PathBuf,
+    /// When the copy was as good as now, milliseconds since 1970; none where there is no copy.
+    pub copy: Option<(u64, PathBuf)>,
+}
+
+/// The files of which neither the one nor the `.bak` beside it is good.
+///
+/// # Errors
+/// Something cannot be read.
+pub fn torn(launch: &Launch) -> Result<Vec<Torn>, CopyError> {
+    let Some(store) = &launch.store else { return Ok(Vec::new()) };
+    let mut found = Vec::new();
+    for (name, table) in FILES {
+        let path = store.root.join("config").join(name);
+        if good(&path, table)?.is_some() || good(&path.with_extension("json.bak"), table)?.is_some() {
+            continue;
+        }
+        let copy = copies(&folder(launch), name)?.pop();
+        // One that never was there is not torn.
+        if copy.is_some() || path.exists() {
+            found.push(Torn { path, copy });
+        }
+    }
+    Ok(found)
+}
+
+/// Puts the copy in the place of the file; what lay there is kept beside it. To be called while nothing runs on the store.
+///
+/// # Errors
+/// Something cannot be read or written.
+pub fn put_back(torn: &Torn, owner: Option<Account>) -> Result<(), CopyError> {
+    let Some((_, copy)) = &torn.copy else { return Ok(()) };
+    let read = |path: &Path| fs::read(path).map_err(|source| CopyError::Read { path: path.to_owned(), source });
+    if torn.path.exists() {
+        files::write_file(&torn.path.with_extension("json.torn"), &read(&torn.path)?, 0o640, owner)?;
+    }
+    Ok(files::write_file(&torn.path, &read(copy)?, 0o640, owner)?)
+}
+
+fn folder(launch: &Launch) -> PathBuf {
+    launch.directory.join("config-copies")
+}
+
+/// When a file was written, milliseconds since 1970; none where there is none to copy.
+fn written(path: &Path) -> Result<Option<u64>, CopyError> {
+    let failed = |source| CopyError::Read { path: path.to_owned(), source };
+    match fs::metadata(path) {
+        Ok(file) if file.len() > LONGEST => Ok(None),
+        Ok(file) => {
+            let at = file.modified().map_err(failed)?.duration_since(UNIX_EPOCH).unwrap_or_default();
+            Ok(u64::try_from(at.as_millis()).ok())
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(failed(source)),
+    }
+}
+
+/// The text of a file that RocketMQ would read; none where it is not there, empty or torn.
+fn good(path: &Path, table: &str) -> Result<Option<Vec<u8>>, CopyError> {
+    match fs::read(path) {
+        Ok(text) => {
+            let value: Option<Value> = remoting::from_json(&text).ok();
+            Ok(value.filter(|value| value[table].is_object()).map(|_| text))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(CopyError::Read { path: path.to_owned(), source }),
+    }
+}
+
+/// All copies of a file with when it was written, the oldest first.
+fn copies(folder: &Path, name: &str) -> Result<Vec<(u64, PathBuf)>, CopyError> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(CopyError::Read { path: folder.to_owned(), source }),
+    };
+    let of = |path: PathBuf| {
+        let at = path.file_name()?.to_str()?.strip_prefix(name)?.strip_prefix('.')?.parse().ok()?;
+        Some((at, path))
+    };
+    let mut found: Vec<(u64, PathBuf)> = entries.flatten().filter_map(|entry| of(entry.path())).collect();
+    found.sort();
+    Ok(found)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use rocketmq_agent_domain::launch::{Role, StoreIdentity};
+    use std::{collections::BTreeMap, fs::File};
+
+    fn launch(home: &Path) -> Launch {
+        fs::create_dir_all(home.join("store/config")).unwrap();
+        Launch {
+            instance: "broker-a".parse().unwrap(),
+            role: Role::Master,
+            program: "/j".into(),
+            arguments: Vec::new(),
+            environment: BTreeMap::new(),
+            directory: home.to_owned(),
+            console: home.join("console.log"),
+            logs: Vec::new(),
+            store: Some(StoreIdentity {
+                root: home.join("store"),
+                commit_log: home.join("store/commitlog"),
+                format: Default::default(),
+                cluster: "C".to_owned(),
+                broker: "broker-a".parse().unwrap(),
+            }),
+            service: None,
+            offsets_of: None,
+            ports: Vec::new(),
+            stop_deadline: Duration::ZERO,
+            fingerprint: String::new(),
+        }
+    }
+
+    fn write(launch: &Launch, name: &str, text: &str, second: u64) {
+        let path = launch.directory.join("store/config").join(name);
+        fs::write(&path, text).unwrap();
+        let file = File::options().write(true).open(path).unwrap();
+        file.set_modified(UNIX_EPOCH + Duration::from_secs(second)).unwrap();
+    }
+
+    #[test]
+    fn good_files_are_copied_when_they_change_and_few_copies_are_kept() {
+        let home = tempfile::tempdir().unwrap();
+        let launch = launch(home.path());
+        keep(&launch, None, 0).unwrap();
+        assert!(!folder(&launch).exists(), "nothing to copy");
+        let looks = |at: u64, text: &str| {
+            write(&launch, "topics.json", text, at);
+            keep(&launch, None, at * 1000).unwrap();
+            let copies = copies(&folder(&launch), "topics.json").unwrap();
+            copies.iter().map(|(at, _)| at / 1000).collect::<Vec<_>>()
+        };
+        for at in (1000..9000).step_by(1000) {
+            looks(at, &format!("{{\"topicConfigTable\":{{\"T{at}\":{{}}}}}}"));
+        }
+        assert_eq!(looks(9000, r#"{"topicConfigTable":{}}"#), [5000, 6000, 7000, 8000, 9000]);
+        assert_eq!(looks(9599, r#"{"topicConfigTable":{"T":{}}}"#)[4], 9000, "not every few seconds");
+        assert_eq!(looks(9600, r#"{"topicConfigTable":{"T":{}}}"#)[4], 9600);
+        assert_eq!(looks(99_000, r#"{"topicConfigTable":{"T"#)[4], 9600, "it is torn");
+    }
+
+    #[test]
+    fn the_newest_copy_is_put_back_where_the_file_and_rocketmqs_own_copy_are_torn() {
+        let home = tempfile::tempdir().unwrap();
+        let launch = launch(home.path());
+        let (first, second) = (r#"{"offsetTable":{"T@g":{0:5}}}"#, r#"{"offsetTable":{"T@g":{0:6}}}"#);
+        for (text, at) in [(first, 1), (second, 2000)] {
+            write(&launch, "consumerOffset.json", text, at);
+            keep(&launch, None, at * 1000).unwrap();
+        }
+        write(&launch, "consumerOffset.json", "", 3);
+        write(&launch, "consumerOffset.json.bak", first, 3);
+        assert_eq!(torn(&launch).unwrap(), [], "RocketMQ takes its own");
+        write(&launch, "consumerOffset.json.bak", "{\"offset", 3);
+        let found = torn(&launch).unwrap();
+        assert_eq!(found.len(), 1);
+        put_back(&found[0], None).unwrap();
+        let config = launch.directory.join("store/config");
+        assert_eq!(fs::read_to_string(config.join("consumerOffset.json")).unwrap(), second);
+        assert_eq!(fs::read_to_string(config.join("consumerOffset.json.torn")).unwrap(), "");
+        assert_eq!(torn(&launch).unwrap(), []);
+    }
+}

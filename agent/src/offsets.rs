@@ -1,0 +1,220 @@
+//! Before a master starts: the consumer offsets that its slave has newer go into the master's own file, of which a copy
+//! is kept. In: a launch, while nothing runs on its store. `docs/decisions/0042-offsets-of-a-returning-master.md`.
+//!
+//! What cannot be found out is said, and the start goes on as it would have.
+
+use crate::{
+    accounts::Account,
+    clock,
+    files::{self, FileError},
+    remoting::{self, Broker, Client, RemotingError},
+};
+use rocketmq_agent_domain::{
+    launch::{Cause, Launch},
+    offsets::{Ahead, Carried, Offsets, ahead},
+};
+use serde_json::Value;
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{self, Read, Seek, SeekFrom},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// A start waits no longer for a slave that does not answer.
+const TIMEOUT: Duration = Duration::from_secs(2);
+/// `ConsumeQueue.CQ_STORE_UNIT_SIZE` (4.7.0-5.5.0): u64 offset in the commit log, u32 size, u64 hash of the tag.
+const UNIT: u64 = 20;
+/// As the JVM's own umask makes it.
+const MODE: u32 = 0o640;
+
+/// Why nothing was taken over.
+#[derive(Debug, thiserror::Error)]
+pub enum OffsetsError {
+    /// The slave did not say.
+    #[error("the slave does not say its consumer offsets")]
+    Slave(#[from] RemotingError),
+    /// A file cannot be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A file is not what RocketMQ writes.
+    #[error("{path} is not what RocketMQ writes")]
+    Damaged {
+        /// Which.
+        path: PathBuf,
+        /// Where.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// It cannot be written.
+    #[error(transparent)]
+    Write(#[from] FileError),
+}
+
+/// Takes over what is newer, and says what came of it. To be called by whoever holds the instance's lock.
+pub async fn before_start(launch: &Launch, owner: Option<Account>) {
+    if let (Some(slave), Some(store)) = (launch.offsets_of, &launch.store) {
+        carry(&store.root, &launch.directory, slave, owner).await;
+    }
+}
+
+/// The same of a `store`, where `folder` is what a note of it is kept in.
+pub async fn carry(store: &Path, folder: &Path, slave: SocketAddr, owner: Option<Account>) {
+    if !file(store).exists() {
+        return;
+    }
+    let asked = Broker::new(&Client::new(TIMEOUT), slave.to_string(), TIMEOUT).consumer_offsets().await;
+    let done = asked.map_err(OffsetsError::from).and_then(|theirs| take_over(store, folder, slave, &theirs, owner));
+    let name = folder.file_name().unwrap_or_default().display();
+    match done {
+        Ok(None) => {}
+        Ok(Some(carried)) => {
+            let told = carried.warning(carried.at);
+            tracing::warn!("{name}: {}", told.map(|told| told.what).unwrap_or_default());
+        }
+        Err(error) => {
+            tracing::warn!("{name} starts with the consumer offsets that it has: {:#}", anyhow::Error::from(error));
+        }
+    }
+}
+
+fn file(store: &Path) -> PathBuf {
+    store.join("config/consumerOffset.json")
+}
+
+/// What was taken over, where anything was or had to be left. On an error the file is as it was.
+fn take_over(
+    store: &Path,
+    folder: &Path,
+    slave: SocketAddr,
+    theirs: &Offsets,
+    owner: Option<Account>,
+) -> Result<Option<Carried>, OffsetsError> {
+    let path = file(store);
+    let text = fs::read(&path).map_err(|source| OffsetsError::Read { path: path.clone(), source })?;
+    let damaged = |source| OffsetsError::Damaged { path: path.clone(), source };
+    let mut file: Value = remoting::from_json(&text).map_err(damaged)?;
+    let mut table: Offsets = serde_json::from_value(file["offsetTable"].take()).map_err(damaged)?;
+    let queues = store.join("consumequeue");
+    let Ahead { offsets, messages, beyond } =
+        ahead(&table, theirs, |topic, queue| end(&queues.join(topic).join(queue.to_string())).ok().flatten());
+    if offsets.is_empty() && beyond == 0 {
+        return Ok(None);
+    }
+    let carried = Carried {
+        at: clock::now(),
+        slave,
+        backup: path.with_extension("json.before-carry"),
+        entries: offsets.keys().cloned().collect(),
+        queues: offsets.values().map(BTreeMap::len).sum(),
+        messages,
+        beyond,
+    };
+    if !offsets.is_empty() {
+        for (entry, queues) in offsets {
+            table.entry(entry).or_default().extend(queues);
+        }
+        file["offsetTable"] = serde_json::to_value(table).map_err(damaged)?;
+        files::write_file(&carried.backup, &text, MODE, owner)?;
+        files::write_file(&path, &serde_json::to_vec(&file).map_err(damaged)?, MODE, owner)?;
+    }
+    files::write_file(&note(folder), &serde_json::to_vec_pretty(&carried).map_err(damaged)?, MODE, owner)?;
+    Ok(Some(carried))
+}
+
+fn note(folder: &Path) -> PathBuf {
+    folder.join("offsets-carried.json")
+}
+
+/// What was taken over before the last starts, as long as it is news.
+pub fn warning(launch: &Launch) -> Option<Cause> {
+    launch.offsets_of?;
+    let carried: Carried = serde_json::from_slice(&fs::read(note(&launch.directory)).ok()?).ok()?;
+    carried.warning(clock::now())
+}
+
+/// Where a consume queue ends: in its last file, the first unit that nothing was written to. None where there is no file.
+fn end(folder: &Path) -> io::Result<Option<i64>> {
+    let names = fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+    let names: Vec<String> = names.collect::<io::Result<_>>()?;
+    let Some((start, name)) = names.iter().filter_map(|name| Some((name.parse::<u64>().ok()?, name))).max() else {
+        return Ok(None);
+    };
+    let mut file = File::open(folder.join(name))?;
+    let (mut written, mut blank) = (0, file.metadata()?.len() / UNIT);
+    while written < blank {
+        let middle = written + (blank - written) / 2;
+        let mut size = [0; 4];
+        file.seek(SeekFrom::Start(middle * UNIT + 8))?;
+        file.read_exact(&mut size)?;
+        if size == [0; 4] { blank = middle } else { written = middle + 1 }
+    }
+    Ok(i64::try_from(start / UNIT + written).ok())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn queue(store: &Path, topic: &str, start: u64, written: usize) {
+        let folder = store.join("consumequeue").join(topic).join("0");
+        fs::create_dir_all(&folder).unwrap();
+        let mut units = vec![0u8; 100 * UNIT as usize];
+        for unit in 0..written {
+            units[unit * UNIT as usize + 11] = 120;
+        }
+        fs::write(folder.join(format!("{:020}", start * UNIT)), units).unwrap();
+    }
+
+    #[test]
+    fn a_queue_ends_where_its_last_file_is_blank() {
+        let store = tempfile::tempdir().unwrap();
+        let found = |topic: &str| end(&store.path().join("consumequeue").join(topic).join("0")).ok().flatten();
+        assert_eq!(found("None"), None);
+        for (topic, written) in [("Empty", 0), ("One", 1), ("Some", 63), ("Full", 100)] {
+            queue(store.path(), topic, 0, written);
+            assert_eq!(found(topic), Some(written as i64));
+        }
+        queue(store.path(), "Full", 100, 7);
+        assert_eq!(found("Full"), Some(107));
+    }
+
+    #[test]
+    fn newer_offsets_go_into_the_file_and_what_else_is_in_it_stays() {
+        let home = tempfile::tempdir().unwrap();
+        let store = home.path().join("store");
+        fs::create_dir_all(store.join("config")).unwrap();
+        let before = r#"{"dataVersion":{"counter":9},"offsetTable":{"T@g":{0:5},"T@h":{0:7}}}"#;
+        fs::write(file(&store), before).unwrap();
+        queue(&store, "T", 0, 9);
+        let slave = "127.0.0.1:1".parse().unwrap();
+        let theirs = remoting::from_json(br#"{"T@g":{0:8},"T@h":{0:6}}"#).unwrap();
+        let carried = take_over(&store, home.path(), slave, &theirs, None).unwrap().unwrap();
+        assert_eq!((carried.queues, carried.messages, carried.beyond), (1, 3, 0));
+        let after: Value = serde_json::from_slice(&fs::read(file(&store)).unwrap()).unwrap();
+        let wanted = r#"{"dataVersion":{"counter":9},"offsetTable":{"T@g":{"0":8},"T@h":{"0":7}}}"#;
+        assert_eq!(after, serde_json::from_str::<Value>(wanted).unwrap());
+        assert_eq!(fs::read_to_string(carried.backup).unwrap(), before);
+        assert_eq!(take_over(&store, home.path(), slave, &theirs, None).unwrap(), None, "and then it is as new");
+    }
+
+    #[test]
+    fn a_torn_file_is_left_to_rocketmq() {
+        let home = tempfile::tempdir().unwrap();
+        fs::create_dir_all(home.path().join("config")).unwrap();
+        let torn = r#"{"offsetTable":{"T@"#;
+        fs::write(file(home.path()), torn).unwrap();
+        let slave = "127.0.0.1:1".parse().unwrap();
+        assert!(take_over(home.path(), home.path(), slave, &Offsets::new(), None).is_err());
+        assert_eq!(fs::read_to_string(file(home.path())).unwrap(), torn);
+    }
+}
