@@ -275,7 +275,7 @@ impl Asker {
     ) -> MemberFacts {
         let asked = join_all(elections.others.iter().map(|other| async {
             let broker = Broker::new(&self.client, other.address.to_string(), TIMEOUT);
-            (other.client_address, others(broker.runtime_info().await))
+            (other.client_address, others(broker.log_ends().await))
         }));
         let in_sync = |state: &SyncState| InSync {
             in_sync: state.in_sync_replicas.iter().map(|it| it.broker_address.clone()).collect(),
@@ -307,10 +307,10 @@ impl Asker {
         let other = Broker::new(&self.client, partner.address.to_string(), TIMEOUT);
         if role == Role::Slave {
             let runtime = own(broker.runtime_info().await);
-            let partner = others(other.runtime_info().await);
+            let partner = others(other.log_ends().await);
             (runtime, Some(partner))
         } else {
-            let partner = others(other.runtime_info().await);
+            let partner = others(other.log_ends().await);
             let runtime = own(broker.runtime_info().await);
             (runtime, Some(partner))
         }
