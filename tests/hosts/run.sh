@@ -7,4 +7,4 @@ cargo test --no-run --test hosts
 if [[ $EUID -eq 0 ]]; then
     exec cargo test --test hosts -- "$@"
 fi
-exec sudo -n --preserve-env=PATH,SOAK,KEEP,HOME,CARGO_HOME,RUSTUP_HOME cargo test --test hosts -- "$@"
+exec sudo -n --preserve-env=PATH,SOAK,KEEP,BESIDE,IDLE_SECONDS,HOME,CARGO_HOME,RUSTUP_HOME cargo test --test hosts -- "$@"

@@ -2,8 +2,8 @@
 
 use super::figures;
 use crate::{
-    remoting::{RemotingError, RuntimeInfo},
-    supervise::sockets::Sockets,
+    remoting::{LogEnds, RemotingError, RuntimeInfo},
+    supervise::sockets::{Socket, Sockets},
 };
 use rocketmq_agent_domain::{
     desired::{Instance, Partner},
@@ -23,7 +23,8 @@ fn unsigned(number: Option<i64>) -> Option<u64> {
 /// A broker that does not say where its log ends is unknown: taken for 0, it would be called empty or ahead.
 pub(super) fn own(answer: Result<RuntimeInfo, RemotingError>) -> (Fact<Runtime>, bool) {
     let answered = is_answer(&answer);
-    let runtime = known_end(answer, |info, max_offset| Runtime {
+    let end = |info: &RuntimeInfo| info.commit_log_max_offset;
+    let runtime = known_end(answer, end, |info, max_offset| Runtime {
         version: info.version.clone(),
         boot_timestamp: unsigned(info.boot_timestamp_ms),
         min_offset: unsigned(info.commit_log_min_offset),
@@ -49,14 +50,19 @@ pub(super) fn unauthorized<T>(answer: &Result<T, RemotingError>) -> Option<Strin
     answer.as_ref().err().and_then(RemotingError::unauthorized).map(str::to_owned)
 }
 
-pub(super) fn others(answer: Result<RuntimeInfo, RemotingError>) -> Fact<PartnerFacts> {
-    known_end(answer, |info, max_offset| PartnerFacts { min_offset: unsigned(info.commit_log_min_offset), max_offset })
+pub(super) fn others(answer: Result<LogEnds, RemotingError>) -> Fact<PartnerFacts> {
+    let facts = |ends: &LogEnds, max_offset| PartnerFacts { min_offset: unsigned(ends.min_offset), max_offset };
+    known_end(answer, |ends| ends.max_offset, facts)
 }
 
-fn known_end<T>(answer: Result<RuntimeInfo, RemotingError>, make: impl FnOnce(&RuntimeInfo, u64) -> T) -> Fact<T> {
+fn known_end<A, T>(
+    answer: Result<A, RemotingError>,
+    end: impl FnOnce(&A) -> Option<i64>,
+    make: impl FnOnce(&A, u64) -> T,
+) -> Fact<T> {
     match answer {
-        Ok(info) => match unsigned(info.commit_log_max_offset) {
-            Some(end) => Fact::Known(make(&info, end)),
+        Ok(said) => match unsigned(end(&said)) {
+            Some(end) => Fact::Known(make(&said, end)),
             None => Fact::Unknown("it does not say where its commit log ends".to_owned()),
         },
         Err(error) => Fact::from(Err(error)),
@@ -65,7 +71,7 @@ fn known_end<T>(answer: Result<RuntimeInfo, RemotingError>, make: impl FnOnce(&R
 
 /// Replication is a TCP connection, and the kernel knows of it whatever the release: a slave's goes to its master's HA
 /// port, a master's comes in on its own.
-pub(super) fn connections(instance: &Instance, partner: &Partner, sockets: &Fact<Sockets>) -> Fact<Vec<u64>> {
+pub(super) fn connections(instance: &Instance, partner: &Partner, sockets: &Fact<Sockets>) -> Fact<Vec<Socket>> {
     match (sockets, instance.launch.role) {
         (Fact::Unknown(why), _) => Fact::Unknown(why.clone()),
         (Fact::Known(sockets), Role::Slave) => Fact::Known(sockets.established(partner.ha_address)),

@@ -283,7 +283,7 @@ impl Asker {
     ) -> MemberFacts {
         let asked = join_all(elections.others.iter().map(|other| async {
             let broker = Broker::new(&self.client, other.address.to_string(), TIMEOUT);
-            (other.client_address, others(broker.runtime_info().await))
+            (other.client_address, others(broker.log_ends().await))
         }));
         let in_sync = |state: &SyncState| InSync {
             in_sync: state.in_sync_replicas.iter().map(|it| it.broker_address.clone()).collect(),
@@ -319,9 +319,9 @@ impl Asker {
         let other = Broker::new(&self.client, partner.address.to_string(), TIMEOUT);
         let (answer, partner) = if role == Role::Slave {
             let answer = broker.runtime_info().await;
-            (answer, other.runtime_info().await)
+            (answer, other.log_ends().await)
         } else {
-            let partner = other.runtime_info().await;
+            let partner = other.log_ends().await;
             (broker.runtime_info().await, partner)
         };
         let refused = Unauthorized { own: unauthorized(&answer), partner: unauthorized(&partner) };

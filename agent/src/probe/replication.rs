@@ -1,8 +1,9 @@
 //! How long a connection for replication has stood. One that this agent saw being made settles first; one that was there
 //! before the agent has settled long ago. In: the sockets of a round that needs them. Out: what is known of the
-//! connection. A connection that was found is looked for where it is, at the process that has it open: to list all
-//! sockets, the kernel walks a table as large as its memory allows, 10 ms a time however few sockets there are.
+//! connection. A connection that was found is asked for by its ends, and looked for at the process that has it open: to
+//! list all sockets, the kernel walks a table as large as its memory allows, 10 ms a time however few sockets there are.
 
+use crate::supervise::sockets::Socket;
 use rocketmq_agent_domain::{health::facts::HaConnection, observed::Fact};
 use std::{
     fs,
@@ -13,7 +14,8 @@ use std::{
 /// A slave reports itself 5 s after it connected (`haSendHeartbeatInterval`), and its master counts it from then on.
 const SETTLES: Duration = Duration::from_secs(6);
 
-/// The list of sockets is read at least this often: an open socket need not be a connection that stands.
+/// Where the kernel does not tell of a single socket, the list is read at least this often: an open socket need not be a
+/// connection that stands.
 const LISTED_EVERY: Duration = Duration::from_secs(30);
 
 /// New connections are counted over this time.
@@ -32,7 +34,7 @@ pub(super) struct Replication {
 impl Replication {
     /// Whether it is known to be where it was without a look at the list of sockets.
     pub(super) fn is_held(&self, pid: u32) -> bool {
-        self.held.as_ref().is_some_and(|held| held.pid == pid && held.at.elapsed() < LISTED_EVERY && held.is_open())
+        self.held.as_ref().is_some_and(|held| held.pid == pid && held.is_open() && held.stands())
     }
 
     /// It is where it was.
@@ -40,31 +42,32 @@ impl Replication {
         self.track.see(Fact::Known(true))
     }
 
-    /// Takes in the inodes of the connections that stand, of which `pid` has one.
-    pub(super) fn see(&mut self, pid: u32, inodes: Fact<Vec<u64>>) -> Fact<HaConnection> {
+    /// Takes in the connections that stand, of which `pid` has one.
+    pub(super) fn see(&mut self, pid: u32, sockets: Fact<Vec<Socket>>) -> Fact<HaConnection> {
         if self.of != pid {
             // A process that is new connects, and that says nothing.
             self.made.clear();
             self.of = pid;
         }
-        let inodes = match inodes {
-            Fact::Known(inodes) => inodes,
+        let sockets = match sockets {
+            Fact::Known(sockets) => sockets,
             Fact::Unknown(why) => return self.track.see(Fact::Unknown(why)),
         };
+        let is_there = !sockets.is_empty();
         match &mut self.held {
-            Some(held) if held.pid == pid && inodes.contains(&held.inode) => held.at = Instant::now(),
+            Some(held) if held.pid == pid && sockets.contains(&held.socket) => held.at = Instant::now(),
             held => {
                 if held.is_some() {
                     // Whether another one has taken its place or none has: that one is gone.
                     self.track.see(Fact::Known(false));
                 }
-                *held = inodes.iter().find_map(|inode| Held::find(pid, *inode));
+                *held = sockets.into_iter().find_map(|socket| Held::find(pid, socket));
             }
         }
-        if matches!(self.track, Track::Missing) && !inodes.is_empty() {
+        if matches!(self.track, Track::Missing) && is_there {
             self.made.push(Instant::now());
         }
-        self.track.see(Fact::Known(!inodes.is_empty()))
+        self.track.see(Fact::Known(is_there))
     }
 
     /// How many connections were seen being made in the last three minutes.
@@ -78,22 +81,26 @@ impl Replication {
 #[derive(Debug)]
 struct Held {
     pid: u32,
-    inode: u64,
+    socket: Socket,
     file: PathBuf,
     at: Instant,
 }
 
 impl Held {
     /// Finds it; `None` where the process does not have it, or this account may not look.
-    fn find(pid: u32, inode: u64) -> Option<Self> {
+    fn find(pid: u32, socket: Socket) -> Option<Self> {
         let files = fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
-        let held = |file: PathBuf| Self { pid, inode, file, at: Instant::now() };
+        let held = |file: PathBuf| Self { pid, socket: socket.clone(), file, at: Instant::now() };
         files.flatten().map(|file| held(file.path())).find(Held::is_open)
     }
 
     fn is_open(&self) -> bool {
-        let target = format!("socket:[{}]", self.inode);
+        let target = format!("socket:[{}]", self.socket.inode());
         fs::read_link(&self.file).is_ok_and(|found| found.as_os_str() == target.as_str())
+    }
+
+    fn stands(&self) -> bool {
+        self.socket.stands().unwrap_or_else(|_| self.at.elapsed() < LISTED_EVERY)
     }
 }
 
@@ -206,10 +213,14 @@ mod tests {
 
     #[test]
     fn a_connection_that_cannot_be_found_at_its_process_is_looked_for_in_every_round() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let _slave = TcpStream::connect(address).unwrap();
+        let listed = || Fact::Known(Sockets::read().unwrap().established(address));
         let mut replication = Replication::default();
-        assert_eq!(replication.see(u32::MAX, Fact::Known(vec![1])), Fact::Known(HaConnection::Standing));
+        assert_eq!(replication.see(u32::MAX, listed()), Fact::Known(HaConnection::Standing));
         assert!(!replication.is_held(u32::MAX));
-        assert_eq!(replication.see(u32::MAX, Fact::Known(vec![1])), Fact::Known(HaConnection::Standing));
+        assert_eq!(replication.see(u32::MAX, listed()), Fact::Known(HaConnection::Standing));
         assert_eq!(replication.see(u32::MAX, Fact::Known(vec![])), Fact::Known(HaConnection::Missing));
     }
 }

@@ -97,6 +97,11 @@ pub fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<Stri
     Ok(map.unwrap_or_default().into_iter().filter_map(|(key, text)| Some((key, text.0?))).collect())
 }
 
+/// The same for a single text.
+pub fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(Text::deserialize(deserializer)?.0)
+}
+
 /// One scalar as text. Not `serde_json::Value`, so that a hostile peer cannot make a small text a large tree.
 struct Text(Option<String>);
 

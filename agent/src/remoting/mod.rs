@@ -64,7 +64,7 @@ pub use message::{OutgoingMessage, PullOutcome, PullStatus, SendOutcome, SendSta
 pub use namesrv::{BrokerGroup, ClusterInfo, NameServer};
 pub use rocketmq_agent_domain::online::{OnlineConfig, OnlineConfigError, OnlineKey};
 pub use route::{Perm, QueueData, TopicRoute};
-pub use runtime_info::{RuntimeInfo, ThreadPool};
+pub use runtime_info::{LogEnds, RuntimeInfo, ThreadPool};
 pub use stored_message::StoredMessage;
 pub use subscription_group::SubscriptionGroup;
 pub use topic::TopicConfig;

@@ -85,6 +85,37 @@ pub(super) struct RuntimeTable {
     table: BTreeMap<String, String>,
 }
 
+/// Where the commit log of one broker begins and ends, as in [`RuntimeInfo`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LogEnds {
+    /// [`RuntimeInfo::commit_log_min_offset`].
+    pub min_offset: Option<i64>,
+    /// [`RuntimeInfo::commit_log_max_offset`].
+    pub max_offset: Option<i64>,
+}
+
+/// The same body, of which the other keys are passed over.
+#[derive(Deserialize)]
+pub(super) struct EndsTable {
+    #[serde(default, deserialize_with = "json::or_default")]
+    table: Ends,
+}
+
+#[derive(Default, Deserialize)]
+struct Ends {
+    #[serde(default, rename = "commitLogMinOffset", deserialize_with = "json::text")]
+    min: Option<String>,
+    #[serde(default, rename = "commitLogMaxOffset", deserialize_with = "json::text")]
+    max: Option<String>,
+}
+
+impl From<EndsTable> for LogEnds {
+    fn from(EndsTable { table }: EndsTable) -> Self {
+        let offset = |text: Option<String>| text?.trim().parse().ok().filter(|offset| *offset >= 0);
+        Self { min_offset: offset(table.min), max_offset: offset(table.max) }
+    }
+}
+
 impl From<RuntimeTable> for RuntimeInfo {
     fn from(body: RuntimeTable) -> Self {
         Self::from(body.table)
@@ -185,6 +216,20 @@ mod tests {
     fn info(table: &[(&str, &str)]) -> RuntimeInfo {
         let owned = |(key, value): &(&str, &str)| (key.to_string(), value.to_string());
         table.iter().map(owned).collect::<BTreeMap<_, _>>().into()
+    }
+
+    #[test]
+    fn the_ends_of_the_log_alone_are_read_as_the_whole_table_has_them() {
+        for (min, max) in [(r#""0""#, r#""1234""#), ("7", "1234"), (r#""-1""#, r#""x""#), ("null", "null")] {
+            let text = format!(
+                r#"{{"table":{{"putTps":"1 2","commitLogMinOffset":{min},"commitLogMaxOffset":{max},"b":true}}}}"#
+            );
+            let ends = LogEnds::from(json::from_slice::<EndsTable>(text.as_bytes()).unwrap());
+            let all = RuntimeInfo::from(json::from_slice::<RuntimeTable>(text.as_bytes()).unwrap());
+            assert_eq!((ends.min_offset, ends.max_offset), (all.commit_log_min_offset, all.commit_log_max_offset));
+        }
+        let none = LogEnds::from(json::from_slice::<EndsTable>(b"{\"table\":null}").unwrap());
+        assert_eq!(none, LogEnds::default());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The TCP sockets of this host's network namespace, as the kernel lists them in /proc/net. In: nothing. Out: who
-//! listens where, and whether a connection stands. It opens no socket itself.
+//! listens where, and whether a connection stands. It listens and connects nowhere itself.
+
+mod diag;
 
 use std::{
     fs, io,
@@ -12,12 +14,28 @@ const ESTABLISHED: u8 = 0x01;
 const TIME_WAIT: u8 = 0x06;
 const LISTEN: u8 = 0x0a;
 
+/// One of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Socket {
+pub struct Socket {
     local: SocketAddr,
     remote: SocketAddr,
     state: u8,
     inode: u64,
+}
+
+impl Socket {
+    /// Its number among all open files of the host.
+    pub fn inode(&self) -> u64 {
+        self.inode
+    }
+
+    /// Whether it is still there and connected.
+    ///
+    /// # Errors
+    /// This kernel does not tell of a single one.
+    pub fn stands(&self) -> io::Result<bool> {
+        diag::stands(self)
+    }
 }
 
 /// All TCP sockets at one moment.
@@ -53,16 +71,19 @@ impl Sockets {
         found.map(|socket| socket.inode).collect()
     }
 
-    /// The inodes of the connections that came in on this local port and stand.
-    pub fn accepted(&self, port: u16) -> Vec<u64> {
-        self.inodes(port, |socket| socket.state == ESTABLISHED)
+    /// The connections that came in on this local port and stand.
+    pub fn accepted(&self, port: u16) -> Vec<Socket> {
+        self.connections(|socket| socket.local.port() == port)
     }
 
-    /// The inodes of the connections to this address that stand.
-    pub fn established(&self, remote: SocketAddr) -> Vec<u64> {
+    /// The connections to this address that stand.
+    pub fn established(&self, remote: SocketAddr) -> Vec<Socket> {
         let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
-        let found = self.0.iter().filter(|socket| socket.state == ESTABLISHED && socket.remote == remote);
-        found.map(|socket| socket.inode).collect()
+        self.connections(|socket| socket.remote == remote)
+    }
+
+    fn connections(&self, wanted: impl Fn(&Socket) -> bool) -> Vec<Socket> {
+        self.0.iter().filter(|socket| socket.state == ESTABLISHED && wanted(socket)).cloned().collect()
     }
 }
 
@@ -130,6 +151,29 @@ mod tests {
         assert_eq!(sockets.established(SocketAddr::from(([127, 0, 0, 1], port))).len(), 1);
         assert_eq!(sockets.established(SocketAddr::from((Ipv6Addr::from_bits(0xffff_7f00_0001), port))).len(), 1);
         assert_eq!(sockets.listening(port).len(), 1);
+    }
+
+    #[test]
+    fn one_connection_is_asked_for_by_its_ends_until_it_is_closed() {
+        for (ip, by) in [("127.0.0.1", "127.0.0.1"), ("[::1]", "[::1]"), ("[::]", "127.0.0.1")] {
+            let listener = TcpListener::bind(format!("{ip}:0")).unwrap();
+            let address = SocketAddr::new(
+                format!("{by}:0").parse::<SocketAddr>().unwrap().ip(),
+                listener.local_addr().unwrap().port(),
+            );
+            let client = TcpStream::connect(address).unwrap();
+            let (server, _) = listener.accept().unwrap();
+            let sockets = Sockets::read().unwrap();
+            let (ours, theirs) = (sockets.established(address).remove(0), sockets.accepted(address.port()).remove(0));
+            assert!(ours.stands().unwrap() && theirs.stands().unwrap(), "{address}");
+            let another = Socket { inode: theirs.inode, ..ours.clone() };
+            assert!(!another.stands().unwrap(), "the ends are those of another socket");
+            drop(client);
+            // The other end has heard of it, and its process has not closed it yet.
+            assert!(!ours.stands().unwrap() && !theirs.stands().unwrap(), "{address}");
+            drop(server);
+            assert!(!theirs.stands().unwrap(), "only a listener is left");
+        }
     }
 
     #[test]

@@ -59,6 +59,9 @@ pub const FINGERPRINT: &str = "ROCKETMQ_AGENT_FINGERPRINT";
 /// The first line of every unit rendered here.
 pub const FIRST_LINE: &str = "# Made by rocketmq-agent; changes are overwritten. Own settings: systemctl edit UNIT.";
 
+/// The target with which every unit is started at boot.
+pub const WANTED_BY: &str = "multi-user.target";
+
 /// How long systemd waits before it starts a crashed instance itself. The agent, where it runs, has started it or held it
 /// back long before.
 pub const RESTART_SECONDS: u64 = 2;
@@ -150,7 +153,7 @@ pub fn render(launch: &Launch, options: &Options<'_>) -> Result<String, UnitErro
     sandbox(launch, &mut text)?;
 
     text.section("Install");
-    text.line("WantedBy", "multi-user.target");
+    text.line("WantedBy", WANTED_BY);
     Ok(text.0)
 }
 

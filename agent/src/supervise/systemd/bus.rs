@@ -119,6 +119,11 @@ impl Snapshot {
         }
     }
 
+    /// Its process runs, and nobody has ordered anything else.
+    pub fn goes_on(&self) -> bool {
+        self.active == "active" && self.main_pid != 0 && !self.has_job
+    }
+
     /// It is being stopped.
     pub fn is_stopping(&self) -> bool {
         self.active == "deactivating"

@@ -36,12 +36,19 @@ impl Supervisor for Systemd {
         self.shared.know(name)?;
         let connection = self.shared.connection().await?;
         let _turn = self.shared.turn.lock().await;
+        if let Some(record) = self.shared.lock().get(name)
+            && let Some(state) = self.shared.still().state(record)?
+        {
+            return Ok(state);
+        }
+        let since = self.shared.still().now();
         let snapshot = self.shared.look(&connection, name).await?;
         let mut records = self.shared.lock();
-        if let Some(record) = records.get_mut(name) {
-            record.is_outside = view::outside(record, &snapshot)?.is_some();
-        }
-        view::state(records.get(name), &snapshot)
+        let Some(record) = records.get_mut(name) else { return view::state(None, &snapshot) };
+        record.is_outside = view::outside(record, &snapshot)?.is_some();
+        let state = view::state(Some(record), &snapshot)?;
+        self.shared.still().keep(since, record, &snapshot, &state);
+        Ok(state)
     }
 
     async fn start(&self, launch: &Launch) -> Result<Start, SupervisorError> {

@@ -11,12 +11,16 @@ mod clock;
 mod ended;
 mod journal;
 pub mod removal;
+mod still;
 mod units;
 mod view;
 
 pub use clock::clock_is_synchronised;
 
-use self::bus::{ManagerProxy, Snapshot};
+use self::{
+    bus::{ManagerProxy, Snapshot},
+    still::Still,
+};
 use super::{
     SupervisorError, now,
     preflight::{self, Verdict},
@@ -75,6 +79,7 @@ struct Shared {
     /// One look or order at a time, so that an end is noted once.
     turn: tokio::sync::Mutex<()>,
     records: Mutex<BTreeMap<InstanceName, Record>>,
+    still: Mutex<Still>,
     /// How large stores were, and when; `None` where that could not be told.
     sizes: Mutex<BTreeMap<InstanceName, (Instant, Option<Size>)>>,
     changes: channel::Sender<u64>,
@@ -120,6 +125,7 @@ impl Systemd {
             bus: tokio::sync::Mutex::default(),
             turn: tokio::sync::Mutex::default(),
             records: Mutex::default(),
+            still: Mutex::default(),
             sizes: Mutex::default(),
             changes,
             tasks: Mutex::default(),
@@ -145,6 +151,11 @@ impl Shared {
     /// The records; never to be held while waiting.
     fn lock(&self) -> MutexGuard<'_, BTreeMap<InstanceName, Record>> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What goes on as it was; never to be held while waiting either.
+    fn still(&self) -> MutexGuard<'_, Still> {
+        self.still.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn tasks(&self) -> MutexGuard<'_, JoinSet<()>> {
@@ -201,6 +212,7 @@ impl Shared {
             if let Err(error) = shared.follow(&connection).await {
                 tracing::warn!(%error, "systemd's signals cannot be followed");
             }
+            shared.still().follow(false);
             *shared.bus.lock().await = None;
             shared.tell();
         });
@@ -221,6 +233,7 @@ impl Shared {
             .build()?;
         let jobs = MessageStream::for_match_rule(rule, connection, None).await?;
         let mut signals = stream::select(changes, jobs);
+        self.still().follow(true);
         let (sender, mut told) = mpsc::unbounded_channel();
         // Nothing is waited for in here: an answer of systemd's comes in behind the signals before it, and zbus reads on
         // only while there is room for those. A reload of systemd brings hundreds.
@@ -234,8 +247,11 @@ impl Shared {
                     (path, failed) = (Some(bus::path(&unit)), result == "dependency");
                 }
                 let name = self.lock().keys().find(|name| unit_path(name) == path).cloned();
-                // It is received for as long as this runs.
-                let _ = name.map(|name| sender.send((name, failed)));
+                if let Some(name) = name {
+                    self.still().told(&name);
+                    // It is received for as long as this runs.
+                    let _ = sender.send((name, failed));
+                }
             }
             Ok(())
         };

@@ -4,6 +4,7 @@
 mod by_hand;
 mod fake;
 mod running;
+mod steady;
 
 use super::*;
 use crate::supervise::{Start, Supervisor};

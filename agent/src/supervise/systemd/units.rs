@@ -15,6 +15,7 @@ use rocketmq_agent_domain::{
 };
 use std::{
     fs, io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{Once, PoisonError},
     time::{Duration, Instant},
@@ -60,7 +61,8 @@ pub(super) async fn keep(
     }
     let asked = |source| SupervisorError::bus(format!("enable {name}"), source);
     // A unit that systemd has not read yet has no state.
-    let enabled = matches!(manager.get_unit_file_state(&name).await.as_deref(), Ok("enabled"));
+    let enabled =
+        is_wanted_at_boot(&path) || matches!(manager.get_unit_file_state(&name).await.as_deref(), Ok("enabled"));
     if !enabled {
         manager.enable_unit_files(&[&name], false, true).await.map_err(asked)?;
         changed = true;
@@ -69,6 +71,15 @@ pub(super) async fn keep(
         reload(manager).await?;
     }
     Ok(Ok(changed))
+}
+
+/// Whether the link is there by which `systemctl enable` has a unit started at boot. Where it is not, systemd knows
+/// better: to tell the state of one unit it reads all of the host's folders.
+fn is_wanted_at_boot(unit: &Path) -> bool {
+    let (Some(folder), Some(name)) = (unit.parent(), unit.file_name()) else { return false };
+    let link = folder.join(unit::WANTED_BY.to_owned() + ".wants").join(name);
+    let same = |a: fs::Metadata, b: fs::Metadata| (a.dev(), a.ino()) == (b.dev(), b.ino());
+    fs::metadata(link).ok().zip(fs::metadata(unit).ok()).is_some_and(|(a, b)| same(a, b))
 }
 
 impl Shared {

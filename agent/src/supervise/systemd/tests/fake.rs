@@ -6,7 +6,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::{
     collections::BTreeMap,
     fs,
-    os::unix::{net::UnixStream, process::ExitStatusExt},
+    os::unix::{fs::symlink, net::UnixStream, process::ExitStatusExt},
     path::PathBuf,
     sync::{Arc, Mutex},
 };
@@ -16,10 +16,19 @@ use zbus::{Connection, Guid, OwnedObjectPath, connection, fdo, interface, object
 struct State {
     units: PathBuf,
     loaded: BTreeMap<String, Unit>,
-    enabled: Vec<String>,
     calls: Vec<String>,
+    questions: usize,
     refuse: Option<fdo::Error>,
     jobs: u32,
+}
+
+/// Holds a link to each unit that is enabled.
+const WANTED: &str = "multi-user.target.wants";
+
+impl State {
+    fn link(&self, unit: &str) -> PathBuf {
+        self.units.join(WANTED).join(unit)
+    }
 }
 
 #[derive(Default, Clone)]
@@ -42,6 +51,7 @@ pub struct Fake {
 
 impl Fake {
     pub async fn new(units: PathBuf) -> Self {
+        fs::create_dir(units.join(WANTED)).unwrap();
         let state = State { units, ..State::default() };
         Self { state: Arc::new(Mutex::new(state)), servers: Mutex::default() }
     }
@@ -64,6 +74,11 @@ impl Fake {
 
     pub fn calls(&self) -> Vec<String> {
         self.state.lock().unwrap().calls.clone()
+    }
+
+    /// How often it was asked how a unit or its file is.
+    pub fn questions(&self) -> usize {
+        self.state.lock().unwrap().questions
     }
 
     pub fn refuse_starts(&self, error: fdo::Error) {
@@ -90,6 +105,11 @@ impl Fake {
     pub async fn stop_by_hand(&self, unit: &str) {
         let server = self.servers.lock().unwrap().last().unwrap().clone();
         stop(&server, &self.state, unit).await;
+    }
+
+    /// `systemctl disable`.
+    pub fn disable_by_hand(&self, unit: &str) {
+        fs::remove_file(self.state.lock().unwrap().link(unit)).unwrap();
     }
 
     /// The unit as systemd saw its process end.
@@ -279,8 +299,9 @@ impl Manager {
     }
 
     fn get_unit_file_state(&self, name: String) -> String {
-        let enabled = self.state.lock().unwrap().enabled.contains(&name);
-        if enabled { "enabled" } else { "disabled" }.to_owned()
+        let mut state = self.state.lock().unwrap();
+        state.questions += 1;
+        if state.link(&name).exists() { "enabled" } else { "disabled" }.to_owned()
     }
 
     fn enable_unit_files(
@@ -290,13 +311,14 @@ impl Manager {
         _force: bool,
     ) -> (bool, Vec<(String, String, String)>) {
         self.called(format!("enable {}", files.join(" ")));
-        self.state.lock().unwrap().enabled.extend(files);
+        let state = self.state.lock().unwrap();
+        files.iter().for_each(|unit| drop(symlink(state.units.join(unit), state.link(unit))));
         (true, Vec::new())
     }
 
     fn disable_unit_files(&self, files: Vec<String>, _runtime: bool) -> Vec<(String, String, String)> {
         self.called(format!("disable {}", files.join(" ")));
-        self.state.lock().unwrap().enabled.retain(|enabled| !files.contains(enabled));
+        files.iter().for_each(|unit| fs::remove_file(self.state.lock().unwrap().link(unit)).unwrap());
         Vec::new()
     }
 
@@ -320,22 +342,17 @@ struct UnitObject {
     state: Arc<Mutex<State>>,
 }
 
-impl UnitObject {
-    fn unit(&self) -> Unit {
-        self.state.lock().unwrap().loaded[&self.name].clone()
-    }
-}
-
 #[interface(name = "org.freedesktop.systemd1.Unit")]
 impl UnitObject {
     #[zbus(property)]
     fn active_state(&self) -> String {
-        self.unit().active
+        self.state.lock().unwrap().questions += 1;
+        self.state.lock().unwrap().loaded[&self.name].active.clone()
     }
 
     #[zbus(property)]
     fn sub_state(&self) -> String {
-        self.unit().sub
+        self.state.lock().unwrap().loaded[&self.name].sub.clone()
     }
 
     #[zbus(property)]
@@ -349,36 +366,30 @@ struct ServiceObject {
     state: Arc<Mutex<State>>,
 }
 
-impl ServiceObject {
-    fn unit(&self) -> Unit {
-        self.state.lock().unwrap().loaded[&self.name].clone()
-    }
-}
-
 #[interface(name = "org.freedesktop.systemd1.Service")]
 impl ServiceObject {
     #[zbus(property, name = "MainPID")]
     fn main_pid(&self) -> u32 {
-        self.unit().main_pid
+        self.state.lock().unwrap().loaded[&self.name].main_pid
     }
 
     #[zbus(property)]
     fn result(&self) -> String {
-        self.unit().result
+        self.state.lock().unwrap().loaded[&self.name].result.clone()
     }
 
     #[zbus(property, name = "ExecMainPID")]
     fn exec_main_pid(&self) -> u32 {
-        self.unit().exec_pid
+        self.state.lock().unwrap().loaded[&self.name].exec_pid
     }
 
     #[zbus(property)]
     fn exec_main_code(&self) -> i32 {
-        self.unit().code
+        self.state.lock().unwrap().loaded[&self.name].code
     }
 
     #[zbus(property)]
     fn exec_main_status(&self) -> i32 {
-        self.unit().status
+        self.state.lock().unwrap().loaded[&self.name].status
     }
 }
