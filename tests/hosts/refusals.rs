@@ -249,7 +249,7 @@ pub fn a_cluster_file_of_garbage_or_of_five_megabytes_is_refused_and_kept_and_th
     let long = text(lab, 92) + &"# a comment of forty bytes, all the same\n".repeat((5 << 20) / 40);
     let files: [(&[u8], &str); 3] = [
         (b"\xff\xfe\0 no text \x80", "valid UTF-8"),
-        (b"}{ no TOML", "line 1"),
+        (b"}{ no TOML", "syntax"),
         (long.as_bytes(), "a document may have 1048576 bytes"),
     ];
     for ((garbage, words), hours) in files.into_iter().zip(400..) {
