@@ -122,9 +122,9 @@ class Serf(Other):
             (folder / "take").write_text(f"#!/bin/sh\ncat > {folder}/next && mv {folder}/next {folder}/out/value\n")
             (folder / "take").chmod(0o755)
             address = syncing.address(number + 1)
-            first = f"{syncing.address(1)}:{lab.PORT + 946}"
+            first = f"{syncing.address(1)}:{lab.PORT + 646}"
             joins = ["-retry-interval=1s", f"-retry-join={first}"] if number else []
-            self.start(name, [program("serf"), "agent", f"-node={name}", f"-bind={address}:{lab.PORT + 946}",
+            self.start(name, [program("serf"), "agent", f"-node={name}", f"-bind={address}:{lab.PORT + 646}",
                               f"-rpc-addr={address}:{lab.PORT + 373}", "-event-handler", f"user:value={folder}/take", *joins])
 
     def members(self):
