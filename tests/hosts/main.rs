@@ -10,9 +10,12 @@ mod crashes;
 mod faults;
 mod lab;
 mod one_file;
+#[path = "../sync/pki.rs"]
+mod pki;
 mod power;
 #[path = "../real/mod.rs"]
 mod real;
+mod refusals;
 mod vm;
 
 use lab::Lab;
@@ -53,6 +56,12 @@ fn suites() -> Vec<Suite<Lab>> {
                 one_file::a_host_that_loses_its_power_in_the_middle_of_its_apply_catches_up,
                 one_file::a_host_that_is_cut_off_refuses_changes_and_its_brokers_run_on,
                 one_file::a_lost_majority_is_left_behind_and_returns,
+                refusals::of_two_changes_at_once_one_wins_and_the_other_one_is_told_so,
+                refusals::a_host_with_a_wrong_secret_or_none_takes_no_change_and_its_brokers_run_on,
+                refusals::the_secret_may_come_from_systemd_as_a_credential,
+                refusals::a_host_whose_own_certificate_ran_out_takes_no_change_until_it_has_a_new_one,
+                refusals::what_was_recorded_on_the_way_and_is_sent_again_changes_nothing_and_is_counted,
+                refusals::a_cluster_file_of_garbage_or_of_five_megabytes_is_refused_and_kept_and_the_brokers_run_on,
                 bring_up::stopping_the_hosts_leaves_no_abort_file,
             ],
         },

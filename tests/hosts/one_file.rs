@@ -8,12 +8,12 @@ use crate::{
 };
 use std::os::unix::fs::PermissionsExt;
 
-const SECRET: &str = "etc/rocketmq-agent/cluster.secret";
-const FILE: &str = "etc/rocketmq-agent/cluster.toml";
+pub const SECRET: &str = "etc/rocketmq-agent/cluster.secret";
+pub const FILE: &str = "etc/rocketmq-agent/cluster.toml";
 const WITNESS: &str = "[sync]\nhosts = [\"vm1\", \"vm2\", \"vm3\"]\n[[host]]\nname = \"vm3\"\naddress = \"10.77.0.3\"\n\
                        witness = true\n";
 
-fn until_works_from(lab: &Lab, hosts: &[&str], generation: u64) {
+pub fn until_works_from(lab: &Lab, hosts: &[&str], generation: u64) {
     for host in hosts {
         poll(LONG, &format!("{host} works from generation {generation}"), || match lab.report(host)?.config {
             config if config.generation == Some(generation) => Ok(()),
@@ -23,22 +23,22 @@ fn until_works_from(lab: &Lab, hosts: &[&str], generation: u64) {
 }
 
 /// The three hosts' file with another value of a key that brokers take while they run.
-fn text(lab: &Lab, hours: u32) -> String {
+pub fn text(lab: &Lab, hours: u32) -> String {
     let file = std::fs::read_to_string(lab.cluster_file()).unwrap() + WITNESS;
     file.replacen(DATA_KEY, &format!("{DATA_KEY}fileReservedTime = {hours}\n"), 1)
 }
 
-fn apply_with(vm: &Vm, text: &str, more: &[&str]) -> std::process::Output {
+pub fn apply_with(vm: &Vm, text: &str, more: &[&str]) -> std::process::Output {
     vm.write("root/wanted.toml", text);
     vm.exec(&[&["rocketmq-agent", "apply", "/root/wanted.toml", "-m", "why not", "--yes"], more].concat())
 }
 
-fn apply(vm: &Vm, text: &str) {
+pub fn apply(vm: &Vm, text: &str) {
     let said = apply_with(vm, text, &[]);
     assert!(said.status.success(), "{}: {}", vm.name, vm::text(&said));
 }
 
-fn generation(lab: &Lab, host: &str) -> u64 {
+pub fn generation(lab: &Lab, host: &str) -> u64 {
     lab.report(host).unwrap().config.generation.unwrap()
 }
 

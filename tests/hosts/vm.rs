@@ -93,7 +93,7 @@ impl Vm {
     }
 
     /// The cable from its network card to the switch.
-    fn cable(&self) -> String {
+    pub fn cable(&self) -> String {
         format!("to-{}", self.name)
     }
 

@@ -1,6 +1,5 @@
 //! A site's own authority, and what it gives to hosts.
 
-use super::hosts::Hosts;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -9,7 +8,7 @@ pub const HOUR: i64 = 3600;
 pub const DAY: i64 = 24 * HOUR;
 
 pub struct Authority {
-    pem: String,
+    pub pem: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
@@ -32,25 +31,13 @@ impl Authority {
         Self { pem, issuer: Issuer::new(params, key) }
     }
 
-    /// Gives a host, which has no secret any more, a certificate for that name from and until so many seconds from now.
-    pub fn give(&self, hosts: &Hosts, host: &str, name: &str, (from, until): (i64, i64)) {
+    /// A certificate for that name, from and until so many seconds from now, and its key.
+    pub fn sign(&self, name: &str, (from, until): (i64, i64)) -> (String, String) {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.not_before = date_time_ymd(1970, 1, 1) + from_now(from);
         params.not_after = date_time_ymd(1970, 1, 1) + from_now(until);
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        hosts.write(&format!("{host}/ca.pem"), &self.pem, 0o644);
-        hosts.write(&format!("{host}/certificate.pem"), &pem("CERTIFICATE", certificate.der()), 0o644);
-        hosts.write(&format!("{host}/key.pem"), &pem("PRIVATE KEY", &key.serialize_der()), 0o600);
-        let settings = hosts.read(&format!("{host}/agent.toml"));
-        let dir = hosts.path(host);
-        let dir = dir.display();
-        if !settings.contains("[sync]") {
-            let own = format!(
-                "[sync]\nca = \"{dir}/ca.pem\"\ncertificate = \"{dir}/certificate.pem\"\nkey = \"{dir}/key.pem\"\n"
-            );
-            hosts.write(&format!("{host}/agent.toml"), &(settings + &own), 0o644);
-            std::fs::remove_file(hosts.path(&format!("{host}/cluster.secret"))).unwrap();
-        }
+        (pem("CERTIFICATE", certificate.der()), pem("PRIVATE KEY", &key.serialize_der()))
     }
 }

@@ -18,9 +18,12 @@ use rocketmq_agent_domain::{
     launch::{Cause, cause},
     register::Entry,
 };
-use std::{fs, path::PathBuf, sync::Arc};
-use tokio::sync::watch;
+use std::{fs, io::ErrorKind, path::PathBuf, sync::Arc, time::Duration};
+use tokio::{sync::watch, time::sleep};
 use tracing::warn;
+
+/// As long as it takes to tell a hundred hosts of a document.
+const OTHERS_FIRST: Duration = Duration::from_millis(200);
 
 /// Config sync as the daemon sees it.
 pub(super) struct Synced {
@@ -125,12 +128,16 @@ fn offer(settings: &Settings) -> Result<Document, String> {
 }
 
 impl Synced {
-    /// Waits until something is known that was not.
+    /// Waits until something is known that was not, and a little longer: other hosts that wait for a document get it
+    /// before this one works from it.
     pub async fn changed(&mut self) {
-        if self.view.changed().await.is_err() {
+        // A copy, so that nothing is missed where this is not waited for to its end.
+        if self.view.clone().changed().await.is_err() {
             // The driver is gone, and so there is nothing to wait for.
             std::future::pending::<()>().await;
         }
+        sleep(OTHERS_FIRST).await;
+        self.view.mark_unchanged();
     }
 
     /// The goal of a document that was committed since; none where there is none.
@@ -153,16 +160,19 @@ impl Synced {
         let path = &settings.cluster_file;
         let Some(entry) = self.view.borrow().held.clone() else { return };
         let text = entry.document().text();
-        let found = fs::read_to_string(path).ok();
-        self.file = match found {
-            Some(found) if found == text => None,
-            Some(found) if !self.is_committed(&found) => Some(format!(
+        // Also what is no text is somebody's work.
+        self.file = match fs::read(path) {
+            Ok(found) if found == text.as_bytes() => None,
+            Ok(found) if !self.is_committed(&found) => Some(format!(
                 "{} was edited and is not applied: `rocketmq-agent apply {}` commits it, `rocketmq-agent config show` \
                  prints what holds (generation {})",
                 path.display(),
                 path.display(),
                 entry.mark().generation
             )),
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Some(format!("{} cannot be read: {error}", path.display()))
+            }
             _ => files::write_file(path, text.as_bytes(), 0o644, None).err().map(|error| {
                 let error = format!("{:#}", anyhow::Error::from(error));
                 format!("{} is older than what holds: {error}", path.display())
@@ -187,9 +197,9 @@ impl Synced {
     }
 
     /// Whether a text is one that was in force: then nobody's work is lost when it is replaced.
-    fn is_committed(&self, text: &str) -> bool {
+    fn is_committed(&self, text: &[u8]) -> bool {
         // What cannot be read is taken for somebody's work.
-        self.handle.history().is_ok_and(|entries| entries.iter().any(|entry| entry.document().text() == text))
+        self.handle.has_held(text).unwrap_or(false)
     }
 
     /// What there is to say.

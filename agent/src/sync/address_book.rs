@@ -13,8 +13,9 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     sync::{Mutex, MutexGuard, PoisonError},
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
+use tokio::sync::watch;
 use tracing::warn;
 
 /// The hosts of the cluster as this one knows them.
@@ -22,6 +23,8 @@ use tracing::warn;
 pub struct AddressBook {
     me: Identity,
     inner: Mutex<Inner>,
+    /// Changes with the secret.
+    replaced: watch::Sender<()>,
 }
 
 #[derive(Debug)]
@@ -31,6 +34,8 @@ struct Inner {
     members: BTreeSet<HostName>,
     /// Who could be in the cluster before, and may still read what became of it.
     former: BTreeSet<HostName>,
+    /// What counts from now on, and is read when somebody asks: first it goes to the hosts that wait for it.
+    unread: Option<Document>,
     /// Why the last thing said to a host did not arrive.
     trouble: BTreeMap<HostName, String>,
     /// Connections and requests that were refused, by reason.
@@ -64,8 +69,12 @@ impl AddressBook {
     pub fn without_keys(host: HostName, topology: &Topology) -> Self {
         let (addresses, members) = read(topology);
         let (former, trouble, refused) = (BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
-        let inner = Inner { addresses, members, former, trouble, refused, trust: None };
-        Self { me: Identity { host, cluster: topology.name.clone() }, inner: Mutex::new(inner) }
+        let inner = Inner { addresses, members, former, unread: None, trouble, refused, trust: None };
+        Self {
+            me: Identity { host, cluster: topology.name.clone() },
+            inner: Mutex::new(inner),
+            replaced: watch::Sender::new(()),
+        }
     }
 
     /// This host.
@@ -94,12 +103,27 @@ impl AddressBook {
 
     /// Where a host's config sync listens.
     pub fn address(&self, host: &HostName) -> Option<SocketAddr> {
-        self.lock().addresses.get(host).copied()
+        self.read().addresses.get(host).copied()
+    }
+
+    /// How many hosts there are.
+    pub(super) fn size(&self) -> usize {
+        self.read().members.len()
+    }
+
+    /// Changes when connections that were made with another secret are to end.
+    pub(super) fn replaced(&self) -> watch::Receiver<()> {
+        self.replaced.subscribe()
+    }
+
+    /// For how long a connection is as good as when it was made; none where there is none to be had.
+    pub(super) fn life(&self) -> Option<Duration> {
+        self.lock().trust.as_ref().map(|trust| trust.keys.life())
     }
 
     /// The hosts of the cluster.
     pub fn members(&self) -> BTreeSet<HostName> {
-        self.lock().members.clone()
+        self.read().members.clone()
     }
 
     /// Whose certificate it is. Hosts that were taken out of the cluster may read, and so find out that they were.
@@ -107,7 +131,7 @@ impl AddressBook {
     /// # Errors
     /// It is nobody's who may do that.
     pub fn peer(&self, certificate: Option<&CertificateDer<'_>>, reads: bool) -> Result<HostName, Stranger> {
-        let inner = self.lock();
+        let inner = self.read();
         let former = inner.former.iter().filter(|_| reads);
         let trust = inner.trust.as_ref().ok_or(Stranger::NoHost)?;
         trust.keys.of_peer(certificate, &self.me, inner.members.iter().chain(former))
@@ -115,16 +139,7 @@ impl AddressBook {
 
     /// The document that counts from now on.
     pub(super) fn hold(&self, document: &Document) {
-        let Ok(topology) = topology::read(document.text()) else {
-            return warn!("the committed cluster file cannot be read by this version of the agent");
-        };
-        let (addresses, members) = read(&topology);
-        let mut inner = self.lock();
-        let left: Vec<HostName> = inner.members.difference(&members).cloned().collect();
-        inner.former.extend(left);
-        inner.former.retain(|host| !members.contains(host));
-        inner.addresses = addresses;
-        inner.members = members;
+        self.read().unread = Some(document.clone());
     }
 
     /// Before the first document: the own file was edited.
@@ -146,7 +161,7 @@ impl AddressBook {
     /// A document that is only being voted on may name hosts that are new.
     pub(super) fn note(&self, document: &Document) {
         if let Ok(topology) = topology::read(document.text()) {
-            let mut inner = self.lock();
+            let mut inner = self.read();
             for (host, address) in read(&topology).0 {
                 inner.addresses.entry(host).or_insert(address);
             }
@@ -198,7 +213,10 @@ impl AddressBook {
         let mut inner = self.lock();
         let Some(trust) = &mut inner.trust else { return };
         match trust.keys.reread() {
-            Ok(true) => self.renew(trust),
+            Ok(true) => {
+                self.renew(trust);
+                self.replaced.send_replace(());
+            }
             Ok(false) => {}
             Err(error) => warn!("the secret is kept as it was: {:#}", anyhow::Error::from(error)),
         }
@@ -218,8 +236,30 @@ impl AddressBook {
         }
     }
 
+    /// With what the newest document says of the hosts.
+    fn read(&self) -> MutexGuard<'_, Inner> {
+        let mut inner = self.lock();
+        if let Some(document) = inner.unread.take() {
+            inner.hold(&document);
+        }
+        inner
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn hold(&mut self, document: &Document) {
+        let Ok(topology) = topology::read(document.text()) else {
+            return warn!("the committed cluster file cannot be read by this version of the agent");
+        };
+        let (addresses, members) = read(&topology);
+        self.former.extend(self.members.difference(&members).cloned());
+        self.former.retain(|host| !members.contains(host));
+        self.addresses = addresses;
+        self.members = members;
     }
 }
 

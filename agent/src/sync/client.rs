@@ -1,7 +1,7 @@
 //! A connection to another host's config sync: opened when there is something to say, kept, opened anew once when it
 //! turns out to be closed. In: a request. Out: the answer's body, or why there is none.
 
-use super::{ANSWER, AddressBook, CONNECT, HostState, LONG_POLL, LONGEST_MESSAGE};
+use super::{ANSWER, AddressBook, CONNECT, HostState, LONG_POLL, LONGEST_MESSAGE, keep_alive};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{Method, Request, StatusCode, client::conn::http1::SendRequest, header};
@@ -146,6 +146,7 @@ impl Link {
         let opened = async {
             let stream = TcpStream::connect(address).await.map_err(LinkError::Connect)?;
             let _ = stream.set_nodelay(true);
+            keep_alive(&stream);
             connector.connect(name, stream).await.map_err(LinkError::Tls)
         };
         let stream = timeout(CONNECT, opened).await.map_err(|_| LinkError::Silent(CONNECT))??;

@@ -18,7 +18,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -61,6 +61,8 @@ struct Driver {
     asked: Option<oneshot::Sender<Ended>>,
     commands: mpsc::Sender<Command>,
     view: watch::Sender<Arc<View>>,
+    /// When another host told of what is held.
+    learned: Option<Instant>,
     outboxes: BTreeMap<HostName, mpsc::Sender<Message>>,
     pullers: BTreeMap<HostName, AbortHandle>,
 }
@@ -101,6 +103,7 @@ pub(super) fn start_with(
         asked: None,
         commands,
         view,
+        learned: None,
         outboxes: BTreeMap::new(),
         pullers: BTreeMap::new(),
     };
@@ -124,9 +127,13 @@ impl Driver {
             match command {
                 Some(Command::Receive { from, message, answer }) => {
                     let older = self.is_older(&message).then_some(OLDER_DOCUMENT);
+                    let learns = matches!(message, Message::Held { .. });
                     let effects = self.register.as_mut().map(|register| register.receive(&from, message));
                     let effects = effects.unwrap_or_default();
                     older.into_iter().chain(effects.iter().filter_map(refused)).for_each(|why| self.book.refuse(why));
+                    if effects.iter().any(|effect| matches!(effect, Effect::Store(_))) {
+                        self.learned = learns.then(Instant::now);
+                    }
                     let answers = self.perform(effects, Some(&from)).await;
                     if let Some(answer) = answer {
                         // Whoever asked may have gone.
@@ -252,7 +259,7 @@ impl Driver {
 
     fn publish(&mut self) {
         let next = match &self.register {
-            Some(register) => View::of(register, self.book.me(), None),
+            Some(register) => View { learned: self.learned, ..View::of(register, self.book.me(), None) },
             None => View {
                 broken: self.broken.clone(),
                 remarks: self.broken.iter().cloned().collect(),

@@ -3,8 +3,9 @@
 
 use super::{AddressBook, HostState, LinkError, client::Link, state::View};
 use crate::ledger::{Ledger, LedgerError};
+use bytes::Bytes;
 use rocketmq_agent_domain::{
-    document::Document,
+    document::{Document, Mark},
     names::HostName,
     register::{Entry, Message, NotProposed, Outcome},
 };
@@ -52,6 +53,8 @@ pub struct Handle {
     said: Arc<Mutex<BTreeSet<String>>>,
     /// The generation that the daemon works towards; 0 where there is none.
     runs: Arc<AtomicU64>,
+    /// What is held as other hosts are told of it: written down once, however many ask.
+    written: Arc<Mutex<Option<(Mark, Bytes)>>>,
 }
 
 impl Handle {
@@ -61,7 +64,7 @@ impl Handle {
         commands: mpsc::Sender<Command>,
         ledger: Arc<Ledger>,
     ) -> Self {
-        Self { view, book, commands, ledger, said: Arc::default(), runs: Arc::default() }
+        Self { view, book, commands, ledger, said: Arc::default(), runs: Arc::default(), written: Arc::default() }
     }
 
     /// A message from another host; its answers. None when the driver is gone.
@@ -99,6 +102,20 @@ impl Handle {
         Ok(entries)
     }
 
+    /// Whether a committed document that this host still has is of this cluster file. The newest ones are looked at first:
+    /// mostly it is the one before what is held.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub fn has_held(&self, text: &[u8]) -> Result<bool, LedgerError> {
+        for place in self.ledger.places()?.into_iter().rev() {
+            if self.ledger.entry(place)?.is_some_and(|entry| entry.document().text().as_bytes() == text) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The daemon works towards this from now on.
     pub fn runs(&self, entry: Option<&Entry>) {
         self.runs.store(entry.map_or(0, |entry| entry.mark().generation), Ordering::Relaxed);
@@ -118,6 +135,20 @@ impl Handle {
     /// It did not say so.
     pub async fn ask_state(&self, host: &HostName) -> Result<HostState, LinkError> {
         Link::new(host.clone(), Arc::clone(&self.book)).state().await
+    }
+
+    /// What is held, as the message that says so.
+    pub(super) fn written(&self, entry: Entry) -> Result<Bytes, serde_json::Error> {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let mark = entry.mark();
+        match &*written {
+            Some((of, bytes)) if *of == mark => Ok(bytes.clone()),
+            _ => {
+                let bytes = Bytes::from(serde_json::to_vec(&Message::Held { entry })?);
+                *written = Some((mark, bytes.clone()));
+                Ok(bytes)
+            }
+        }
     }
 
     /// Logs a refusal once: whoever is refused tries again and again.

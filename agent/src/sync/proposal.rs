@@ -3,7 +3,7 @@
 
 use crate::cluster::{Applied, AppliedError, Cluster, ClusterError};
 use rocketmq_agent_domain::{
-    document::{Change, Content, Document, DocumentError, Trial, config_hosts},
+    document::{Change, Content, Document, DocumentError, LONGEST, Trial, config_hosts},
     names::{ClusterName, HostName},
     register::Entry,
     topology::{self, Topology},
@@ -66,6 +66,10 @@ pub fn first(state_dir: &Path, path: &Path, text: String) -> Result<Document, Pr
 /// # Errors
 /// The file has mistakes, or is another cluster's.
 pub fn cluster(held: &Entry, path: &Path, text: String) -> Result<Cluster, ProposalError> {
+    // Before anything is made of it that takes several times its size.
+    if text.len() > LONGEST {
+        return Err(DocumentError::TooLong(text.len()).into());
+    }
     let document = held.document();
     let cluster = Cluster::of(path, text, Some(document.placement()))?;
     match topology::read(document.text()) {

@@ -4,12 +4,15 @@
 use super::{AddressBook, client::Link, handle::Command, pause, state::View};
 use rocketmq_agent_domain::{names::HostName, register::Entry};
 use std::sync::Arc;
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::timeout,
+};
 
 pub(super) async fn pull(
     host: HostName,
     book: Arc<AddressBook>,
-    view: watch::Receiver<Arc<View>>,
+    mut view: watch::Receiver<Arc<View>>,
     commands: mpsc::Sender<Command>,
 ) {
     let mut link = Link::new(host.clone(), book);
@@ -24,9 +27,11 @@ pub(super) async fn pull(
                     return;
                 }
                 // What the register does not take will be offered again.
-                tokio::time::sleep(pause(failures)).await;
-                let now = view.borrow().held.as_ref().map(Entry::mark);
-                failures = if now == held { failures + 1 } else { 0 };
+                let differs = |view: &Arc<View>| view.held.as_ref().map(Entry::mark) != held;
+                failures = match timeout(pause(failures), view.wait_for(differs)).await {
+                    Ok(_) => 0,
+                    Err(_) => failures + 1,
+                };
             }
             Err(_) => {
                 tokio::time::sleep(pause(failures)).await;

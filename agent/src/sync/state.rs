@@ -11,6 +11,7 @@ use rocketmq_agent_domain::{
     secret,
 };
 use serde::{Deserialize, Serialize};
+use std::time::Instant;
 
 /// More differing lines than this help nobody.
 const SHOWN: usize = 20;
@@ -30,6 +31,8 @@ pub struct View {
     pub remarks: Vec<String>,
     /// Where the document comes from; none where the hosts decide on it themselves.
     pub source: Option<SourceView>,
+    /// When another host told of what is held; none where it was decided here, or held when the agent began.
+    pub(super) learned: Option<Instant>,
 }
 
 /// A [`View`] as another host, or a command, is told of it.
@@ -61,7 +64,7 @@ impl View {
             let ours = register.conflicts()[host].ours;
             remarks.push(format!("{host} holds {theirs} and this host {ours}: {}", in_words(*fork)));
         }
-        Self { held: register.held().cloned(), standing, conflicts, broken, remarks, source: None }
+        Self { held: register.held().cloned(), standing, conflicts, broken, remarks, source: None, learned: None }
     }
 
     /// For others.

@@ -8,7 +8,7 @@ use rocketmq_agent_domain::{
     document::{Change, Content, Document, config_hosts},
     names::HostName,
     placement::{Placement, place},
-    register::{Entry, Outcome, Standing, Timing},
+    register::{Entry, Message, Outcome, Standing, Timing},
     topology,
 };
 use std::{
@@ -23,7 +23,7 @@ use std::{
     time::Instant,
 };
 use tempfile::TempDir;
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::timeout};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const QUICK: Timing = Timing { round: 10, patience: 25, settle: 25 };
@@ -84,7 +84,7 @@ impl Cluster {
     }
 
     fn keys(&self, digit: char) -> Keys {
-        Keys::Secret { secrets: self.secret(digit), file: "/nonexistent".into() }
+        Keys::Secret { secrets: self.secret(digit), file: self.folder.path().join(format!("secret-{digit}")) }
     }
 
     fn host(&self, host: &str, file: &str) -> Host {
@@ -254,6 +254,44 @@ fn without_a_majority_nothing_changes_and_what_is_held_stays() {
         assert!(Instant::now() < deadline, "{ended:?}");
     }
     two.holds(2);
+}
+
+/// Nearly everybody has it from the first by then.
+#[test]
+fn who_decided_on_a_document_tells_it_at_once_and_who_learned_of_it_when_asked_again() {
+    let cluster = Cluster::new();
+    let file = cluster.file(3).replace("[rocketmq]", "[sync]\nhosts = [\"vm1\"]\n[rocketmq]");
+    let [one, two]: [Host; 2] = cluster.hosts(&file);
+    let before = one.holds(1);
+    two.holds(1);
+    let (mut from_one, mut from_two) = (cluster.link('a', "vm3", &file, "vm1"), cluster.link('a', "vm3", &file, "vm2"));
+    let held = Some(before.mark());
+    let (first, second) = one.run(async {
+        let change = next(&before, &format!("{file}# 2\n"), "two");
+        let (ended, first, second) = tokio::join!(one.handle.propose(change), from_one.poll(held), from_two.poll(held));
+        committed(ended);
+        (first.unwrap(), second.unwrap())
+    });
+    let is_second = |message| matches!(message, Some(Message::Held { entry }) if entry == two.holds(2));
+    assert!(is_second(first) && second.is_none(), "{second:?}");
+    assert!(is_second(two.run(from_two.poll(held)).unwrap()));
+    // Who holds nothing need not ask twice.
+    assert!(is_second(two.run(cluster.link('a', "vm3", &file, "vm2").poll(None)).unwrap()));
+}
+
+#[test]
+fn connections_of_others_end_when_the_secret_is_replaced() {
+    let cluster = Cluster::new();
+    let file = cluster.file(2);
+    let [one, _two]: [Host; 2] = cluster.hosts(&file);
+    let held = Some(one.holds(1).mark());
+    let mut link = cluster.link('a', "vm2", &file, "vm1");
+    let answer = one.run(async {
+        link.state().await.unwrap();
+        fs::write(cluster.folder.path().join("secret-a"), "b".repeat(64)).unwrap();
+        tokio::join!(timeout(PATIENCE, link.poll(held)), async { one.handle.book.reread() }).0
+    });
+    assert!(matches!(answer, Ok(Err(_))), "{answer:?}");
 }
 
 #[test]

@@ -14,6 +14,10 @@ use tracing::info;
 /// Files of a site's own are looked at again after so long: whoever renews them need not tell the agent.
 const LOOKED_AT: Duration = Duration::from_secs(60);
 
+/// A connection ends after so long where nothing tells when what it rests on was replaced; else later.
+const LIFE_OF_OWN: Duration = Duration::from_secs(600);
+const LIFE: Duration = Duration::from_secs(3600);
+
 /// What trust rests on.
 #[derive(Debug)]
 pub enum Keys {
@@ -69,6 +73,14 @@ impl Keys {
         match self {
             Self::Secret { .. } => RENEWED,
             Self::Own(_) => LOOKED_AT,
+        }
+    }
+
+    /// After how long a connection is to be made anew.
+    pub fn life(&self) -> Duration {
+        match self {
+            Self::Secret { .. } => LIFE,
+            Self::Own(_) => LIFE_OF_OWN,
         }
     }
 

@@ -90,6 +90,7 @@ impl Opened {
             broken: None,
             remarks: Vec::new(),
             source: None,
+            learned: None,
         };
         let (view, seen) = watch::channel(Arc::new(nothing));
         let mut driver = Driver {
@@ -290,6 +291,7 @@ impl<P: Place> Driver<P> {
             broken: self.broken.clone(),
             remarks,
             source: Some(SourceView { name, is_empty: self.seen == Seen::Nothing, instead }),
+            learned: None,
         };
         self.view.send_if_modified(|view| {
             let differs = **view != next;
