@@ -2,7 +2,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-ifneq ($(MAKECMDGOALS),cluster-claims hosts-claims)
+CLAIMS := cluster-claims-1 cluster-claims-2 hosts-claims
+ifneq ($(MAKECMDGOALS),$(CLAIMS))
 .NOTPARALLEL:
 endif
 .DELETE_ON_ERROR:
@@ -27,8 +28,8 @@ QUICK := $(filter-out catalogue cluster hosts sources,$(sort \
 	$(basename $(notdir $(wildcard tests/*.rs agent/*/tests/*.rs))) \
 	$(notdir $(patsubst %/main.rs,%,$(wildcard tests/*/main.rs agent/*/tests/*/main.rs)))))
 
-.PHONY: help setup build release distribution client catalogue lint quick sim sources cluster cluster-claims hosts-tools \
-	hosts hosts-claims soak test demo clean-demo bench packaging-tools deb rpm packages-check
+.PHONY: help setup build release distribution client catalogue lint quick sim sources cluster cluster-claims $(CLAIMS) \
+	hosts hosts-tools soak test demo clean-demo bench packaging-tools deb rpm packages-check
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -88,9 +89,14 @@ catalogue: setup ## Read the configuration keys of all catalogued releases out o
 cluster: client ## The tests on real RocketMQ clusters of all tested versions
 	@$(MAKE) --no-print-directory cluster-claims
 
-cluster-claims:
+cluster-claims: cluster-claims-1 cluster-claims-2
+
+cluster-claims-1:
 	cargo test --test catalogue
-	cargo test --test cluster -- --test-threads=1
+	cargo test --test cluster -- --part=1/2
+
+cluster-claims-2:
+	cargo test --test cluster -- --part=2/2
 
 # Both packages differ in nothing but the version: one is upgraded to the other.
 hosts-tools: client ## What the test hosts are made of: their roots, two packages
@@ -108,7 +114,7 @@ hosts-claims:
 soak: hosts-tools ## Power-offs under load, SOAK=100 of them, alternating between two hosts
 	SOAK=$(or $(SOAK),100) tests/hosts/run.sh power
 
-# Those on real JVMs mostly wait, for routes to age or a host to boot, so that two run side by side.
+# Those on real JVMs mostly wait, for routes to age or a host to boot, so that three run side by side.
 test: ## Everything, quick things first; what CI runs
 	@$(MAKE) --no-print-directory setup
 	@$(MAKE) --no-print-directory lint
@@ -116,7 +122,7 @@ test: ## Everything, quick things first; what CI runs
 	@$(MAKE) --no-print-directory sources
 	@$(MAKE) --no-print-directory hosts-tools
 	cargo test --no-run --test catalogue --test cluster --test hosts
-	@$(MAKE) --no-print-directory --jobs=2 cluster-claims hosts-claims
+	@$(MAKE) --no-print-directory --jobs=3 $(CLAIMS)
 
 demo: setup build ## A whole cluster on this machine, to look at: tests/demo.sh
 	@tests/rocketmq/make-distribution.sh 5.5.0

@@ -13,7 +13,8 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
-fn run(lab: &Lab, host: &str, arguments: &[&str]) -> (bool, String) {
+/// Runs a command of a host's agent and shows it; whether it went well, and what it said.
+pub fn run(lab: &Lab, host: &str, arguments: &[&str]) -> (bool, String) {
     let output = lab.agents.iter().find(|agent| agent.host == host).unwrap().run(arguments);
     println!("  {host}: {}\n    {}", arguments.join(" "), said(&output).trim_end().replace('\n', "\n    "));
     (output.status.success(), said(&output))

@@ -80,12 +80,14 @@ fn ports(number: u16, host: u16) -> BTreeMap<&'static str, u16> {
         ("agent", first),
         ("namesrv", first + 5),
         ("controller", first + 8),
+        ("sync", first + 9),
         ("agent-check", first + 10),
         ("haproxy", first + 11),
         ("proxy", first + 13),
         ("proxy-remoting", first + 14),
         ("haproxy-proxy", first + 15),
         ("exporter", first + 16),
+        ("haproxy-zone", first + 17),
         ("master", first + 20),
         ("slave", first + 40),
     ])
@@ -143,6 +145,28 @@ impl Lab {
         fs::write(dir.join("cluster.toml"), text).unwrap();
         let http = agents.iter().map(|agent: &Agent| (agent.host, agent.http)).collect();
         Self { cluster: RunningCluster::new(version, dir, http, namesrvs), agents, number }
+    }
+
+    /// The same with config sync: each host has a cluster file of its own, and all have one secret.
+    pub fn with_secret(self) -> Self {
+        let (mut text, number) = (fs::read_to_string(self.cluster_file()).unwrap(), self.number);
+        for (index, agent) in self.agents.iter().enumerate() {
+            let (folder, sync) = (agent.config.parent().unwrap(), ports(number, index as u16)["sync"]);
+            let host = format!("name = \"{}\"\n", agent.host);
+            text = text.replace(&host, &format!("{host}sync_port = {sync}\n"));
+            files::write_file(&folder.join("cluster.secret"), "5e".repeat(32).as_bytes(), 0o600, None).unwrap();
+            let settings = fs::read_to_string(&agent.config).unwrap();
+            let own = settings.replace(
+                &self.cluster_file().display().to_string(),
+                &folder.join("cluster.toml").display().to_string(),
+            );
+            let secret = folder.join("cluster.secret");
+            fs::write(&agent.config, format!("{own}secret_file = \"{}\"\n", secret.display())).unwrap();
+        }
+        for agent in &self.agents {
+            fs::write(agent.config.with_file_name("cluster.toml"), &text).unwrap();
+        }
+        self
     }
 
     pub fn cluster_file(&self) -> PathBuf {

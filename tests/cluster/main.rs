@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 mod adoption;
+mod bad_change;
 mod by_hand;
 mod claims;
 mod demo;
@@ -62,6 +63,27 @@ fn newest() -> Vec<Claim<Lab>> {
     claims
 }
 
+/// Groups whose master does not wait for the slave, and what may be lost of them and comes back.
+fn asynchronous(more: Vec<Claim<Lab>>) -> Vec<Claim<Lab>> {
+    let mut claims = claims![Lab:
+        claims::one_file_brings_up_two_namesrvs_and_four_brokers_in_sync,
+        claims::the_java_client_sends_1000_messages_and_receives_them_all,
+        claims::a_master_killed_under_load_comes_back_and_nothing_acknowledged_is_lost,
+    ];
+    claims.extend(more);
+    claims.extend(claims![Lab: claims::ending_the_agents_leaves_no_jvm_and_no_abort_file]);
+    claims
+}
+
+/// What of [`elected`] the release makes a difference to.
+fn elections() -> Vec<Claim<Lab>> {
+    claims![Lab:
+        elections::one_file_brings_up_a_group_that_elects_its_master,
+        elections::a_master_lost_with_its_host_is_followed_by_another_and_nothing_acknowledged_is_lost,
+        claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
+    ]
+}
+
 fn elected() -> Vec<Claim<Lab>> {
     claims![Lab:
         elections::one_file_brings_up_a_group_that_elects_its_master,
@@ -116,6 +138,39 @@ fn suites() -> Vec<Suite<Lab>> {
             name: "dledger",
             lab: || Lab::new(8, "4.9.4", "dledger", 3, "[rollout]\nrestart = \"auto\"\n"),
             claims: elected(),
+        },
+        Suite { name: "dledger-4.7.0", lab: || Lab::new(10, "4.7.0", "dledger", 3, SMALL_FILES), claims: elections() },
+        Suite { name: "dledger-5.5.0", lab: || Lab::new(11, "5.5.0", "dledger", 3, SMALL_FILES), claims: elections() },
+        Suite {
+            name: "async-5.5.0",
+            lab: || Lab::new(12, "5.5.0", "2m-2s-async", 2, bad_change::IN_TURN).with_secret(),
+            claims: asynchronous(claims![Lab:
+                bad_change::a_change_that_no_broker_starts_with_stops_at_the_first_and_rollback_heals_it,
+            ]),
+        },
+        Suite {
+            name: "async-4.9.4",
+            lab: || Lab::new(13, "4.9.4", "2m-2s-async", 2, SMALL_FILES),
+            claims: asynchronous(Vec::new()),
+        },
+        Suite {
+            name: "multi-master-4.9.4",
+            lab: || Lab::new(14, "4.9.4", "multi-master", 2, SMALL_FILES),
+            claims: claims![Lab:
+                claims::it_starts_and_registers,
+                claims::the_java_client_sends_1000_messages_and_receives_them_all,
+                claims::a_master_killed_under_load_comes_back_and_nothing_acknowledged_is_lost,
+                claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
+            ],
+        },
+        Suite {
+            name: "single-4.9.4",
+            lab: || Lab::new(15, "4.9.4", "single", 1, SMALL_FILES),
+            claims: claims![Lab:
+                claims::it_starts_and_registers,
+                claims::after_an_unclean_end_it_starts_again,
+                claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
+            ],
         },
         Suite {
             name: "alone",

@@ -41,6 +41,7 @@ impl Haproxy {
         };
         put("/run/haproxy/rocketmq.sock", socket.display().to_string());
         put("bind 0.0.0.0:9876", format!("bind 127.0.0.1:{}", Self::front(lab, "namesrv")));
+        put("bind 0.0.0.0:9886", format!("bind 127.0.0.1:{}", lab.port("vm1", "haproxy-zone")));
         put("bind 0.0.0.0:8081", format!("bind 127.0.0.1:{}", Self::front(lab, "proxy")));
         for (host, example, ip) in [("vm1", "10.0.0.1", "127.0.0.1"), ("vm2", "10.0.0.2", "127.0.0.2")] {
             let ports = ["namesrv", "proxy", "agent", "agent-check"].map(|what| lab.port(host, what));
@@ -58,8 +59,8 @@ impl Haproxy {
         Self { process, socket }
     }
 
-    /// Of each server, `backend/server`: its status, and what its agent-check said.
-    fn servers(&self) -> Result<Vec<(String, String, String)>, String> {
+    /// Of each server, `backend/server`: its status, what its agent-check said, and how many connections it was given.
+    fn servers(&self) -> Result<Vec<(String, String, String, u64)>, String> {
         let mut socket = UnixStream::connect(&self.socket).map_err(|error| error.to_string())?;
         socket.write_all(b"show stat\n").map_err(|error| error.to_string())?;
         let mut text = String::new();
@@ -75,7 +76,10 @@ impl Haproxy {
         let rows = text.lines().skip(1).map(|line| line.split(',').collect::<Vec<_>>());
         let rows = rows.filter(|row| row.get(1).is_some_and(|name| name.starts_with("vm")));
         Ok(rows
-            .map(|row| (format!("{}/{}", row[0], row[1]), field(&row, "status"), field(&row, "agent_status")))
+            .map(|row| {
+                let [status, agent, given] = ["status", "agent_status", "stot"].map(|name| field(&row, name));
+                (format!("{}/{}", row[0], row[1]), status, agent, given.parse().unwrap_or_default())
+            })
             .collect())
     }
 
@@ -83,14 +87,32 @@ impl Haproxy {
     pub fn until(&self, kind: &str, host: &str, wanted: &str) {
         poll(LONG, &format!("HAProxy has {kind} of {host} {wanted}"), || {
             let mut servers = self.servers()?;
-            servers.retain(|(name, _, _)| name.starts_with(kind));
-            let is_so = |(name, status, _): &(String, String, String)| match name.ends_with(host) {
+            servers.retain(|(name, ..)| name.starts_with(kind));
+            let is_so = |(name, status, ..): &(String, String, String, u64)| match name.ends_with(host) {
                 true => status.starts_with(wanted),
                 false => status.starts_with("UP"),
             };
             if servers.len() >= 2 && servers.iter().all(is_so) { Ok(()) } else { Err(format!("{servers:?}")) }
         });
     }
+}
+
+/// Connects so often where the clients of zone b do; how many of these connections each host was given.
+fn given_in_zone_b(lab: &Lab, haproxy: &Haproxy, times: u64) -> (u64, u64) {
+    let given = || {
+        let servers = haproxy.servers().unwrap();
+        let of = |host: &str| servers.iter().find(|it| it.0 == format!("namesrv-zone-b/{host}")).unwrap().3;
+        (of("vm1"), of("vm2"))
+    };
+    let (vm1, vm2) = given();
+    for _ in 0..times {
+        let client = rocketmq_agent::remoting::Client::new(Duration::from_secs(3));
+        let front = format!("127.0.0.1:{}", lab.port("vm1", "haproxy-zone"));
+        let info = lab.wait(NameServer::new(&client, front, Duration::from_secs(5)).cluster_info());
+        assert!(info.unwrap().address("broker-a", 0).is_some());
+    }
+    let after = given();
+    (after.0 - vm1, after.1 - vm2)
 }
 
 pub fn haproxy_routes_away_from_a_name_server_that_is_not_ready_and_back(lab: &mut Lab) {
@@ -102,6 +124,7 @@ pub fn haproxy_routes_away_from_a_name_server_that_is_not_ready_and_back(lab: &m
         lab.wait(NameServer::new(&client, front.clone(), Duration::from_secs(5)).cluster_info())
     };
     assert!(through().unwrap().address("broker-a", 0).is_some());
+    assert_eq!(given_in_zone_b(lab, &haproxy, 6), (0, 6), "clients stay in their zone");
 
     let create = ["create-topic", "--cluster", "DefaultCluster", "--topic", "ByHaproxy", "--queues", "4"];
     let created = lab.java_client_of(&create, &front).output().unwrap();
@@ -114,6 +137,7 @@ pub fn haproxy_routes_away_from_a_name_server_that_is_not_ready_and_back(lab: &m
     for _ in 0..10 {
         assert!(through().unwrap().address("broker-b", 0).is_some(), "a client was sent to the one that hangs");
     }
+    assert_eq!(given_in_zone_b(lab, &haproxy, 2), (2, 0), "and leave it when nobody there is ready");
     let send = ["send", "--topic", "ByHaproxy", "--count", "20", "--prefix", "haproxy"];
     let sent = lab.java_client_of(&send, &front).output().unwrap();
     let said = String::from_utf8_lossy(&sent.stdout).into_owned();
@@ -121,6 +145,7 @@ pub fn haproxy_routes_away_from_a_name_server_that_is_not_ready_and_back(lab: &m
 
     signal(hung, Signal::CONT);
     haproxy.until("namesrv", "vm2", "UP");
+    assert_eq!(given_in_zone_b(lab, &haproxy, 2), (0, 2));
     lab.until_ready();
 }
 

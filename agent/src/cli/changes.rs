@@ -9,7 +9,9 @@ use rocketmq_agent_domain::{
         lines::{Difference, differences},
     },
     hazards,
+    names::{HostName, InstanceName},
     online::Live,
+    rollout::{self, Restart},
     topology,
 };
 use std::{
@@ -19,7 +21,7 @@ use std::{
 };
 
 /// The lines of the cluster file that differ, then for every host the files that would differ and the instances that
-/// would have to be restarted. What runs is not looked at, so this is the same on every host.
+/// have to be restarted, in the order of the roll-out. What runs is not looked at, so this is the same on every host.
 pub(super) fn between(held: &Document, next: &Cluster) -> anyhow::Result<String> {
     let mut text = String::from("cluster.toml\n");
     text += &lines(held.text(), &next.text);
@@ -35,6 +37,7 @@ pub(super) fn between(held: &Document, next: &Cluster) -> anyhow::Result<String>
     }
     let names =
         |cluster: &Cluster| cluster.topology.hosts.iter().map(|host| host.name.clone()).collect::<BTreeSet<_>>();
+    let mut restarted = BTreeSet::new();
     for name in &names(&before) | &names(next) {
         let of = |cluster: &Cluster| -> anyhow::Result<Option<Desired>> {
             let Some(host) = cluster.topology.host(&name) else { return Ok(None) };
@@ -45,14 +48,35 @@ pub(super) fn between(held: &Document, next: &Cluster) -> anyhow::Result<String>
         match (old, new) {
             (None, Some(_)) => text += &format!("{name}: is new\n"),
             (Some(_), None) => text += &format!("{name}: is not in the file any more; what it runs is left alone\n"),
-            (Some(old), Some(new)) => text += &host(&old, &new),
+            (Some(old), Some(new)) => text += &host(&old, &new, &mut restarted),
             (None, None) => {}
         }
     }
-    Ok(text)
+    Ok(text + &restarts(next, &restarted))
 }
 
-fn host(old: &Desired, new: &Desired) -> String {
+/// Who is restarted, and who does it.
+fn restarts(next: &Cluster, restarted: &BTreeSet<(HostName, InstanceName)>) -> String {
+    let order = rollout::order(&next.placement);
+    let seats = order.iter().filter(|seat| restarted.contains(&(seat.host.clone(), seat.instance.clone())));
+    let lines: Vec<String> = match next.topology.restart {
+        Restart::Auto => seats.enumerate().map(|(at, seat)| format!("  {}. {seat}\n", at + 1)).collect(),
+        Restart::Manual => seats
+            .map(|seat| format!("  {seat}: `rocketmq-agent restart {}` on {}\n", seat.instance, seat.host))
+            .collect(),
+    };
+    let head = match (lines.is_empty(), next.topology.restart) {
+        (true, _) => return String::new(),
+        (_, Restart::Auto) => {
+            "restarted one after the other, each when all others are ready; whoever leads goes last:\n"
+        }
+        (_, Restart::Manual) => "runs on with what it has until somebody restarts it, as restart = \"manual\" says:\n",
+    };
+    lines.into_iter().fold(head.to_owned(), |text, line| text + &line)
+}
+
+/// What one host gets; who has to be restarted there goes into `restarted`.
+fn host(old: &Desired, new: &Desired, restarted: &mut BTreeSet<(HostName, InstanceName)>) -> String {
     let name = &new.host;
     let mut text = String::new();
     let files = |desired: &Desired| -> BTreeMap<_, _> {
@@ -79,7 +103,7 @@ fn host(old: &Desired, new: &Desired) -> String {
         match old.instance(instance_name) {
             Some(before) if before.launch.fingerprint == instance.launch.fingerprint => {}
             Some(_) => {
-                text += &format!("{name}: {instance_name} has to be restarted for it; the restart stays pending\n")
+                restarted.insert((name.clone(), instance_name.clone()));
             }
             None => text += &format!("{name}: {instance_name} is started\n"),
         }
