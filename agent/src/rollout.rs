@@ -19,7 +19,7 @@ use rocketmq_agent_domain::{
     launch::{Cause, Role},
     names::{HostName, InstanceName},
     observed::Fact,
-    rollout::{Act, Facts, PERMISSION, Phase, Record, Restart, Seat, Stop, Turn, Turns, Verb, resumed, step},
+    rollout::{Act, Facts, PERMISSION, Phase, Record, Restart, Seat, Stop, Turn, Turns, Verb, asks, resumed, step},
 };
 use std::{
     collections::BTreeMap,
@@ -37,6 +37,8 @@ use tracing::{info, warn};
 
 /// Between two steps.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How soon it is seen that a slave's agent waits for a master of this host.
+const LOOK: Duration = Duration::from_secs(5);
 /// For an answer of a broker.
 const TIMEOUT: Duration = Duration::from_secs(3);
 /// A loop passes every 5 s; a report that stays the same for longer than this is out of date.
@@ -57,8 +59,12 @@ pub struct Aim {
     pub told: BTreeMap<InstanceName, (SocketAddr, String)>,
     /// brokerClusterName.
     pub cluster: String,
+    /// Sends to a master wait for its slave.
+    pub sync: bool,
     /// The controllers, which can be asked for another master; none in other modes.
     pub controllers: Vec<SocketAddr>,
+    /// The agents of hosts whose slaves may want a master of this host drained.
+    pub borrowers: Vec<(HostName, SocketAddr)>,
     /// Every host's agent.
     pub agents: Vec<(HostName, SocketAddr)>,
     /// Who may tell brokers anything, where that is controlled.
@@ -87,8 +93,10 @@ pub fn spawn(
     let peers = Peers::new(aim.borrow().host.clone(), aim.borrow().agents.clone());
     // An answer from before this agent announced a turn is no answer.
     let peers = peers.with_patience(Patience { fresh: Duration::ZERO, ..Patience::default() });
+    let slaves = Peers::new(aim.borrow().host.clone(), aim.borrow().borrowers.clone());
     let (client, orders) = (Client::new(TIMEOUT), (orders, Orders::default()));
-    let task = Task { path, record, turns, peers, client, heard: BTreeMap::new(), orders };
+    let (looked, heard) = (Instant::now(), BTreeMap::new());
+    let task = Task { path, record, turns, peers, slaves, looked, client, heard, orders };
     tokio::spawn(task.run(aim, report));
     seen
 }
@@ -98,6 +106,9 @@ struct Task {
     record: Option<Record>,
     turns: watch::Sender<Turns>,
     peers: Peers,
+    /// The agents of this host's masters' slaves, and when they were last asked.
+    slaves: Peers,
+    looked: Instant,
     client: Client,
     /// When each host's last report was made by its clock, and since when that is known by this one's.
     heard: BTreeMap<HostName, (u64, Instant)>,
@@ -110,6 +121,7 @@ impl Task {
         loop {
             if aim.has_changed().unwrap_or(false) {
                 self.peers.set(aim.borrow().agents.clone());
+                self.slaves.set(aim.borrow().borrowers.clone());
             }
             let goal = Arc::clone(&aim.borrow_and_update());
             let own = report.borrow_and_update().clone();
@@ -123,8 +135,10 @@ impl Task {
                 self.orders.1.begin(order, &own);
             }
             self.orders.1.look_at(&own);
-            if self.record.is_some() || !self.orders.1.is_empty() || own.instances.iter().any(|it| it.restart_pending) {
-                self.step(&goal, &own).await;
+            let is_pending = own.instances.iter().any(|it| it.restart_pending);
+            let is_asked = self.record.is_none() && self.is_asked(&goal).await;
+            if self.record.is_some() || !self.orders.1.is_empty() || is_pending || is_asked {
+                self.step(&goal, &own, is_asked).await;
                 time::sleep(PAUSE).await;
                 continue;
             }
@@ -146,11 +160,21 @@ impl Task {
         own.cluster_file == aim.cluster_file && own.placement == aim.placement && self.record.iter().all(shown)
     }
 
-    async fn step(&mut self, aim: &Aim, own: &HostReport) {
+    /// Whether a slave of one of this host's masters is to be restarted; looks now and then.
+    async fn is_asked(&mut self, aim: &Aim) -> bool {
+        if self.looked.elapsed() < LOOK || aim.borrowers.is_empty() {
+            return false;
+        }
+        let said = self.slaves.others().await;
+        self.looked = Instant::now();
+        said.values().filter_map(Fact::known).any(asks)
+    }
+
+    async fn step(&mut self, aim: &Aim, own: &HostReport, is_asked: bool) {
         self.client.sign_as(acl::signer(aim.acl.as_ref()));
         let wish = self.orders.1.wish();
         let hosts = match (aim.restart, &self.record, &wish) {
-            (Restart::Manual, None, None) => Vec::new(),
+            (Restart::Manual, None, None) if !is_asked => Vec::new(),
             _ => self.ask(own).await,
         };
         let permission = self.permission().await;
@@ -163,6 +187,7 @@ impl Task {
             own,
             hosts: &hosts,
             told: &aim.told,
+            sync: aim.sync,
             by_controllers: !aim.controllers.is_empty(),
             permission,
         };
@@ -176,8 +201,7 @@ impl Task {
         if changed {
             log(self.record.as_ref(), outcome.record.as_ref(), &outcome.turns);
         }
-        let wished = wish.and_then(|wish| outcome.turns.get(&wish.instance).cloned());
-        self.orders.1.stepped(self.record.as_ref(), outcome.record.as_ref(), wished.as_ref());
+        self.orders.1.stepped(self.record.as_ref(), outcome.record.as_ref(), outcome.wished.as_ref());
         self.record = outcome.record;
         self.publish(outcome.turns);
         if let Some(record) = &self.record {
@@ -343,10 +367,11 @@ mod tests {
     fn task(dir: &Path) -> Task {
         let peers = Peers::new("vm1".parse().unwrap(), Vec::new());
         let (turns, _) = watch::channel(Turns::default());
+        let slaves = Peers::new("vm1".parse().unwrap(), Vec::new());
         let (path, client) = (dir.join("rollout.json"), Client::new(TIMEOUT));
         let (_, orders) = mpsc::channel(1);
-        let orders = (orders, Orders::default());
-        Task { path, record: None, turns, peers, client, heard: BTreeMap::new(), orders }
+        let (orders, looked, heard) = ((orders, Orders::default()), Instant::now(), BTreeMap::new());
+        Task { path, record: None, turns, peers, slaves, looked, client, heard, orders }
     }
 
     #[tokio::test]

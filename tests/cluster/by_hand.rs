@@ -1,6 +1,9 @@
 //! `restart`, `stop` and `start`, typed by people, without config sync.
 
-use crate::lab::{LONG, Lab, Sender, poll, until};
+use crate::{
+    lab::{LONG, Lab, Sender, poll, until},
+    rollout,
+};
 use std::{
     process::{Command, Output, Stdio},
     thread,
@@ -75,10 +78,7 @@ pub fn of_two_who_restart_both_members_of_a_group_at_once_one_waits(lab: &mut La
         })
         .collect();
     while typed.iter_mut().any(|it| it.try_wait().unwrap().is_none()) {
-        let moving = master_and_slave()
-            .into_iter()
-            .flatten()
-            .filter(|it| it.pid.is_none() || it.rollout.as_ref().is_some_and(|turn| turn.phase.is_in_flight()));
+        let moving = master_and_slave().into_iter().flatten().filter(|it| it.pid.is_none() || rollout::is_moving(it));
         assert!(moving.count() <= 1, "both at once: {:?}", master_and_slave());
         thread::yield_now();
     }

@@ -22,6 +22,7 @@ mod rollout;
 mod starts;
 mod topics;
 mod traps;
+mod upgrades;
 
 use lab::Lab;
 use real::runner::{self, Claim, Logs, Suite, claims};
@@ -131,6 +132,16 @@ fn suites() -> Vec<Suite<Lab>> {
                 rollout::hosts_with_different_files_move_nothing_and_say_why,
                 rollout::a_changed_file_is_rolled_out_in_order_under_load_and_nothing_is_lost,
                 rollout::a_partner_that_dies_in_the_drain_stops_it_and_an_agent_that_dies_in_the_drain_goes_on,
+                claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
+            ],
+        },
+        Suite {
+            name: "upgrade",
+            lab: || Lab::new(16, "4.9.4", "2m-2s-sync", 2, SMALL_FILES),
+            claims: claims![Lab:
+                claims::one_file_brings_up_two_namesrvs_and_four_brokers_in_sync,
+                upgrades::what_is_to_know_before_another_release_is_said_on_the_way_there_and_back,
+                upgrades::another_release_is_rolled_out_under_load_with_no_failed_send_and_the_messages_stay,
                 claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
             ],
         },

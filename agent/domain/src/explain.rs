@@ -7,6 +7,7 @@ use crate::{
     launch::{Cause, Role, cause},
     meaning,
     names::{HostName, InstanceName},
+    rollout::Verb,
 };
 use serde::Serialize;
 
@@ -157,7 +158,10 @@ fn of_instance(host: &HostName, it: &InstanceReport, points: &mut Vec<Point>) {
         Some(turn) => {
             let waits = turn.waits.clone().unwrap_or_else(|| cause("in-flight", "", ""));
             let what = if waits.what.is_empty() { String::new() } else { format!(": {}", waits.what) };
-            let what = format!("{RESTART}{}{what}", turn.phase);
+            let what = match turn.verb {
+                Verb::Renew => format!("{RESTART}{}{what}", turn.phase),
+                _ => format!("it {}{what}", turn.in_words()),
+            };
             put(Weight::Waits, &Cause { what, ..waits }, Some(turn.since));
         }
         None if it.restart_pending => {
@@ -249,6 +253,15 @@ mod tests {
         let waits = points.iter().find(|point| point.id == "not-ready").unwrap();
         assert_eq!(waits.what, "its restart for a changed configuration waits for its turn: vm2 broker-b is stopped");
         assert_eq!((waits.weight, waits.since), (Weight::Waits, Some(7)));
+        let it = &mut report.hosts[0].report.as_mut().unwrap().instances[1];
+        it.rollout = serde_json::from_value(serde_json::json!({
+            "verb": "lend", "phase": "drained", "since": 7,
+            "waits": {"id": "draining", "what": "until its slave is back and in sync", "fix": ""},
+        }))
+        .unwrap();
+        let points = cluster(&report);
+        let waits = points.iter().find(|point| point.id == "draining").unwrap();
+        assert_eq!(waits.what, "it has no writers, as its slave is restarted: until its slave is back and in sync");
     }
 
     #[test]

@@ -14,8 +14,8 @@ use rocketmq_agent_domain::{
     document::Change,
     launch::{Cause, cause},
     names::HostName,
-    rollout::{order, told},
-    topology::Topology,
+    rollout::{borrowers, order, told},
+    topology::{Mode, Topology},
 };
 use std::{net::SocketAddr, sync::Arc};
 
@@ -25,15 +25,22 @@ pub(super) fn agents(topology: &Topology) -> Vec<(HostName, SocketAddr)> {
 
 pub(super) fn aim(goal: &Goal) -> Aim {
     let (cluster, desired) = (&goal.cluster, &goal.desired);
+    // A witness that is down keeps no broker from its restart.
+    let agents = agents(&cluster.topology).into_iter().filter(|(host, _)| !cluster.topology.is_witness(host));
+    let (agents, order): (Vec<_>, _) = (agents.collect(), order(&cluster.placement));
+    let sync = cluster.topology.mode == Mode::SyncSlaves;
+    let borrowers: Vec<&HostName> = borrowers(&order, &desired.host).filter(|_| sync).collect();
+    let borrowers = agents.iter().filter(|(host, _)| borrowers.contains(&host)).cloned().collect();
     Aim {
         host: desired.host.clone(),
         restart: cluster.topology.restart,
         paused: goal.config.paused.as_ref().map(paused),
-        order: order(&cluster.placement),
+        order,
         told: told(desired),
-        // A witness that is down keeps no broker from its restart.
-        agents: agents(&cluster.topology).into_iter().filter(|(host, _)| !cluster.topology.is_witness(host)).collect(),
+        borrowers,
+        agents,
         cluster: cluster.topology.name.to_string(),
+        sync,
         controllers: desired.controllers.clone(),
         acl: desired.acl.clone(),
         cluster_file: cluster.file_digest(),

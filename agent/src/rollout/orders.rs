@@ -192,7 +192,7 @@ impl Orders {
         let Some(order) = &mut self.gated else { return };
         let name = order.wanted.instance.clone();
         let own = |record: Option<&Record>| {
-            let record = record.filter(|it| it.verb != Verb::Renew && it.instance == name);
+            let record = record.filter(|it| matches!(it.verb, Verb::Restart | Verb::Stop) && it.instance == name);
             record.map(|record| record.phase).filter(|phase| phase.is_in_flight())
         };
         let waits = turn.and_then(|turn| turn.waits.clone());

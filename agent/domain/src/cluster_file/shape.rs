@@ -169,7 +169,7 @@ const ROLLOUT: &[Key] = &[key(
     "restart",
     Kind::Text,
     "`manual`",
-    "An instance that runs with an older configuration than this file gives it: `manual` names it, `auto` restarts it in its turn: NameServers, slaves, masters, one at a time in the whole cluster, and only while every host has the same cluster file and every other instance is ready. A master gives up its writers first.",
+    "An instance that runs with an older configuration than this file gives it: `manual` names it, `auto` restarts it in its turn: NameServers, slaves, masters, one at a time in the whole cluster, and only while every host has the same cluster file and every other instance is ready. A master gives up its writers first; in `2m-2s-sync` it does so before its slave is restarted, too.",
 )];
 
 const SUPERVISION: &[Key] = &[

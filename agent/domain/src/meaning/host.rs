@@ -47,7 +47,7 @@ pub(super) const MEANINGS: &[Meaning] = &[
     ),
     of_id(
         "draining",
-        "A master gives up its writers before its restart.",
+        "A master gives up its writers before its restart, or its slave's.",
         "No send fails for the restart.",
         "Wait; it takes as long as clients need to learn the route, 30 s and more.",
     ),

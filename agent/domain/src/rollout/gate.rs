@@ -62,11 +62,12 @@ pub fn order(placement: &Placement) -> Vec<Seat> {
     namesrvs.chain(controllers).chain(brokers).chain(services).collect()
 }
 
-/// What stands in the way of the turn of this host's instance at `order[at]`; `announced` where its agent has said so and
-/// asked the others since. All hosts of the cluster are in the facts, this one with the report that it has published last.
+/// What stands in the way of the turn of this host's instance at `order[at]`, which is so far already. All hosts of the
+/// cluster are in the facts, this one with the report that it has published last.
 ///
-/// One that is announced bears with announcements of those after it: they will withdraw.
-pub fn obstacle(verb: Verb, facts: &Facts<'_>, at: usize, announced: bool) -> Option<Cause> {
+/// One that is announced bears with announcements of those after it: they will withdraw. One whose master is to give up
+/// its writers bears with that.
+pub fn obstacle(verb: Verb, facts: &Facts<'_>, at: usize, phase: Phase) -> Option<Cause> {
     let (order, own, hosts) = (facts.order, facts.own, facts.hosts);
     let me = order.get(at)?;
     let leads = instance_of(own, me).is_some_and(|mine| leads(me, mine));
@@ -108,7 +109,7 @@ pub fn obstacle(verb: Verb, facts: &Facts<'_>, at: usize, announced: bool) -> Op
         others.push((seat, instance, index));
     }
     // What moves is why others are not ready, so that it is named first.
-    let in_flight = others.iter().find_map(|(seat, other, index)| in_flight(seat, other, *index < at, announced));
+    let in_flight = others.iter().find_map(|(seat, other, index)| in_flight(seat, other, *index < at, me, phase));
     if in_flight.is_some() {
         return in_flight;
     }
@@ -157,7 +158,7 @@ fn by_hand(verb: Verb, me: &Seat) -> [(&str, Value<'_>); 2] {
     [("host", is_due.then_some(&me.host as _)), ("instance", is_due.then_some(&me.instance as _))]
 }
 
-fn host_obstacle(own: &HostReport, view: &HostView) -> Option<Cause> {
+pub(super) fn host_obstacle(own: &HostReport, view: &HostView) -> Option<Cause> {
     let host = &view.host;
     let report = match &view.report {
         Some(report) if view.unknown_since.is_none() => report,
@@ -188,17 +189,17 @@ fn leads(seat: &Seat, instance: &InstanceReport) -> bool {
 }
 
 /// Of two announcements the one that is first in the order stands, which never changes; whose turn it is may.
-fn in_flight(seat: &Seat, instance: &InstanceReport, is_first: bool, announced: bool) -> Option<Cause> {
+fn in_flight(seat: &Seat, instance: &InstanceReport, is_first: bool, me: &Seat, phase: Phase) -> Option<Cause> {
     let turn = instance.rollout.as_ref()?;
     let in_the_way = match turn.phase {
         Phase::Waits => false,
-        Phase::Announced => !announced || is_first,
-        _ => true,
+        Phase::Announced => phase == Phase::Waits || is_first,
+        _ => !(phase == Phase::MasterDrains && turn.verb == Verb::Lend && seat.instance == me.instance),
     };
-    in_the_way.then(|| finding::IN_FLIGHT.of(&[("seat", seat), ("phase", &turn.phase)]))
+    in_the_way.then(|| finding::IN_FLIGHT.of(&[("seat", seat), ("phase", &turn.in_words())]))
 }
 
-fn instance_of<'r>(report: &'r HostReport, seat: &Seat) -> Option<&'r InstanceReport> {
+pub(super) fn instance_of<'r>(report: &'r HostReport, seat: &Seat) -> Option<&'r InstanceReport> {
     report.instances.iter().find(|it| {
         let is_its = it.role == seat.role || (seat.role == Role::Member && it.role.is_broker());
         it.instance == seat.instance && is_its

@@ -6,9 +6,11 @@
 //! no two are ever in flight, however old the reports were on which they announced.
 
 mod gate;
+mod lend;
 mod step;
 
 pub use gate::{Seat, obstacle, order};
+pub use lend::{asks, borrowers};
 pub use step::{Act, Facts, Outcome, Record, resumed, step};
 
 use crate::{
@@ -65,6 +67,8 @@ pub enum Verb {
     Restart,
     /// A person wants it stopped.
     Stop,
+    /// A master whose slave moves: sends to it would wait for that, so that other masters take them meanwhile.
+    Lend,
 }
 
 /// What a person wants done with one instance of this host, through the gate.
@@ -86,6 +90,10 @@ pub enum Phase {
     Announced,
     /// A master that is read-only in the route, until nobody sends to it any more.
     Draining,
+    /// A slave whose master gives up its writers first.
+    MasterDrains,
+    /// A master without writers, for as long as its slave is away.
+    Drained,
     /// A master whose group is given another one by the controllers, until all are in sync again.
     HandingOver,
     /// It is being stopped.
@@ -109,6 +117,8 @@ impl fmt::Display for Phase {
             Phase::Waits => "waits for its turn",
             Phase::Announced => "is next",
             Phase::Draining => "gives up its writers",
+            Phase::MasterDrains => "waits until nobody sends to its master",
+            Phase::Drained => "has no writers",
             Phase::HandingOver => "hands its group over to another member",
             Phase::Stopping => "is being stopped",
             Phase::Starting => "comes back",
@@ -134,6 +144,14 @@ pub struct Turn {
 impl Turn {
     /// What happens to it, without what it waits for.
     pub fn in_words(&self) -> String {
+        if self.verb == Verb::Lend {
+            let phase = if self.phase == Phase::Announced {
+                "is to give up its writers".to_owned()
+            } else {
+                self.phase.to_string()
+            };
+            return format!("{phase}, as its slave is restarted");
+        }
         let before = match (self.phase, self.verb) {
             (Phase::Waits, Verb::Renew) => "runs with an older configuration and ",
             (Phase::Waits, Verb::Restart) => "is to be restarted by hand and ",

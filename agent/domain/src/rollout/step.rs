@@ -1,7 +1,11 @@
 //! One host's part of a roll-out, a step at a time. In: how far it was, and what is seen now. Out: how far it is, and
 //! the one thing to do. What must outlive the agent is the [`Record`]: it is on disk before anything is done on it.
 
-use super::{PERMISSION, Phase, Restart, Seat, Turn, Verb, Wish, gate::obstacle};
+use super::{
+    PERMISSION, Phase, Restart, Seat, Turn, Verb, Wish,
+    gate::obstacle,
+    lend::{self, LONGEST_LOAN},
+};
 use crate::{
     finding,
     health::report::{HostReport, HostView, InstanceReport, State},
@@ -56,7 +60,7 @@ pub struct Record {
 }
 
 impl Record {
-    fn to(self, phase: Phase, now: u64) -> Self {
+    pub(super) fn to(self, phase: Phase, now: u64) -> Self {
         Self { phase, since: now, puts: None, asked: None, ..self }
     }
 }
@@ -93,6 +97,8 @@ pub struct Facts<'f> {
     pub hosts: &'f [HostView],
     /// Of this host's instances: where each is told, and brokerPermission by its file.
     pub told: &'f BTreeMap<InstanceName, (SocketAddr, String)>,
+    /// Sends to a master wait for its slave.
+    pub sync: bool,
     /// Controllers elect the masters, and can be asked for another one.
     pub by_controllers: bool,
     /// brokerPermission that the recorded instance runs with, where it is a master and was asked.
@@ -108,6 +114,8 @@ pub struct Outcome {
     pub act: Act,
     /// For each of this host's instances that are restarted or are to be: how far they are.
     pub turns: BTreeMap<InstanceName, Turn>,
+    /// How far what a person wants is; a master may have writers to give up for its slave besides.
+    pub wished: Option<Turn>,
 }
 
 /// What an agent that has just begun goes on from: it does not know how long it was away.
@@ -130,34 +138,38 @@ pub fn step(record: Option<Record>, facts: &Facts<'_>, before: &BTreeMap<Instanc
     let pending = facts.order.iter().enumerate().filter(|(_, seat)| seat.host == facts.own.host);
     let pending = pending.filter(|(_, seat)| instance(facts, &seat.instance).is_some_and(|it| it.restart_pending));
     let mut turns = BTreeMap::new();
-    let mut put = |name: &InstanceName, verb: Verb, phase: Phase, waits: Option<Cause>| {
+    let turn = |name: &InstanceName, verb: Verb, phase: Phase, waits: Option<Cause>| {
         let same = before.get(name).filter(|turn| {
             (turn.verb, turn.phase) == (verb, phase)
                 && turn.waits.as_ref().map(|it| &it.id) == waits.as_ref().map(|it| &it.id)
         });
-        turns.insert(name.clone(), Turn { verb, phase, since: same.map_or(facts.now, |turn| turn.since), waits });
+        Turn { verb, phase, since: same.map_or(facts.now, |turn| turn.since), waits }
     };
     // What a person wants goes before what is due.
     let wished = facts.wish.and_then(|wish| Some((facts.seat(&wish.instance)?, wish.verb)));
     let due = pending.map(|(at, _)| (at, Verb::Renew));
     let mut first = None;
     for (at, verb) in wished.into_iter().chain(due.filter(|(at, _)| wished.is_none_or(|(wished, _)| wished != *at))) {
-        let waits = obstacle(verb, facts, at, false);
+        let waits = obstacle(verb, facts, at, Phase::Waits);
         let Some(seat) = facts.order.get(at) else { continue };
         if first.is_none() && record.is_none() && waits.is_none() {
             first = Some((seat, verb));
         }
-        put(&seat.instance, verb, Phase::Waits, waits);
+        turns.insert(seat.instance.clone(), turn(&seat.instance, verb, Phase::Waits, waits));
     }
-    let (record, act, waits) = match (record, first) {
+    let wished = |turns: &BTreeMap<_, Turn>| facts.wish.and_then(|wish| turns.get(&wish.instance).cloned());
+    let waiting = wished(&turns);
+    let lent = facts.order.iter().find(|seat| lend::is_due(seat, facts)).map(|seat| (seat, Verb::Lend));
+    let (record, act, waits) = match (record, lent.or(first)) {
         (Some(record), _) => go_on(record, facts),
         (None, Some((seat, verb))) => (announce(seat, verb, facts), Act::Nothing, None),
         (None, None) => (None, Act::Nothing, None),
     };
     if let Some(record) = &record {
-        put(&record.instance, record.verb, record.phase, waits);
+        turns.insert(record.instance.clone(), turn(&record.instance, record.verb, record.phase, waits));
     }
-    Outcome { record, act, turns }
+    let wished = if record.as_ref().is_some_and(|it| it.verb == Verb::Lend) { waiting } else { wished(&turns) };
+    Outcome { record, act, turns, wished }
 }
 
 fn announce(seat: &Seat, verb: Verb, facts: &Facts<'_>) -> Option<Record> {
@@ -169,16 +181,19 @@ fn announce(seat: &Seat, verb: Verb, facts: &Facts<'_>) -> Option<Record> {
     Some(Record { instance, verb, role, address, permission, pid, phase, since, puts: None, asked: None })
 }
 
-type Next = (Option<Record>, Act, Option<Cause>);
+pub(super) type Next = (Option<Record>, Act, Option<Cause>);
 
 fn go_on(record: Record, facts: &Facts<'_>) -> Next {
     let Some(seen) = instance(facts, &record.instance) else {
         // It left the cluster file and runs on, so it must not be left without its writers.
         return restore(record, facts);
     };
+    if record.verb == Verb::Lend && record.phase != Phase::Restoring {
+        return lend::go_on(record, seen, facts);
+    }
     let at = facts.seat(&record.instance);
-    let verb = record.verb;
-    let obstacle = || at.and_then(|at| obstacle(verb, facts, at, true));
+    let (verb, phase) = (record.verb, record.phase);
+    let obstacle = || at.and_then(|at| obstacle(verb, facts, at, phase));
     // An order stands once its master has been told to drain; before that, whoever gave it may have gone away.
     let is_wanted = match record.verb {
         Verb::Renew => seen.restart_pending,
@@ -201,8 +216,28 @@ fn go_on(record: Record, facts: &Facts<'_>) -> Next {
                 };
                 (Some(record.to(next, facts.now)), Act::Nothing, None)
             }
+            None if record.role == Role::Slave && lend::is_wanted(facts) => {
+                (Some(record.to(Phase::MasterDrains, facts.now)), Act::Nothing, None)
+            }
             None => (Some(record.to(Phase::Stopping, facts.now)), Act::Nothing, None),
         },
+        // Nothing was taken from a slave.
+        Phase::MasterDrains if at.is_none() || !is_same_process || !is_wanted => (None, Act::Nothing, None),
+        Phase::MasterDrains => match (obstacle(), lend::master(&record.instance, facts)) {
+            (Some(waits), _) => (None, Act::Nothing, Some(waits)),
+            (None, Some(turn)) if turn.phase == Phase::Drained => {
+                (Some(record.to(Phase::Stopping, facts.now)), Act::Nothing, None)
+            }
+            (None, turn) => {
+                let waits = turn
+                    .and_then(|turn| turn.waits.clone())
+                    .unwrap_or_else(|| cause("draining", "its master's agent is asked for that".to_owned(), ""));
+                let is_late = facts.now.saturating_sub(record.since) > LONGEST_LOAN;
+                (Some(record).filter(|_| !is_late), Act::Nothing, Some(waits))
+            }
+        },
+        // Only a master that is lent is in it.
+        Phase::Drained => (Some(record.to(Phase::Restoring, facts.now)), Act::Nothing, None),
         Phase::HandingOver if at.is_none() || !is_same_process || !is_wanted => (None, Act::Nothing, None),
         Phase::HandingOver => hand_over(record, seen, obstacle(), facts),
         Phase::Draining if at.is_none() || !is_same_process || !is_wanted => {
@@ -243,7 +278,7 @@ fn others_announced(record: &Record, facts: &Facts<'_>) -> bool {
 }
 
 /// Takes the writers from a master, and waits until they are gone.
-fn drain(mut record: Record, seen: &InstanceReport, facts: &Facts<'_>) -> Next {
+pub(super) fn drain(mut record: Record, seen: &InstanceReport, facts: &Facts<'_>) -> Next {
     match &facts.permission {
         Fact::Known(has) if has == "4" => {}
         Fact::Known(_) => {
@@ -269,7 +304,8 @@ fn drain(mut record: Record, seen: &InstanceReport, facts: &Facts<'_>) -> Next {
     } else if seen.lag != Some(0) {
         finding::DRAINING_SLAVE
     } else {
-        return (Some(record.to(Phase::Stopping, facts.now)), Act::Nothing, None);
+        let next = if record.verb == Verb::Lend { Phase::Drained } else { Phase::Stopping };
+        return (Some(record.to(next, facts.now)), Act::Nothing, None);
     };
     (Some(record), Act::Nothing, Some(waits.of(&[])))
 }

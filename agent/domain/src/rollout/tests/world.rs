@@ -22,7 +22,9 @@ pub struct Agent {
     pub published: HostReport,
     pub record: Option<Record>,
     pub turns: BTreeMap<InstanceName, Turn>,
-    pub fetched: BTreeMap<HostName, HostReport>,
+    pub fetched: BTreeMap<HostName, HostView>,
+    /// Since when a host's agent does not answer this one.
+    pub silent: BTreeMap<HostName, u64>,
     pub permission: BTreeMap<InstanceName, String>,
     /// What a person at its terminal waits for.
     pub wish: Option<Wish>,
@@ -40,6 +42,7 @@ pub struct World {
     pub restart: Restart,
     pub moved: Vec<String>,
     pub by_controllers: bool,
+    pub sync: bool,
 }
 
 impl World {
@@ -101,6 +104,7 @@ impl World {
                 record: None,
                 turns: BTreeMap::new(),
                 fetched: BTreeMap::new(),
+                silent: BTreeMap::new(),
                 permission: BTreeMap::new(),
                 wish: None,
                 held: BTreeSet::new(),
@@ -109,9 +113,9 @@ impl World {
             }
         });
         let agents: Vec<Agent> = agents.collect();
-        let by_controllers = mode == "controller";
+        let (by_controllers, sync) = (mode == "controller", mode == "2m-2s-sync");
         let (restart, moved) = (Restart::Auto, Vec::new());
-        Self { order: order(&placement), agents, now: 1, next_pid, restart, moved, by_controllers }
+        Self { order: order(&placement), agents, now: 1, next_pid, restart, moved, by_controllers, sync }
     }
 
     /// Another member than that host's becomes the master, where the group elects it and one runs.
@@ -166,10 +170,18 @@ impl World {
             let own = agent.published.instances.iter().find(|it| it.instance == record.instance);
             own.and_then(|it| it.rollout.as_ref()).is_some_and(|turn| turn.phase == record.phase)
         });
-        if announced && agent.alive && self.agents[from].alive {
-            let report = self.agents[from].published.clone();
-            self.agents[at].fetched.insert(report.host.clone(), report);
+        if !announced || !agent.alive {
+            return;
         }
+        let (alive, report) = (self.agents[from].alive, self.agents[from].published.clone());
+        let (agent, host) = (&mut self.agents[at], report.host.clone());
+        let unknown_since = if alive { None } else { Some(*agent.silent.entry(host.clone()).or_insert(self.now)) };
+        if alive {
+            agent.silent.remove(&host);
+        }
+        let view =
+            HostView { host: host.clone(), address: String::new(), report: Some(report), unknown_since, error: None };
+        agent.fetched.insert(host, view);
     }
 
     pub fn step(&mut self, at: usize) {
@@ -179,16 +191,7 @@ impl World {
             return;
         }
         let fetched = std::mem::take(&mut agent.fetched);
-        let hosts: Vec<HostView> = fetched
-            .into_iter()
-            .map(|(host, report)| HostView {
-                host,
-                address: String::new(),
-                report: Some(report),
-                unknown_since: None,
-                error: None,
-            })
-            .collect();
+        let hosts: Vec<HostView> = fetched.into_values().collect();
         let address: SocketAddr = "10.0.0.1:1".parse().unwrap();
         let told = agent.truth.instances.iter().map(|it| (it.instance.clone(), (address, "6".to_owned()))).collect();
         let has = agent.record.as_ref().and_then(|record| agent.permission.get(&record.instance).cloned());
@@ -201,6 +204,7 @@ impl World {
             own: &agent.published,
             hosts: &hosts,
             told: &told,
+            sync: self.sync,
             by_controllers: self.by_controllers,
             permission: Fact::Known(has.unwrap_or("6".to_owned())),
         };
@@ -277,10 +281,33 @@ impl World {
 
     /// Turned off by the roll-out now, or about to be.
     pub fn in_flight(&self) -> Vec<(Role, String)> {
-        let taken =
-            |phase: Phase| matches!(phase, Phase::Draining | Phase::HandingOver | Phase::Stopping | Phase::Starting);
-        let records = self.agents.iter().filter_map(|agent| agent.record.as_ref());
-        records.filter(|it| taken(it.phase)).map(|it| (it.role, it.instance.to_string())).collect()
+        let records = self.records().filter(|it| it.verb != Verb::Lend);
+        let taken = records.filter(|it| it.phase.is_in_flight() && it.phase != Phase::Restoring);
+        taken.map(|it| (it.role, it.instance.to_string())).collect()
+    }
+
+    fn records(&self) -> impl Iterator<Item = &Record> {
+        self.agents.iter().filter_map(|agent| agent.record.as_ref())
+    }
+
+    /// One moves, and of the others at most its master has given up its writers for it.
+    pub fn check(&self) -> Result<(), String> {
+        let (in_flight, lent) = (self.in_flight(), self.records().filter(|it| it.verb == Verb::Lend));
+        let lent: Vec<&Record> = lent.filter(|it| matches!(it.phase, Phase::Draining | Phase::Drained)).collect();
+        let strange =
+            lent.iter().find(|lent| in_flight.iter().any(|it| *it != (Role::Slave, lent.instance.to_string())));
+        match (in_flight.len(), lent.len(), strange) {
+            (0..=1, 0..=1, None) => Ok(()),
+            _ => Err(format!("{in_flight:?} {lent:?}")),
+        }
+    }
+
+    /// Masters that run without writers.
+    pub fn read_only(&self, at: usize) -> Vec<&InstanceName> {
+        let agent = &self.agents[at];
+        let runs =
+            |name: &InstanceName| agent.truth.instances.iter().any(|it| it.instance == *name && it.pid.is_some());
+        agent.permission.iter().filter(|(name, has)| *has == "4" && runs(name)).map(|(name, _)| name).collect()
     }
 
     pub fn look(&mut self, at: usize) {
