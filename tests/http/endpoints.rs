@@ -192,6 +192,7 @@ async fn json_is_the_published_types() {
 #[tokio::test]
 async fn openapi_describes_exactly_the_fields_that_are_served() {
     let mut report = troubled("vm1");
+    report.instances[1].reasons[0].values.insert("port".to_owned(), "10911".to_owned());
     report.blocked = vec![Blocked { instance: None, cause: cause("id", "what", "fix") }];
     let waits = Some(cause("id", "what", "fix"));
     report.instances[1].rollout = Some(Turn { verb: Verb::Renew, phase: Phase::Waits, since: 1, waits });

@@ -31,7 +31,7 @@ pub fn name(host: &str) -> HostName {
 }
 
 pub fn cause(id: &str, what: &str, fix: &str) -> Cause {
-    Cause { id: id.to_owned(), what: what.to_owned(), fix: fix.to_owned() }
+    rocketmq_agent_domain::launch::cause(id, what, fix)
 }
 
 pub fn instance(instance: &str, role: Role, address: &str) -> InstanceReport {

@@ -34,13 +34,13 @@ fn a_host_that_is_not_in_the_cluster_file_is_told_which_are() {
 fn a_named_java_that_does_not_fit_is_refused_and_no_other_taken() {
     let world = World::new();
     world.java("jdk7", "1.7.0_80");
-    world.java("jdk25", "25.0.1");
+    world.java("jdk26", "26.0.1");
     world.edit("cluster.toml", "/jdk\"", "/jdk7\"");
     world.run_is_refused(78, &["RocketMQ 5.5.0 needs Java 8", "/jdk7 cannot be used: version 1.7.0_80"]);
-    world.edit("cluster.toml", "/jdk7\"", "/jdk25\"");
+    world.edit("cluster.toml", "/jdk7\"", "/jdk26\"");
     world.edit("cluster.toml", "5.5.0", "4.9.4");
-    world.run_is_refused(78, &["RocketMQ 4.9.4 needs Java 8", "/jdk25 cannot be used: version 25.0.1"]);
-    world.edit("cluster.toml", "/jdk25\"", "/jdk-gone\"");
+    world.run_is_refused(78, &["RocketMQ 4.9.4 needs Java 8", "/jdk26 cannot be used: version 26.0.1"]);
+    world.edit("cluster.toml", "/jdk26\"", "/jdk-gone\"");
     world.run_is_refused(78, &["/jdk-gone cannot be used: there is no bin/java"]);
 }
 
