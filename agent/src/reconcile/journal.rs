@@ -7,7 +7,7 @@ use rocketmq_agent_domain::{
     launch::{Cause, Role},
     names::InstanceName,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 /// These are a state rather than something found, or are logged where they are found.
 const NOT_FOUND: [&str; 3] = ["starting", "not-answering", "hangs"];
@@ -67,12 +67,12 @@ impl Journal {
         });
         for (id, causes) in found {
             let key = (name.clone(), id.to_owned());
-            if !self.found.contains_key(&key) {
+            if let Entry::Vacant(entry) = self.found.entry(key) {
                 let words = causes.iter().map(|cause| in_words(cause)).collect::<Vec<_>>().join("; ");
                 if with_state != Some(id) {
                     lines.push(Line::Found(name.clone(), format!("{name}: {words}")));
                 }
-                self.found.insert(key, words);
+                entry.insert(words);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Masters that give up their writers while their slaves are away.
 use super::*;
+use crate::launch::cause;
 
 /// The slave of broker-a is on vm2, its master on vm1.
 const MASTER: usize = 0;
@@ -88,7 +89,7 @@ fn a_lost_host_a_turn_that_is_withdrawn_and_one_that_never_ends_give_the_writers
 
     let mut world = World::new(2);
     world.until("it drains", |it| !it.read_only(MASTER).is_empty());
-    let paused = Cause { id: "paused".to_owned(), what: "ann paused it".to_owned(), fix: String::new() };
+    let paused = cause("paused", "ann paused it", "");
     world.agents[SLAVE].paused = Some(paused.clone());
     (0..5).for_each(|_| world.everybody_in_turn());
     assert!(world.read_only(MASTER).is_empty() && world.phase(MASTER).is_none());
@@ -110,7 +111,7 @@ fn a_master_that_goes_on_alone_has_its_writers_back_and_one_that_is_to_waits_for
     let slave = world.agents[SLAVE].record.take().unwrap().instance;
     world.agents[SLAVE].turns.clear();
     let slave = world.agents[SLAVE].truth.instances.iter_mut().find(|it| it.instance == slave).unwrap();
-    slave.reasons.push(Cause { id: "stopped-by-hand".to_owned(), what: String::new(), fix: String::new() });
+    slave.reasons.push(cause("stopped-by-hand", "", ""));
     world.agents[MASTER].truth.instances[master].state = State::NotReady;
     world.publish(SLAVE);
     world.only_masters_agent_goes_on(20);

@@ -163,8 +163,10 @@ async fn root_starts_it_as_another_account() {
     let host = Host::new();
     let run_as = Some(crate::accounts::Account { uid: 3000, gid: 3001 });
     let agent = Embedded::open(&host.path().join("state"), run_as, Timing::default()).unwrap();
-    std::os::unix::fs::chown(host.path(), Some(3000), Some(3001)).unwrap();
     let launch = host.shell("namesrv", "grep -E '^(Uid|Gid|Groups)' /proc/self/status");
+    for folder in [host.path(), &launch.directory] {
+        std::os::unix::fs::chown(folder, Some(3000), Some(3001)).unwrap();
+    }
     start(&agent, &launch).await;
     stopped(&agent, &launch).await;
     let lines = agent.last_lines(&launch.instance, 3).await.unwrap();
