@@ -303,8 +303,7 @@ impl Asker {
         (Fact::from(answer), answered)
     }
 
-    /// The slave of the two is asked first, so that what the master takes meanwhile counts as lag and never the other
-    /// way round.
+    /// The slave of the two is asked first, so that what the master takes meanwhile is lag, and never the reverse.
     async fn offsets(
         &self,
         role: Role,
@@ -318,8 +317,7 @@ impl Asker {
         };
         let other = Broker::new(&self.client, partner.address.to_string(), TIMEOUT);
         let (answer, partner) = if role == Role::Slave {
-            let answer = broker.runtime_info().await;
-            (answer, other.log_ends().await)
+            (broker.runtime_info().await, other.log_ends().await)
         } else {
             let partner = other.log_ends().await;
             (broker.runtime_info().await, partner)
