@@ -35,12 +35,13 @@ pub fn one_file_brings_up_two_namesrvs_and_four_brokers_in_sync(lab: &mut Lab) {
     }
 }
 
-/// Path → (inode, modification time, length) of everything that the agent writes; what RocketMQ writes is its own.
+/// Path → (inode, modification time, length) of everything that the agent writes; what RocketMQ writes is its own, and
+/// copies of that are made as long as it changes.
 fn rendered(folder: &Path, found: &mut BTreeMap<PathBuf, (u64, i64, u64)>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if ["store", "logs", "tmp", "lib"].contains(&name.as_str()) {
+        if ["store", "logs", "tmp", "lib", "config-copies"].contains(&name.as_str()) {
             continue;
         }
         let meta = fs::metadata(&path).unwrap();
