@@ -1,6 +1,5 @@
 //! Runs claims about real clusters. A runner of its own, because the claims of one cluster share its expensive start and
-//! go in order. An argument picks the claims whose name holds it, and the first and last, which they build on;
-//! `--part=1/2` picks every second suite from the first on, so that the others can run beside it.
+//! go in order. An argument picks the claims whose name holds it, and the first and last, which they build on.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -35,9 +34,8 @@ pub(crate) use claims;
 /// Runs what the arguments of this program pick.
 pub fn run<L: Logs>(suites: Vec<Suite<L>>) -> ExitCode {
     let filters: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let (part, parts) = part(std::env::args().find_map(|it| it.strip_prefix("--part=").map(str::to_owned)));
     let (mut passed, mut failed, mut left_out) = (0, 0, 0);
-    for suite in suites.into_iter().skip(part - 1).step_by(parts) {
+    for suite in suites {
         let wanted = |claim: &str| filters.is_empty() || filters.iter().any(|f| claim.contains(f) || suite.name == f);
         if !suite.claims.iter().any(|(claim, _)| wanted(claim)) {
             left_out += suite.claims.len();
@@ -70,13 +68,4 @@ pub fn run<L: Logs>(suites: Vec<Suite<L>>) -> ExitCode {
         "\ntest result: {verdict}. {passed} passed; {failed} failed; {left_out} ignored; 0 measured; 0 filtered out"
     );
     ExitCode::from(u8::from(failed != 0))
-}
-
-/// Which of how many parts.
-fn part(argument: Option<String>) -> (usize, usize) {
-    let Some(argument) = argument else { return (1, 1) };
-    let numbers = argument.split_once('/').and_then(|(part, of)| Some((part.parse().ok()?, of.parse().ok()?)));
-    let (part, of) = numbers.expect("--part=1/2");
-    assert!((1..=of).contains(&part), "--part={argument} is none");
-    (part, of)
 }
