@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-CLAIMS := cluster-claims hosts-claims
+CLAIMS := cluster-claims rollout-after-hosts
 ifneq ($(MAKECMDGOALS),$(CLAIMS))
 .NOTPARALLEL:
 endif
@@ -29,7 +29,7 @@ QUICK := $(filter-out catalogue cluster hosts sources,$(sort \
 	$(notdir $(patsubst %/main.rs,%,$(wildcard tests/*/main.rs agent/*/tests/*/main.rs)))))
 
 .PHONY: help setup build release distribution client catalogue lint quick sim sources cluster more-clusters $(CLAIMS) \
-	hosts hosts-tools soak test demo clean-demo bench packaging-tools deb rpm packages-check
+	rollout-claims hosts-claims hosts hosts-tools soak test demo clean-demo bench packaging-tools deb rpm packages-check
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -87,11 +87,14 @@ catalogue: setup ## Read the configuration keys of all catalogued releases out o
 	RELEASES='$(CATALOGUED)' cargo test --test catalogue
 
 cluster: client ## The tests on real RocketMQ clusters of all tested versions
-	@$(MAKE) --no-print-directory cluster-claims
+	@$(MAKE) --no-print-directory cluster-claims rollout-claims
 
 cluster-claims:
 	cargo test --test catalogue
-	cargo test --test cluster
+	cargo test --test cluster -- --not=rollout
+
+rollout-claims:
+	cargo test --test cluster -- rollout
 
 # Not in `make test`, which they would make half as long again.
 more-clusters: client ## Those that differ from others in the release only, and the way from one release to the next
@@ -110,10 +113,14 @@ hosts: hosts-tools ## The tests on hosts that boot a systemd of their own
 hosts-claims:
 	tests/hosts/run.sh
 
+rollout-after-hosts: hosts-claims
+	@$(MAKE) --no-print-directory rollout-claims
+
 soak: hosts-tools ## Power-offs under load, SOAK=100 of them, alternating between two hosts
 	SOAK=$(or $(SOAK),100) tests/hosts/run.sh power
 
-# Those on real JVMs mostly wait, for routes to age or a host to boot, so that two run side by side.
+# Those on real JVMs mostly wait, for routes to age or a host to boot, so that two run side by side. Hosts take less time
+# than clusters, and so have the roll-outs after them.
 test: ## Everything, quick things first; what CI runs
 	@$(MAKE) --no-print-directory setup
 	@$(MAKE) --no-print-directory lint

@@ -1,6 +1,7 @@
 //! Promises kept on real RocketMQ: real JVMs under real agents, reached by the official Java client of each release.
 //!
-//! An argument picks the claims whose name holds it; `--more` the suites that `make test` leaves out; `KEEP=1` keeps the folders.
+//! An argument picks the claims whose name holds it; `--more` the suites that `make test` leaves out,
+//! `--not=SUITE` all but that one; `KEEP=1` keeps the folders.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 mod acl;
@@ -267,11 +268,13 @@ fn more() -> Vec<Suite<Lab>> {
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let are_named = arguments.iter().any(|argument| !argument.starts_with('-'));
-    runner::run(match arguments.iter().any(|argument| argument == "--more") {
+    let mut suites = match arguments.iter().any(|argument| argument == "--more") {
         true => more(),
         false if are_named => suites().into_iter().chain(more()).collect(),
         false => suites(),
-    })
+    };
+    suites.retain(|suite| !arguments.contains(&format!("--not={}", suite.name)));
+    runner::run(suites)
 }
 
 impl Logs for Lab {
