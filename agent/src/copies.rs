@@ -16,7 +16,7 @@ use std::{
     sync::Arc,
     time::{Duration, UNIX_EPOCH},
 };
-use tokio::{sync::watch, time};
+use tokio::{sync::watch, task, time};
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_secs(60);
@@ -55,14 +55,22 @@ pub fn spawn(desired: watch::Receiver<Arc<Desired>>, owner: Option<Account>) {
     tokio::spawn(async move {
         loop {
             let goal = Arc::clone(&desired.borrow());
-            for launch in goal.instances.iter().map(|instance| &instance.launch) {
-                if let Err(error) = keep(launch, owner, clock::now()) {
-                    tracing::warn!(instance = %launch.instance, "{}: {:#}", launch.instance, anyhow::Error::from(error));
-                }
+            // A file may be long, and nothing else of the agent is to wait until it is read.
+            let done = task::spawn_blocking(move || keep_all(&goal, owner)).await;
+            if let Err(error) = done {
+                tracing::warn!("copies of brokers' files are not kept: {error}");
             }
             time::sleep(LOOK).await;
         }
     });
+}
+
+fn keep_all(goal: &Desired, owner: Option<Account>) {
+    for launch in goal.instances.iter().map(|instance| &instance.launch) {
+        if let Err(error) = keep(launch, owner, clock::now()) {
+            tracing::warn!(instance = %launch.instance, "{}: {:#}", launch.instance, anyhow::Error::from(error));
+        }
+    }
 }
 
 /// Copies each file that is good and was written since it was copied last, if that is long enough ago.
