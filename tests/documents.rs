@@ -48,13 +48,19 @@ fn reference() -> String {
     text
 }
 
+/// A page that is made from the code is as it would be made now.
+#[track_caller]
+fn is_page(name: &str, text: &str) {
+    let path = root().join("docs").join(name);
+    if std::env::var_os("UPDATE_EXPECTED").is_some() {
+        fs::write(&path, text).unwrap();
+    }
+    assert_eq!(fs::read_to_string(path).unwrap(), text);
+}
+
 #[test]
 fn the_page_of_cluster_file_keys_is_what_the_code_takes() {
-    let path = root().join("docs/cluster-file.md");
-    if std::env::var_os("UPDATE_EXPECTED").is_some() {
-        fs::write(&path, reference()).unwrap();
-    }
-    assert_eq!(fs::read_to_string(path).unwrap(), reference());
+    is_page("cluster-file.md", &reference());
 }
 
 fn checks() -> String {
@@ -73,11 +79,7 @@ fn checks() -> String {
 
 #[test]
 fn the_page_of_checks_is_what_doctor_does() {
-    let path = root().join("docs/doctor.md");
-    if std::env::var_os("UPDATE_EXPECTED").is_some() {
-        fs::write(&path, checks()).unwrap();
-    }
-    assert_eq!(fs::read_to_string(path).unwrap(), checks());
+    is_page("doctor.md", &checks());
 }
 
 fn java() -> String {
@@ -111,11 +113,7 @@ fn java() -> String {
 
 #[test]
 fn the_page_of_javas_is_what_the_code_accepts_and_what_was_tried() {
-    let path = root().join("docs/java.md");
-    if std::env::var_os("UPDATE_EXPECTED").is_some() {
-        fs::write(&path, java()).unwrap();
-    }
-    assert_eq!(fs::read_to_string(path).unwrap(), java());
+    is_page("java.md", &java());
 }
 
 fn reasons(language: Language) -> String {
@@ -152,11 +150,7 @@ fn reasons(language: Language) -> String {
 #[test]
 fn the_pages_of_reasons_are_what_explain_says() {
     for (name, language) in [("reasons.md", Language::English), ("reasons.zh-CN.md", Language::Chinese)] {
-        let path = root().join("docs").join(name);
-        if std::env::var_os("UPDATE_EXPECTED").is_some() {
-            fs::write(&path, reasons(language)).unwrap();
-        }
-        assert_eq!(fs::read_to_string(path).unwrap(), reasons(language));
+        is_page(name, &reasons(language));
     }
 }
 

@@ -60,7 +60,7 @@ fn the_pure_core_names_no_module_that_does_io() {
 fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
     BTreeMap::from([
         ("accounts", &["settings"][..]),
-        ("acl", &["remoting"]),
+        ("acl", &["files", "remoting"]),
         ("audit", &["clock"]),
         ("claim", &["files"]),
         ("clock", &[]),
@@ -125,7 +125,7 @@ fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("supervise", &["accounts", "clock", "files", "offsets"]),
         ("support", &["clock", "cluster", "inventory", "java", "settings"]),
         ("sync", &["clock", "cluster", "ledger", "settings", "trust", "web"]),
-        ("trust", &["settings"]),
+        ("trust", &["files", "settings"]),
         ("web", &[]),
     ])
 }

@@ -1,7 +1,10 @@
 //! The secret key of `[acl]`: read from its file when it is needed, so that a new one counts at once. In: what the
 //! cluster file says. Out: a [`Credential`], and texts with the key in its place.
 
-use crate::remoting::{Client, Credential};
+use crate::{
+    files,
+    remoting::{Client, Credential},
+};
 use rocketmq_agent_domain::acl::{Acl, SECRET_KEY, is_secret_key};
 use std::{
     env,
@@ -81,10 +84,8 @@ fn read(path: &Path) -> Result<String, KeyError> {
     let failed = |source| KeyError::File { path: path.to_owned(), source };
     let file = File::open(path).map_err(failed)?;
     let found = file.metadata().map_err(failed)?;
-    // systemd's own credentials are 0400, or 0440 of root:root with an ACL in newer releases.
-    let open = if path.starts_with("/run/credentials") { 0o007 } else { 0o077 };
-    if found.mode() & open != 0 {
-        return Err(KeyError::Open { path: path.to_owned(), mode: found.mode() & 0o777 });
+    if let Some(mode) = files::open_to_others(path, &found) {
+        return Err(KeyError::Open { path: path.to_owned(), mode });
     }
     if found.uid() != 0 && found.uid() != rustix::process::geteuid().as_raw() {
         return Err(KeyError::Foreign { path: path.to_owned(), owner: found.uid() });

@@ -174,6 +174,14 @@ fn give(path: &Path, owner: Option<Account>) -> Result<(), FileError> {
     }
 }
 
+/// The mode of a secret's file that others than its owner can use; `None` where it is its owner's alone.
+pub fn open_to_others(path: &Path, file: &fs::Metadata) -> Option<u32> {
+    // systemd's own credentials are 0400, or 0440 of root:root with an ACL in newer releases.
+    let open = if path.starts_with("/run/credentials") { 0o007 } else { 0o077 };
+    let mode = file.mode() & 0o777;
+    (mode & open != 0).then_some(mode)
+}
+
 /// The bytes of all files in a folder, however deep; none where there is no folder.
 ///
 /// # Errors

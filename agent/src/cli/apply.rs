@@ -1,6 +1,6 @@
 //! `apply` and `rollback`: show what a change does to every host, ask, commit it, and follow it to the hosts.
 
-use super::{changes, history, unread};
+use super::{changes, history, question::says_yes, unread};
 use crate::{
     cluster::Cluster,
     control::{Applied, Apply, Client, ClusterConfig},
@@ -175,10 +175,7 @@ fn agrees(generation: u64, voters: &Voters) -> io::Result<bool> {
     for host in &voters.without {
         eprintln!("{host} is left out: if it is alive and only out of reach, what it committed since is set aside.");
     }
-    eprint!("commit this as generation {generation}? [y/N] ");
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "yes"))
+    says_yes(&format!("commit this as generation {generation}"))
 }
 
 /// Who types, also behind sudo.

@@ -1,9 +1,10 @@
 //! `copy-topics`: makes on each master the topics and consumer groups that it has not and another master has, as they
 //! are there. Shows them first, and asks.
 
+use super::{question::asked, running};
 use crate::{
     acl,
-    cluster::{Applied, Cluster},
+    cluster::Cluster,
     exit_code,
     remoting::{Broker, NameServer, SubscriptionGroup, TopicConfig},
     settings::Settings,
@@ -12,7 +13,7 @@ use anyhow::Context;
 use rocketmq_agent_domain::{desired::namesrv_addresses, names::BrokerName, topics::is_of_users};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     path::PathBuf,
     process::ExitCode,
     time::Duration,
@@ -53,9 +54,7 @@ struct Missing<'m> {
 
 impl CopyTopics {
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
-        let applied = Applied::read(&settings.state_dir).ok().flatten();
-        let previous = applied.as_ref().map(|applied| &applied.placement);
-        let cluster = Cluster::read(self.file.as_deref().unwrap_or(&settings.cluster_file), previous)?;
+        let cluster = running::cluster(self.file.as_deref(), &settings)?;
         let masters = masters(&cluster).await?;
         let wanted =
             |master: &Master| self.groups.is_empty() || self.groups.iter().any(|group| group.as_str() == master.group);
@@ -93,18 +92,6 @@ impl CopyTopics {
         }
         Ok(exit_code::code(exit_code::OK))
     }
-}
-
-/// Whether somebody says yes.
-pub(super) fn asked(what: &str) -> anyhow::Result<bool> {
-    if !io::stdin().is_terminal() {
-        eprintln!("rocketmq-agent: there is no terminal to ask on; --yes does it without asking");
-        return Ok(false);
-    }
-    eprint!("{what}? [y/N] ");
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "yes"))
 }
 
 /// All masters of the cluster, as the first NameServer that answers has them.

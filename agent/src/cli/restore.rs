@@ -1,7 +1,7 @@
 //! `restore`: puts the newest good copy in the place of a broker's files of topics, consumer groups or offsets that neither
 //! it nor RocketMQ can read any more. Shows them first, and asks.
 
-use super::copy_topics::asked;
+use super::question::asked;
 use crate::{
     accounts, clock,
     copies::{self, Torn},

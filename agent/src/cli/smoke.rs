@@ -1,9 +1,10 @@
 //! `smoke`: sends messages through every master and reads them back, without a client of RocketMQ's. It uses the topic
 //! that every broker keeps under its own name, so it makes none.
 
+use super::running;
 use crate::{
     acl,
-    cluster::{Applied, Cluster},
+    cluster::Cluster,
     exit_code,
     remoting::{Broker, Client, NameServer, OutgoingMessage, PullStatus, SendStatus, TOOLS_CONSUMER_GROUP},
     settings::Settings,
@@ -35,10 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Smoke {
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
-        // Where this host has applied the file, that placement is the one that runs.
-        let applied = Applied::read(&settings.state_dir).ok().flatten();
-        let previous = applied.as_ref().map(|applied| &applied.placement);
-        let cluster = Cluster::read(self.file.as_deref().unwrap_or(&settings.cluster_file), previous)?;
+        let cluster = running::cluster(self.file.as_deref(), &settings)?;
         let client = acl::client(cluster.topology.acl.as_ref(), TIMEOUT)?;
         let mut failed = false;
         let mut out = io::stdout();

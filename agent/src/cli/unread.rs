@@ -1,9 +1,10 @@
 //! `unread`: what consumers have not read yet of the messages of a broker group, which is to be known before it is taken out
 //! of the cluster file. `apply` asks the same of each group that leaves.
 
+use super::running;
 use crate::{
     acl,
-    cluster::{Applied, Cluster},
+    cluster::Cluster,
     exit_code,
     remoting::{Broker, NameServer},
     settings::Settings,
@@ -41,9 +42,7 @@ pub(super) struct Unread {
 
 impl Unread {
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
-        let applied = Applied::read(&settings.state_dir).ok().flatten();
-        let previous = applied.as_ref().map(|applied| &applied.placement);
-        let cluster = Cluster::read(self.file.as_deref().unwrap_or(&settings.cluster_file), previous)?;
+        let cluster = running::cluster(self.file.as_deref(), &settings)?;
         let namesrvs = namesrv_addresses(&cluster.topology, &cluster.placement, |host| host.address);
         let mut left = false;
         for group in &self.groups {

@@ -2,12 +2,12 @@
 //! [`Secrets`], which nothing prints.
 
 use super::TrustError;
+use crate::files;
 use ring::rand::{SecureRandom, SystemRandom};
 use std::{
     env, fmt,
     fs::{self, File},
     io::{self, Read},
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -67,10 +67,7 @@ impl Secrets {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed(error)),
         };
-        let mode = file.metadata().map_err(failed)?.mode() & 0o777;
-        // systemd's own credentials are 0400, or 0440 of root:root with an ACL in newer releases.
-        let open = if path.starts_with("/run/credentials") { 0o007 } else { 0o077 };
-        if mode & open != 0 {
+        if let Some(mode) = files::open_to_others(path, &file.metadata().map_err(failed)?) {
             return Err(TrustError::Open { path: path.to_owned(), mode });
         }
         let mut text = String::new();
