@@ -73,7 +73,8 @@ impl Deref for Lab {
     }
 }
 
-/// Ports of a lab: far from the demo's, and 200 apart from each other's.
+/// Ports of a lab: far from the demo's, and 200 apart from each other's. A broker takes the two below its port and the one
+/// above it too, an exporter the one two above its own.
 fn ports(number: u16, host: u16) -> BTreeMap<&'static str, u16> {
     let first = 21000 + 200 * number + 60 * host;
     BTreeMap::from([
@@ -86,7 +87,7 @@ fn ports(number: u16, host: u16) -> BTreeMap<&'static str, u16> {
         ("proxy", first + 13),
         ("proxy-remoting", first + 14),
         ("haproxy-proxy", first + 15),
-        ("exporter", first + 16),
+        ("exporter", first + 1),
         ("haproxy-zone", first + 17),
         ("master", first + 20),
         ("slave", first + 40),
