@@ -19,6 +19,7 @@ pub mod inventory;
 pub mod java;
 pub mod ledger;
 pub mod log;
+pub mod mtu;
 pub mod notify;
 pub mod online;
 pub mod owners;
