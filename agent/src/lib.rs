@@ -21,6 +21,7 @@ pub mod inventory;
 pub mod java;
 pub mod ledger;
 pub mod log;
+pub mod mtu;
 pub mod notify;
 pub mod offsets;
 pub mod online;

@@ -5,9 +5,9 @@
 use futures_util::future::join_all;
 use rocketmq_agent_domain::{
     names::HostName,
-    openings::{Source, openings},
+    openings::{Opening, Source, openings},
     placement::Placement,
-    topology::Topology,
+    topology::{Host, Topology},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -83,6 +83,19 @@ pub fn targets(topology: &Topology, placement: &Placement, own: &HostName) -> Ve
         }
     }
     needed
+}
+
+/// The ports of every host, this one too, that clients reach by another address than the hosts do.
+pub fn public(topology: &Topology, placement: &Placement) -> Vec<Target> {
+    let hosts = topology.hosts.iter().filter(|host| host.public_address != host.address);
+    let openings = hosts.flat_map(|host| openings(topology, placement, host).into_iter().map(move |it| (host, it)));
+    let for_clients = openings.filter(|(_, opening)| opening.from == Source::Everybody);
+    let target = |(host, opening): (&Host, Opening)| Target {
+        host: host.name.to_string(),
+        address: SocketAddr::new(host.public_address, opening.port),
+        what: opening.what,
+    };
+    for_clients.map(target).collect()
 }
 
 /// Connects to each, all at once.

@@ -7,6 +7,7 @@
 mod bench;
 mod bring_up;
 mod crashes;
+mod doctor;
 mod faults;
 mod lab;
 mod one_file;
@@ -35,6 +36,9 @@ fn suites() -> Vec<Suite<Lab>> {
                 bring_up::systemd_finds_nothing_wrong_with_the_units_and_their_sandbox,
                 bring_up::a_client_sends_and_receives,
                 bring_up::one_archive_tells_how_a_host_is,
+                doctor::doctor_names_what_is_wrong_with_files_and_says_when_it_is_right,
+                doctor::doctor_names_what_is_wrong_with_a_machine_and_says_when_it_is_right,
+                doctor::doctor_names_what_does_not_get_through_between_hosts_and_says_when_it_does,
                 crashes::every_instance_that_is_killed_comes_back,
                 crashes::a_broker_that_hangs_is_named_and_started_anew,
                 crashes::an_agent_killed_or_frozen_disturbs_no_jvm_and_no_send,

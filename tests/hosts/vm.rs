@@ -119,6 +119,33 @@ impl Vm {
         run("ip", &["-n", &self.namespace(), "route", change, "blackhole", &address]);
     }
 
+    /// Drops what comes in for this port, as a firewall does that says nothing; for none, lets all in again.
+    pub fn drops_what_comes_to(&self, port: Option<u16>) {
+        let (namespace, port) = (self.namespace(), port.map(|port| port.to_string()));
+        let rule = |words: &[&str]| run("ip", &[&["-n", &namespace, "rule"], words].concat());
+        match port {
+            // Before the rule by which a host takes what is for itself, which is the first one otherwise.
+            Some(port) => {
+                rule(&["add", "pref", "10", "lookup", "local"]);
+                rule(&["delete", "pref", "0"]);
+                rule(&["add", "pref", "5", "iif", "eth0", "ipproto", "tcp", "dport", &port, "blackhole"]);
+            }
+            None => {
+                rule(&["add", "pref", "0", "lookup", "local"]);
+                rule(&["delete", "pref", "5"]);
+                rule(&["delete", "pref", "10"]);
+            }
+        }
+    }
+
+    /// Whether its cable drops what is longer, and says nothing: its network card goes on to send the usual 1500 bytes.
+    pub fn set_longest_packet(&self, longest: Option<u16>) {
+        run("ip", &["link", "set", &self.cable(), "mtu", &longest.unwrap_or(1500).to_string()]);
+        // A cable of this kind takes many packets as one, however long.
+        let segments = if longest.is_some() { "1" } else { "65535" };
+        run("ip", &["-n", &self.namespace(), "link", "set", "eth0", "gso_max_segs", segments]);
+    }
+
     /// Where its data disk is mounted besides in the host itself.
     fn data(&self) -> String {
         self.folder.join("data").display().to_string()

@@ -5,7 +5,7 @@ pub fn in_chinese(id: &str) -> Option<(&'static str, &'static str)> {
     TEXTS.iter().find(|(of, ..)| *of == id).map(|(_, what, why)| (*what, *why))
 }
 
-const TEXTS: [(&str, &str, &str); 19] = [
+const TEXTS: [(&str, &str, &str); 21] = [
     ("cluster-file", "集群文件有效，这台主机在其中。", "没有它 agent 不会启动；这里的错误会掩盖下面的检查。"),
     (
         "release",
@@ -69,6 +69,16 @@ const TEXTS: [(&str, &str, &str); 19] = [
         "reach",
         "这台主机需要的其他主机的端口都连得到，从那边也连得到这台的端口。",
         "一切都在运行却没有复制：多半是防火墙放行了 listenPort，却忘了 listenPort+1。",
+    ),
+    (
+        "public-address",
+        "主机设有 public_address 时，这台主机连得到它们在那里的端口，也连得到自己的。",
+        "路由中写的是它：从节点从主节点的这个地址复制 topic 和消费进度，主机上的 proxy 和工具也去那里。不把内部的连接引回内部的路由器会使它们得不到这些。",
+    ),
+    (
+        "mtu",
+        "网卡所发的最长的包能到达每台其他主机，也能从那边回来。",
+        "只放行更短的包、又不说丢了什么的隧道或交换机会让每个连接都建立：端口开着，心跳正常，第一条大消息却停住，复制也一样。",
     ),
     (
         "firewall",

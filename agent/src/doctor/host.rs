@@ -4,18 +4,20 @@
 use crate::{
     accounts::{self, Account},
     inventory::Inventory,
+    mtu::{self, Way},
     reach::{self, Reached},
     settings::Settings,
     supervise::{SupervisorError, occupant_of, systemd},
     web,
 };
-use futures_util::future::{join, join_all};
+use futures_util::future::join_all;
 use reqwest::header::DATE;
 use rocketmq_agent_domain::{cause::Occupant, desired::Instance, observed::Fact, topology};
 use std::{
     net::SocketAddr,
     time::{Duration, SystemTime},
 };
+use tokio::join;
 
 /// A host in the same network answers within milliseconds.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -38,6 +40,10 @@ pub struct Host {
     pub reached: Vec<Reached>,
     /// The ports of this host that the others need, as they see them.
     pub from_there: Vec<FromThere>,
+    /// The ports that clients use, of all hosts that have another address for them.
+    pub public: Vec<Reached>,
+    /// What gets through to the other hosts.
+    pub ways: Vec<WayTo>,
 }
 
 /// The clock of another host.
@@ -46,6 +52,14 @@ pub struct Clock {
     pub host: String,
     /// By how many seconds it is ahead of this host's; less than 0 where it is behind.
     pub ahead: Fact<i64>,
+}
+
+/// The way to another host and back.
+pub struct WayTo {
+    /// Which host.
+    pub host: String,
+    /// What gets through.
+    pub way: Fact<Way>,
 }
 
 /// What another host's agent says of the ports of this one.
@@ -61,18 +75,19 @@ impl Host {
     pub async fn look(settings: Settings) -> Self {
         let inventory = Inventory::of_file(&settings);
         let account = accounts::run_as(settings.embedded.run_as);
-        let asked = inventory
-            .as_ref()
-            .map(|it| reach::targets(&it.cluster.topology, &it.cluster.placement, &it.desired.host))
-            .unwrap_or_default();
+        let cluster = inventory.as_ref().map(|it| (&it.cluster.topology, &it.cluster.placement, &it.desired.host)).ok();
+        let asked =
+            cluster.map(|(topology, placement, own)| reach::targets(topology, placement, own)).unwrap_or_default();
+        let public = cluster.map(|(topology, placement, _)| reach::public(topology, placement)).unwrap_or_default();
         let others = inventory.as_ref().map(agents).unwrap_or_default();
         let own = inventory.as_ref().map(|it| it.desired.host.to_string()).unwrap_or_default();
         let clocks = join_all(others.iter().map(|(host, address)| ask_clock(host.clone(), *address)));
         let from_there = join_all(others.iter().map(|(host, address)| ask_back(&own, host.clone(), *address)));
         let clock = systemd::clock_is_synchronised();
-        let ((clock, clocks), (reached, from_there)) =
-            join(join(clock, clocks), join(reach::dial(&asked), from_there)).await;
-        Self { settings, inventory, account, clock: Fact::from(clock), clocks, reached, from_there }
+        let ways = join_all(others.iter().map(|(host, address)| ask_way(host.clone(), *address)));
+        let (clock, clocks, reached, public, from_there, ways) =
+            join!(clock, clocks, reach::dial(&asked), reach::dial(&public), from_there, ways);
+        Self { settings, inventory, account, clock: Fact::from(clock), clocks, reached, from_there, public, ways }
     }
 
     /// The instances of this host.
@@ -120,6 +135,11 @@ pub(super) async fn ask_clock(host: String, address: SocketAddr) -> Clock {
         })
     };
     Clock { host, ahead: ask.await.map_or_else(Fact::Unknown, Fact::Known) }
+}
+
+async fn ask_way(host: String, address: SocketAddr) -> WayTo {
+    let way = mtu::look(address).await.map_err(|error| format!("its agent, on {address}: {error}"));
+    WayTo { host, way: way.map_or_else(Fact::Unknown, Fact::Known) }
 }
 
 /// What the agent of another host reaches of this one.

@@ -17,9 +17,11 @@ mod host;
 mod java;
 mod limits;
 mod memory;
+mod mtu;
 mod names;
 mod owners;
 mod ports;
+mod public_address;
 mod reach;
 mod release;
 mod secrets;
@@ -141,7 +143,7 @@ pub struct Report {
 }
 
 /// All checks, in the order in which a host comes to work.
-pub static CHECKS: [&Check; 19] = [
+pub static CHECKS: [&Check; 21] = [
     &cluster_file::CHECK,
     &release::CHECK,
     &account::CHECK,
@@ -158,6 +160,8 @@ pub static CHECKS: [&Check; 19] = [
     &names::CHECK,
     &ports::CHECK,
     &reach::CHECK,
+    &public_address::CHECK,
+    &mtu::CHECK,
     &firewall::CHECK,
     &secrets::CHECK,
     &certificate::CHECK,
