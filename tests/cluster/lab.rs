@@ -5,6 +5,7 @@ pub use crate::real::*;
 use rocketmq_agent::files;
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     fs::{self, File},
     net::SocketAddr,
     ops::Deref,
@@ -17,6 +18,8 @@ pub struct Agent {
     pub host: &'static str,
     pub config: PathBuf,
     pub http: SocketAddr,
+    /// A command that it is started by, and that it takes the place of.
+    pub within: Vec<String>,
     process: Option<Child>,
 }
 
@@ -26,13 +29,16 @@ impl Agent {
     }
 
     pub fn run(&self, arguments: &[&str]) -> Output {
-        Command::new(binary()).arg("--config").arg(&self.config).args(arguments).output().unwrap()
+        // In English, whoever runs the tests.
+        Command::new(binary()).env("LC_ALL", "C").arg("--config").arg(&self.config).args(arguments).output().unwrap()
     }
 
     pub fn start(&mut self) {
         let log = File::options().create(true).append(true).open(self.config.with_file_name("agent.log")).unwrap();
-        let process = Command::new(binary())
-            .arg("--config")
+        let line: Vec<OsString> =
+            self.within.iter().map(OsString::from).chain([binary().into(), "--config".into()]).collect();
+        let process = Command::new(&line[0])
+            .args(&line[1..])
             .arg(&self.config)
             .arg("run")
             .stdin(Stdio::null())
@@ -140,7 +146,7 @@ impl Lab {
             );
             fs::write(&config, settings).unwrap();
             let http = format!("{ip}:{}", ports["agent"]).parse().unwrap();
-            agents.push(Agent { host, config, http, process: None });
+            agents.push(Agent { host, config, http, within: Vec::new(), process: None });
             namesrvs.push(format!("{ip}:{}", ports["namesrv"]).parse().unwrap());
         }
         fs::write(dir.join("cluster.toml"), text).unwrap();

@@ -13,7 +13,7 @@ use std::{
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 /// Gives the cluster file other options for brokers, and waits until the agent has taken it.
-fn write_file(lab: &Lab, original: &str, options: &[&str]) {
+pub fn write_file(lab: &Lab, original: &str, options: &[&str]) {
     let changed = original.replace("[broker]\n", &format!("[broker]\njava_options = {options:?}\n"));
     let next = lab.cluster_file().with_extension("next");
     fs::write(&next, changed).unwrap();
@@ -23,7 +23,7 @@ fn write_file(lab: &Lab, original: &str, options: &[&str]) {
 }
 
 /// Waits until the reason is given, and everywhere where a person looks; gives its words.
-fn until_told(lab: &Lab, id: &str) -> String {
+pub fn until_told(lab: &Lab, id: &str) -> String {
     // Where it runs for a moment again, the same is said of the time before; figures differ from try to try.
     let reason = || lab.until_reason("vm1", "broker-a", id).trim_start_matches("before this start: ").to_owned();
     let log = || fs::read_to_string(lab.agents[0].config.with_file_name("agent.log")).unwrap();
@@ -53,7 +53,7 @@ fn going_out_from(lab: &Lab, port: u16) -> (TcpListener, TcpStream) {
 }
 
 /// Makes files unreadable to the account that RocketMQ runs as, even where that is this one.
-fn close(path: &Path) {
+pub fn close(path: &Path) {
     fs::set_permissions(path, Permissions::from_mode(0o0)).unwrap();
 }
 

@@ -1,0 +1,237 @@
+//! Ends that need more of the machine than a start that fails: a memory cgroup, a disk of its own, a store that takes a while
+//! to read. The broker's store lies on a small tmpfs that only the agent and its JVMs see. Needs root.
+
+use crate::{
+    lab::{LONG, Lab, Sender, kill_9, poll, signal, until},
+    starts::{close, until_told, write_file},
+};
+use rustix::process::Signal;
+use std::{
+    fs::{self, File},
+    os::unix::fs::chown,
+    path::{Path, PathBuf},
+};
+
+/// Commit log files of 256 KiB, so that the way through a few megabytes has many steps; and a full disk takes no messages away.
+const TINY_FILES: &str = "[broker.config]\nmappedFileSizeCommitLog = 262144\ncleanFileForciblyEnable = false\n";
+/// The disk of the broker's store, in MiB.
+const DISK: u64 = 256;
+
+pub fn lab() -> Lab {
+    let mut lab = Lab::new(17, "5.5.0", "single", 1, TINY_FILES);
+    let store = lab.folder("vm1", "broker-a").join("store");
+    fs::create_dir_all(&store).unwrap();
+    for folder in [store.parent().unwrap(), store.parent().unwrap().parent().unwrap()] {
+        chown(folder, Some(3000), Some(3000)).unwrap();
+    }
+    let mount =
+        format!("mount -t tmpfs -o size={DISK}m,uid=3000,gid=3000,mode=755 tmpfs '{}' && exec \"$@\"", store.display());
+    let within = ["unshare", "--mount", "--propagation", "private", "sh", "-c", &mount, "sh"];
+    lab.agents[0].within = within.map(str::to_owned).into();
+    lab
+}
+
+/// The broker's store as the agent sees it.
+fn store(lab: &Lab) -> PathBuf {
+    let seen = PathBuf::from(format!("/proc/{}/root", lab.agents[0].pid()));
+    seen.join(lab.folder("vm1", "broker-a").join("store").strip_prefix("/").unwrap())
+}
+
+fn next_process(lab: &Lab, before: u32) -> u32 {
+    poll(LONG, "another process runs", || {
+        let pid = lab.instance("vm1", "broker-a")?.pid.filter(|pid| *pid != before);
+        pid.ok_or("no other pid".to_owned())
+    })
+}
+
+/// How many files of its commit log the broker has read since its last start.
+fn files_read(lab: &Lab) -> usize {
+    let log = lab.folder("vm1", "broker-a").join("logs/rocketmqlogs/store.log");
+    let log = fs::read_to_string(log).unwrap();
+    log.rsplit("last shutdown abnormally").next().unwrap().matches("recover next physics file").count()
+}
+
+pub fn the_way_through_a_store_that_was_not_closed_is_told_in_percent_and_nothing_restarts_it(lab: &mut Lab) {
+    let original = fs::read_to_string(lab.cluster_file()).unwrap();
+    let (ok, said) = lab.java(&["create-topic", "--cluster", "DefaultCluster", "--topic", "Many", "--queues", "4"]);
+    assert!(ok, "{said}");
+    let log = lab.dir.join("many.log").display().to_string();
+    let (ok, said) = lab.java(&["send", "--topic", "Many", "--count", "20000", "--prefix", "m", "--log", &log]);
+    assert!(ok, "{said}");
+    // A JVM that only interprets reads slowly enough to be watched.
+    write_file(lab, &original, &["-Xint"]);
+    until(LONG, "its restart is pending", || lab.instance("vm1", "broker-a").is_ok_and(|it| it.restart_pending));
+    let killed = lab.pid("vm1", "broker-a");
+    // Without it all of the log is read rather than what came after it.
+    fs::remove_file(store(lab).join("checkpoint")).unwrap();
+    kill_9(killed);
+    let pid = next_process(lab, killed);
+    let words = "it reads its store, which was not closed cleanly: ";
+    let mut percents = vec![0];
+    let mut files = 0;
+    while percents.len() < 4 {
+        files = poll(LONG, "it has read another file", || match files_read(lab) {
+            more if more > files => Ok(more),
+            same => Err(format!("{same}")),
+        });
+        // Held where it is until that was told: how fast a machine reads is all the same.
+        signal(pid, Signal::STOP);
+        let percent = poll(LONG, "its report goes on", || {
+            let it = lab.instance("vm1", "broker-a")?;
+            let last = percents.last().copied();
+            it.recovered_percent
+                .filter(|now| Some(*now) > last)
+                .ok_or_else(|| format!("{:?} {:?}", it.state, it.reasons))
+        });
+        percents.push(percent);
+        let said = lab.until_reason("vm1", "broker-a", "recovering");
+        assert!(
+            said.starts_with(words) && said.contains(&format!("{percent} %")) && said.ends_with(" to go"),
+            "{said}"
+        );
+        let run = |command| String::from_utf8(lab.agents[0].run(&[command]).stdout).unwrap();
+        let log = fs::read_to_string(lab.agents[0].config.with_file_name("agent.log")).unwrap();
+        for text in [run("status"), run("explain"), lab.get("vm1", "/readyz?verbose").unwrap().1, log] {
+            assert!(text.contains(words), "{text}");
+        }
+        signal(pid, Signal::CONT);
+    }
+    assert!(percents.last() < Some(&100), "{percents:?}");
+    let it = poll(LONG, "it has read its store", || {
+        let it = lab.instance("vm1", "broker-a")?;
+        if it.recovered_percent.is_none() { Ok(it) } else { Err(format!("{:?}", it.reasons)) }
+    });
+    assert_eq!(it.pid, Some(pid), "it was restarted: {:?}", it.reasons);
+    write_file(lab, &original, &["-Dstory=over"]);
+    // An interpreter takes minutes for the rest of the start.
+    kill_9(pid);
+    lab.until_ready();
+    fs::write(lab.cluster_file(), original).unwrap();
+    lab.until_ready();
+}
+
+/// RocketMQ 5.5.0 ends with 253 and an empty console then, and its log has a NullPointerException after the first error:
+/// what it could not make at the start, `BrokerController.shutdown` stumbles over.
+pub fn the_first_error_is_told_and_not_the_exception_in_the_shutdown_after_it(lab: &mut Lab) {
+    let original = fs::read_to_string(lab.cluster_file()).unwrap();
+    write_file(lab, &original, &["-Dstory=shutdown"]);
+    let lock = store(lab).join("lock");
+    let mode = fs::metadata(&lock).unwrap().permissions();
+    let killed = lab.pid("vm1", "broker-a");
+    close(&lock);
+    kill_9(killed);
+    let said = until_told(lab, "store-unusable");
+    assert!(said.contains("store/lock (Permission denied)"), "{said}");
+    let log = lab.folder("vm1", "broker-a").join("logs/rocketmqlogs/broker.log");
+    let log = fs::read_to_string(log).unwrap();
+    let [first, second] = ["store/lock (Permission denied)", "NullPointerException"].map(|words| log.find(words));
+    assert!(first.is_some() && first < second, "{first:?} {second:?}");
+    fs::set_permissions(&lock, mode).unwrap();
+    write_file(lab, &original, &["-Dstory=over"]);
+    lab.until_ready();
+    fs::write(lab.cluster_file(), original).unwrap();
+    lab.until_ready();
+}
+
+/// A memory cgroup; what is started from within it stays within it.
+struct MemoryCgroup {
+    folder: PathBuf,
+    /// Where processes were before.
+    outside: PathBuf,
+}
+
+impl MemoryCgroup {
+    /// Of either version of the hierarchy.
+    fn new(bytes: u64) -> Self {
+        let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+        let mounts = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+        let first = |of: &[Vec<&str>]| of.iter().map(|mount| PathBuf::from(mount[1])).next();
+        let (one, two): (Vec<_>, Vec<_>) = mounts
+            .filter(|mount| {
+                mount[2] == "cgroup2" || mount[2] == "cgroup" && mount[3].split(',').any(|it| it == "memory")
+            })
+            .partition(|mount| mount[2] == "cgroup");
+        let (outside, limit) = match (first(&one), first(&two)) {
+            (Some(root), _) => (root, "memory.limit_in_bytes"),
+            (None, Some(root)) => (root, "memory.max"),
+            (None, None) => panic!("no memory cgroups are mounted"),
+        };
+        let folder = outside.join(format!("rocketmq-agent-tests-{}", std::process::id()));
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join(limit), bytes.to_string()).unwrap();
+        Self { folder, outside }
+    }
+
+    fn take(&self, pid: u32) {
+        fs::write(self.folder.join("cgroup.procs"), pid.to_string()).unwrap();
+    }
+
+    fn release(&self, pid: u32) {
+        fs::write(self.outside.join("cgroup.procs"), pid.to_string()).unwrap();
+    }
+}
+
+impl Drop for MemoryCgroup {
+    fn drop(&mut self) {
+        // It stays where something is left in it, which a claim that failed leaves.
+        let _ = fs::remove_dir(&self.folder);
+    }
+}
+
+pub fn a_kill_by_the_kernel_for_want_of_memory_is_told_from_any_other(lab: &mut Lab) {
+    let original = fs::read_to_string(lab.cluster_file()).unwrap();
+    let agent = lab.agents[0].pid();
+    // Less than the heap, which the JVM touches from end to end when it starts.
+    let cgroup = MemoryCgroup::new(160 << 20);
+    cgroup.take(agent);
+    write_file(lab, &original, &["-Dstory=memory"]);
+    kill_9(lab.pid("vm1", "broker-a"));
+    let said = until_told(lab, "oom-killed");
+    assert!(
+        said.contains("the kernel killed it because memory ran out") && said.contains("its heap is 256m"),
+        "{said}"
+    );
+    cgroup.release(agent);
+    write_file(lab, &original, &["-Dstory=over"]);
+    lab.until_ready();
+    fs::write(lab.cluster_file(), original).unwrap();
+    lab.until_ready();
+}
+
+/// Fills the disk of the store but for so much.
+fn fill(file: &Path, left_mib: u64) {
+    let space = rustix::fs::statvfs(file.parent().unwrap()).unwrap();
+    let free = space.f_bavail * space.f_frsize;
+    let file = File::options().create(true).append(true).open(file).unwrap();
+    let more = free.saturating_sub(left_mib << 20);
+    let length = file.metadata().unwrap().len() + more;
+    rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, length).unwrap();
+}
+
+pub fn a_full_disk_is_told_while_it_runs_and_when_it_starts_and_nothing_acknowledged_is_lost(lab: &mut Lab) {
+    let original = fs::read_to_string(lab.cluster_file()).unwrap();
+    let filler = store(lab).join("filler");
+    let sender = Sender::start(lab, "Many", "full", 20);
+    fill(&filler, DISK * 7 / 100);
+    let said = until_told(lab, "disk-full");
+    assert!(said.contains("from 90 % on RocketMQ takes no messages"), "{said}");
+    let (ok, said) = lab.java(&["send", "--topic", "Many", "--count", "1", "--prefix", "refused"]);
+    assert!(!ok, "{said}");
+    fill(&filler, 0);
+    kill_9(lab.pid("vm1", "broker-a"));
+    poll(LONG, "the start is told to fail for the disk", || match until_told(lab, "disk-full") {
+        said if said.contains("is full: ") => Ok(()),
+        said => Err(said),
+    });
+    fs::remove_file(filler).unwrap();
+    write_file(lab, &original, &["-Dstory=over"]);
+    lab.until_ready();
+    sender.until_acknowledged(20);
+    let acknowledged = sender.stop();
+    lab.receive_all("Many", "after-full", &acknowledged);
+}
+
+pub fn ending_the_agent_leaves_no_jvm(lab: &mut Lab) {
+    assert!(store(lab).join("abort").exists(), "a running broker has an abort file");
+    lab.stop();
+}
