@@ -99,6 +99,8 @@ impl fmt::Display for Problem {
 #[derive(Debug)]
 pub struct Problems<'a> {
     text: &'a str,
+    /// Where each line but the first begins.
+    lines: Vec<usize>,
     found: Vec<(usize, Problem)>,
     warned: Vec<Problem>,
 }
@@ -106,7 +108,8 @@ pub struct Problems<'a> {
 impl<'a> Problems<'a> {
     /// None yet, of the file with this text.
     pub fn new(text: &'a str) -> Self {
-        Self { text, found: Vec::new(), warned: Vec::new() }
+        let lines = text.match_indices('\n').map(|(at, _)| at + 1).collect();
+        Self { text, lines, found: Vec::new(), warned: Vec::new() }
     }
 
     /// Adds a mistake at a byte offset of the text.
@@ -136,8 +139,16 @@ impl<'a> Problems<'a> {
     }
 
     fn problem(&self, at: usize, rule: &'static str, key: String, what: String, fix: String) -> Problem {
-        let (line, column) = line_and_column(self.text, at);
+        let (line, column) = self.line_and_column(at);
         Problem { line, column, rule, key, what, fix }
+    }
+
+    fn line_and_column(&self, at: usize) -> (usize, usize) {
+        let at = at.min(self.text.len());
+        let line = self.lines.partition_point(|begins| *begins <= at);
+        let begins = line.checked_sub(1).map_or(0, |before| self.lines[before]);
+        let before = self.text.get(begins..at).unwrap_or_default();
+        (line + 1, before.chars().count() + 1)
     }
 
     /// What was warned of, in the order of the file.
@@ -164,12 +175,6 @@ impl<'a> Problems<'a> {
     }
 }
 
-fn line_and_column(text: &str, at: usize) -> (usize, usize) {
-    let before = text.get(..at.min(text.len())).unwrap_or(text);
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
-}
-
 /// The candidate that was most likely meant by `typed`, if any is near enough to be worth naming.
 pub fn nearest<'c>(typed: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let typed = typed.to_lowercase();
@@ -192,9 +197,9 @@ mod tests {
 
     #[test]
     fn columns_count_characters_not_bytes() {
-        assert_eq!(line_and_column("名字 = 1\nab", 7), (1, 4));
-        assert_eq!(line_and_column("a\nbc", 3), (2, 2));
-        assert_eq!(line_and_column("a", 99), (1, 2));
+        assert_eq!(Problems::new("名字 = 1\nab").line_and_column(7), (1, 4));
+        assert_eq!(Problems::new("a\nbc").line_and_column(3), (2, 2));
+        assert_eq!(Problems::new("a").line_and_column(99), (1, 2));
     }
 
     #[test]

@@ -19,7 +19,10 @@ use rocketmq_agent_domain::{
     register::Entry,
 };
 use std::{fs, io::ErrorKind, path::PathBuf, sync::Arc, time::Duration};
-use tokio::{sync::watch, time::sleep};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
 use tracing::warn;
 
 /// As long as it takes to tell a hundred hosts of a document.
@@ -29,6 +32,8 @@ const OTHERS_FIRST: Duration = Duration::from_millis(200);
 pub(super) struct Synced {
     pub handle: Handle,
     view: watch::Receiver<Arc<View>>,
+    /// When what is new in it is looked at.
+    due: Option<Instant>,
     /// The document that the goal is made of.
     taken: Option<DocumentHash>,
     /// What there is to say about the file that lies there.
@@ -84,7 +89,7 @@ fn begun(settings: &Settings, handle: Handle, own: Goal, claim: Claim) -> anyhow
     let usable = held.as_ref().filter(|_| own.file_problem.is_none());
     let taken = usable.map(|entry| entry.mark().hash);
     handle.runs(usable);
-    let mut synced = Synced { handle, view, taken, file: None, _claim: claim };
+    let mut synced = Synced { handle, view, due: None, taken, file: None, _claim: claim };
     let goal = match held {
         Some(_) => own,
         None => goal::of_last(settings)?.unwrap_or_else(|| Goal { waits: Some(waits()), ..own }),
@@ -136,12 +141,17 @@ impl Synced {
             // The driver is gone, and so there is nothing to wait for.
             std::future::pending::<()>().await;
         }
-        sleep(OTHERS_FIRST).await;
+        sleep_until(*self.due.get_or_insert_with(|| Instant::now() + OTHERS_FIRST)).await;
+        self.due = None;
         self.view.mark_unchanged();
     }
 
-    /// The goal of a document that was committed since; none where there is none.
+    /// The goal of a document that was committed since; none where there is none, or others come first.
     pub fn next(&self, settings: &Settings, goal: &Goal) -> Option<(Entry, anyhow::Result<Goal>)> {
+        // An error means that the driver is gone.
+        if self.view.has_changed().unwrap_or(false) {
+            return None;
+        }
         let entry = self.view.borrow().held.clone().filter(|entry| Some(entry.mark().hash) != self.taken)?;
         let next = goal::next_of_document(settings, entry.document(), goal);
         Some((entry, next))
