@@ -108,6 +108,9 @@ pub struct Service {
     /// brokerClusterName.
     #[serde(default)]
     pub cluster: String,
+    /// Whether it takes nobody in plain text, as far as that follows from how it is started; of proxies only.
+    #[serde(default)]
+    pub tls: bool,
 }
 
 /// What a broker registers as in every NameServer.

@@ -334,7 +334,8 @@ impl Builder<'_> {
             address: broker.client_address,
         });
         let cluster = topology.name.to_string();
-        let service = Service { address, namesrvs: self.namesrvs.clone(), registered, cluster };
+        let tls = role == Role::Proxy && java_options::enforces_tls(&arguments);
+        let service = Service { address, namesrvs: self.namesrvs.clone(), registered, cluster, tls };
         let launch = Launch {
             instance: name,
             role,
