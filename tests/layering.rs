@@ -96,7 +96,7 @@ fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("log", &[]),
         ("mtu", &[]),
         ("notify", &[]),
-        ("offsets", &["accounts", "clock", "files", "remoting"]),
+        ("offsets", &["accounts", "acl", "clock", "files", "remoting"]),
         ("online", &["acl", "peers", "probe", "remoting"]),
         ("owners", &["accounts"]),
         ("peers", &["clock", "web"]),

@@ -26,6 +26,14 @@ fn key_file(lab: &Lab) -> PathBuf {
     lab.dir.join("acl.key")
 }
 
+/// The Java client with the key, where the lab has one.
+pub fn with_key(lab: &Lab, arguments: &[&str]) -> (bool, String) {
+    let file = key_file(lab);
+    let path = file.display().to_string();
+    let key = ["--access-key", NAME, "--secret-file", &path];
+    lab.java(&[arguments, if file.exists() { &key } else { &[] }].concat())
+}
+
 fn write_key(lab: &Lab, key: &str) {
     let file = key_file(lab);
     // Each agent reads it whole.
@@ -96,9 +104,7 @@ pub fn who_has_no_key_is_refused_and_who_has_it_sends_and_receives(lab: &mut Lab
     asked_as(lab, "vm1", "broker-a", None).unwrap_err();
     asked_as(lab, "vm1", "broker-a", Some(Credential::new(NAME, OTHER_KEY))).unwrap_err();
     asked_as(lab, "vm1", "broker-a", Some(Credential::new(NAME, KEY))).unwrap();
-    let key_file = key_file(lab).display().to_string();
-    let signed =
-        |arguments: &[&str]| lab.java(&[arguments, &["--access-key", NAME, "--secret-file", &key_file]].concat());
+    let signed = |arguments: &[&str]| with_key(lab, arguments);
     let create = ["create-topic", "--cluster", "DefaultCluster", "--topic", "Guarded", "--queues", "2"];
     let (ok, said) = lab.java(&create);
     assert!(!ok, "a topic was made without a key: {said}");

@@ -103,7 +103,7 @@ const AUTHENTICATION: &str = "org.apache.rocketmq.auth.authentication.provider.D
 const AUTHORIZATION: &str = "org.apache.rocketmq.auth.authorization.provider.DefaultAuthorizationProvider";
 const ON: [&str; 2] = ["authenticationEnabled", "authorizationEnabled"];
 /// As whom a broker or proxy asks brokers: `{"accessKey": …, "secretKey": …}` (`AuthConfig` of 5.3.0 to 5.5.0).
-const INNER: &str = "innerClientAuthenticationCredentials";
+pub const INNER: &str = "innerClientAuthenticationCredentials";
 /// Without it a proxy in cluster mode signs nothing (5.3.0-5.5.0 `DefaultMessagingProcessor.createForClusterMode`).
 const PROXY_SIGNS: &str = "enableAclRpcHookForClusterMode";
 

@@ -148,8 +148,7 @@ pub struct Launch {
     /// Where it can be asked whether it serves; `None` in what an earlier release wrote down.
     #[serde(default)]
     pub service: Option<Service>,
-    /// The slave whose consumer offsets a master is not to fall behind when it starts; `None` where it would want to know
-    /// who asks.
+    /// The slave whose consumer offsets a master is not to fall behind when it starts.
     #[serde(default)]
     pub offsets_of: Option<SocketAddr>,
     /// Every TCP port that the process listens on.

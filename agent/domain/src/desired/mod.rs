@@ -347,7 +347,7 @@ impl Builder<'_> {
             logs,
             store,
             service: Some(service),
-            offsets_of: broker.as_ref().filter(|_| topology.acl.is_none()).and_then(ExpectedBroker::slave),
+            offsets_of: broker.as_ref().and_then(ExpectedBroker::slave),
             ports,
             stop_deadline: if is_broker { BROKER_STOP } else { NAMESRV_STOP },
             fingerprint,
