@@ -124,7 +124,7 @@ pub fn who_has_no_key_is_refused_and_who_has_it_sends_and_receives(lab: &mut Lab
     assert!(smoke.status.success(), "{}", String::from_utf8_lossy(&smoke.stdout));
 }
 
-pub fn a_grpc_client_with_the_key_sends_and_receives_through_proxies_and_one_without_is_refused(lab: &mut Lab) {
+pub fn a_client_with_the_key_sends_and_receives_through_proxies_and_one_without_is_refused(lab: &mut Lab) {
     let key_file = key_file(lab).display().to_string();
     let ask = |host: &str, arguments: &[&str], key: &[&str]| {
         let common = ["--topic", "Guarded", "--count", "20", "--prefix", "by gRPC"];
@@ -152,6 +152,12 @@ pub fn a_grpc_client_with_the_key_sends_and_receives_through_proxies_and_one_wit
     let key = ["--access-key", NAME, "--secret-file", &key_file];
     let (ok, said) = ask("vm1", &["send"], &key);
     assert!(ok, "{said}");
+    // The same on the port for other clients.
+    let proxy = format!("127.0.0.1:{}", lab.port("vm1", "proxy-remoting"));
+    let send = ["send", "--topic", "Guarded", "--count", "1"];
+    let sent = |key: &[&str]| lab.java_client_of(&[&send, key].concat(), &proxy).output().unwrap().status.success();
+    assert!(!sent(&[]));
+    poll(LONG, "a message is sent", || if sent(&key) { Ok(()) } else { Err("it is not".to_owned()) });
     let receive = ["receive", "--group", "by-grpc", "--tls", "true"];
     let (ok, said) = ask("vm2", &receive, &key);
     assert!(ok, "{said}");

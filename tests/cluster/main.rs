@@ -201,7 +201,7 @@ fn suites() -> Vec<Suite<Lab>> {
                 acl::without_its_key_nothing_that_needs_one_starts_and_with_it_all_comes_up_in_sync,
                 acl::who_has_no_key_is_refused_and_who_has_it_sends_and_receives,
                 acl::a_slave_gets_the_topics_of_its_master,
-                acl::a_grpc_client_with_the_key_sends_and_receives_through_proxies_and_one_without_is_refused,
+                acl::a_client_with_the_key_sends_and_receives_through_proxies_and_one_without_is_refused,
                 acl::the_key_is_in_the_files_that_need_it_and_shown_nowhere,
                 online::a_changed_key_is_taken_by_brokers_that_run_on,
                 acl::a_host_with_another_key_says_that_it_is_refused_and_never_that_a_broker_is_down,
