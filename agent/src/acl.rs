@@ -5,10 +5,13 @@ use crate::{
     files,
     remoting::{Client, Credential},
 };
-use rocketmq_agent_domain::acl::{Acl, SECRET_KEY, is_secret_key};
+use rocketmq_agent_domain::{
+    acl::{Acl, INNER, PLAIN_ACL, SECRET_KEY, is_secret_key},
+    desired::properties,
+};
 use std::{
     env,
-    fs::File,
+    fs::{self, File},
     io::{self, Read},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -70,6 +73,27 @@ pub fn signer(acl: Option<&Acl>) -> Option<Credential> {
     credential(acl?).ok()
 }
 
+/// The credential in the files that a broker runs with, below its instance's folder: for what runs as RocketMQ's account,
+/// to which the key's own file is closed. Nothing where access is not controlled.
+pub fn of_instance(folder: &Path) -> Option<Credential> {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Inner {
+        access_key: String,
+        secret_key: String,
+    }
+    let conf = folder.join("conf");
+    let inner = properties::parse(&fs::read(conf.join("broker.conf")).ok()?).remove(INNER);
+    if let Some(Inner { access_key, secret_key }) = inner.and_then(|inner| serde_json::from_str(&inner).ok()) {
+        return Some(Credential::new(access_key, secret_key));
+    }
+    // As Acl::plain_acl writes it.
+    let text = fs::read_to_string(conf.join(PLAIN_ACL)).ok()?;
+    let value = |key| text.lines().find_map(|line| line.trim_start_matches(['-', ' ']).strip_prefix(key));
+    let value = |key| value(key)?.strip_prefix(": \"")?.strip_suffix('"');
+    Some(Credential::new(value("accessKey")?, value("secretKey")?))
+}
+
 /// A client for a command, which signs where access is controlled.
 ///
 /// # Errors
@@ -106,7 +130,7 @@ pub fn filled(text: &str, credential: &Credential) -> String {
 mod tests {
     use super::*;
     use rocketmq_agent_domain::acl::Generation;
-    use std::{fs, os::unix::fs::PermissionsExt};
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn a_key_is_taken_from_a_file_that_nobody_else_can_read_and_never_shown() {
@@ -130,5 +154,23 @@ mod tests {
                 Err(error) => assert!(!taken && !error.to_string().contains(text.trim()), "{error}"),
             }
         }
+    }
+
+    #[test]
+    fn the_credential_of_a_broker_is_what_was_rendered_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("conf")).unwrap();
+        let write = |name: &str, text: &str| fs::write(folder.path().join("conf").join(name), text).unwrap();
+        let wanted = Credential::new("rocketmq-admin", "MDEyMzQ1Njc4OWFiY2RlZg==");
+        let acl =
+            |generation| Acl { access_key: "rocketmq-admin".parse().unwrap(), key_file: PathBuf::new(), generation };
+        write("broker.conf", "brokerName=broker-a\n");
+        assert_eq!(of_instance(folder.path()), None);
+        write(PLAIN_ACL, &filled(&acl(Generation::One).plain_acl(&[]).unwrap(), &wanted));
+        assert_eq!(of_instance(folder.path()), Some(wanted.clone()));
+        let lines: String = acl(Generation::Two).broker().iter().map(|(key, it)| properties::line(key, it)).collect();
+        write("broker.conf", &filled(&lines, &wanted));
+        fs::remove_file(folder.path().join("conf").join(PLAIN_ACL)).unwrap();
+        assert_eq!(of_instance(folder.path()), Some(wanted));
     }
 }

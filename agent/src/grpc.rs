@@ -2,12 +2,23 @@
 //! messages in it; of these only the few fields that are needed are written and read here. In: an address, a topic. Out:
 //! the status of the answer.
 
+use crate::{remoting::Credential, tls};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{Method, Request, Version, body::Bytes, client::conn::http2, header};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rocketmq_agent_domain::health::facts::GrpcAnswer;
-use std::{error::Error, io, net::SocketAddr, time::Duration};
-use tokio::{net::TcpStream, time::timeout};
+use std::{
+    error::Error,
+    io,
+    net::SocketAddr,
+    time::{Duration, SystemTime},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    task::JoinHandle,
+    time::timeout,
+};
 
 /// service.proto of rocketmq-apis 2.0.
 const QUERY_ROUTE: &str = "/apache.rocketmq.v2.MessagingService/QueryRoute";
@@ -34,32 +45,51 @@ pub enum GrpcError {
     Malformed(SocketAddr),
 }
 
+/// Whom to ask, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Proxy<'s> {
+    /// Where it takes gRPC clients.
+    pub address: SocketAddr,
+    /// Whether it takes none in plain text.
+    pub over_tls: bool,
+    /// Who asks; nobody where it needs not know.
+    pub signer: Option<&'s Credential>,
+}
+
 /// Asks a proxy for the route of a topic.
 ///
 /// # Errors
 /// There was no answer by the protocol. One that refuses is an answer.
-pub async fn query_route(address: SocketAddr, topic: &str, limit: Duration) -> Result<GrpcAnswer, GrpcError> {
-    timeout(limit, ask(address, topic)).await.unwrap_or(Err(GrpcError::Timeout(address, limit)))
+pub async fn query_route(proxy: Proxy<'_>, topic: &str, limit: Duration) -> Result<GrpcAnswer, GrpcError> {
+    timeout(limit, ask(proxy, topic)).await.unwrap_or(Err(GrpcError::Timeout(proxy.address, limit)))
 }
 
-async fn ask(address: SocketAddr, topic: &str) -> Result<GrpcAnswer, GrpcError> {
-    let stream = TcpStream::connect(address).await.map_err(|error| GrpcError::Connect(address, error))?;
+async fn ask(proxy: Proxy<'_>, topic: &str) -> Result<GrpcAnswer, GrpcError> {
+    let Proxy { address, over_tls, signer } = proxy;
+    let connect = |error| GrpcError::Connect(address, error);
     let http = |error: hyper::Error| GrpcError::Http(address, error.into());
-    let shaken = http2::handshake::<_, _, Full<Bytes>>(TokioExecutor::new(), TokioIo::new(stream)).await;
-    let (mut sender, connection) = shaken.map_err(http)?;
-    let driver = tokio::spawn(connection);
-    let request = Request::builder()
+    let stream = TcpStream::connect(address).await.map_err(connect)?;
+    let (scheme, (mut sender, driver)) = match over_tls {
+        true => ("https", shake_hands(tls::to_anyone(stream, &[b"h2"]).await.map_err(connect)?).await.map_err(http)?),
+        false => ("http", shake_hands(stream).await.map_err(http)?),
+    };
+    let mut request = Request::builder()
         .method(Method::POST)
         .version(Version::HTTP_2)
-        .uri(format!("http://{address}{QUERY_ROUTE}"))
+        .uri(format!("{scheme}://{address}{QUERY_ROUTE}"))
         .header(header::CONTENT_TYPE, "application/grpc")
         .header(header::TE, "trailers")
         // Without it a proxy refuses (5.5.0 `GrpcMessagingApplication.validateContext`).
         .header("x-mq-client-id", "rocketmq-agent")
         .header("x-mq-language", "RUST")
-        .header("x-mq-protocol", "v2")
-        .body(Full::from(framed(&request(address, topic))))
-        .map_err(|error| GrpcError::Http(address, error.into()))?;
+        .header("x-mq-protocol", "v2");
+    if let Some(signer) = signer {
+        // Any text will do, of any age.
+        let now = httpdate::fmt_http_date(SystemTime::now());
+        request = request.header(header::AUTHORIZATION, signer.authorization(&now)).header("x-mq-date-time", now);
+    }
+    let request = request.body(Full::from(framed(&route_request(address, topic))));
+    let request = request.map_err(|error| GrpcError::Http(address, error.into()))?;
     let response = sender.send_request(request).await.map_err(http)?;
     let (head, body) = response.into_parts();
     let body = Limited::new(body, LARGEST).collect().await.map_err(|error| GrpcError::Http(address, error))?;
@@ -72,9 +102,17 @@ async fn ask(address: SocketAddr, topic: &str) -> Result<GrpcAnswer, GrpcError> 
     }
 }
 
+/// HTTP/2 on a connection: what sends requests, and the task that is to be ended after them.
+async fn shake_hands(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+) -> hyper::Result<(http2::SendRequest<Full<Bytes>>, JoinHandle<hyper::Result<()>>)> {
+    let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
+    Ok((sender, tokio::spawn(connection)))
+}
+
 /// QueryRouteRequest: topic = 1 (Resource: name = 2), endpoints = 2 (Endpoints: scheme = 1, addresses = 2 (Address: host =
 /// 1, port = 2)). The endpoints are where the answer sends clients to.
-fn request(address: SocketAddr, topic: &str) -> Vec<u8> {
+fn route_request(address: SocketAddr, topic: &str) -> Vec<u8> {
     let host = field(1, address.ip().to_string().as_bytes());
     let at = [host, [vec![2 << 3], varint(u64::from(address.port()))].concat()].concat();
     let scheme = if address.is_ipv4() { 1 } else { 2 };
@@ -168,6 +206,10 @@ mod tests {
     use super::*;
     use tokio::{io::AsyncWriteExt, net::TcpListener};
 
+    fn plainly(address: SocketAddr) -> Proxy<'static> {
+        Proxy { address, over_tls: false, signer: None }
+    }
+
     #[test]
     fn the_status_of_an_answer_is_read_and_what_is_none_is_not() {
         let said = [field(1, &[vec![1 << 3], varint(40_402), field(2, b"no such topic")].concat()), field(2, b"queue")];
@@ -183,7 +225,7 @@ mod tests {
     #[test]
     fn a_long_name_has_a_length_of_two_bytes() {
         let address = "10.0.0.1:8081".parse().unwrap();
-        let request = request(address, &"x".repeat(200));
+        let request = route_request(address, &"x".repeat(200));
         assert_eq!(request[..6], [10, 203, 1, 18, 200, 1]);
         assert_eq!(fields(&request).unwrap().len(), 2);
     }
@@ -192,15 +234,15 @@ mod tests {
     async fn what_listens_and_speaks_something_else_is_told_from_what_is_silent() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let ask = tokio::spawn(query_route(address, "DefaultCluster", Duration::from_secs(30)));
+        let ask = tokio::spawn(query_route(plainly(address), "DefaultCluster", Duration::from_secs(30)));
         let (mut stream, _) = listener.accept().await.unwrap();
         stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
         drop(stream);
         assert!(matches!(ask.await.unwrap(), Err(GrpcError::Http(..))));
-        let silent = query_route(address, "DefaultCluster", Duration::from_millis(200)).await;
+        let silent = query_route(plainly(address), "DefaultCluster", Duration::from_millis(200)).await;
         assert!(matches!(silent, Err(GrpcError::Timeout(..))), "{silent:?}");
         drop(listener);
-        let refused = query_route(address, "DefaultCluster", Duration::from_secs(30)).await;
+        let refused = query_route(plainly(address), "DefaultCluster", Duration::from_secs(30)).await;
         assert!(matches!(refused, Err(GrpcError::Connect(..))), "{refused:?}");
     }
 }

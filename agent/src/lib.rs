@@ -38,5 +38,6 @@ pub mod stores;
 pub mod supervise;
 pub mod support;
 pub mod sync;
+pub mod tls;
 pub mod trust;
 pub mod web;

@@ -5,7 +5,7 @@
 
 use crate::{
     accounts::Account,
-    clock,
+    acl, clock,
     files::{self, FileError},
     remoting::{self, Broker, Client, RemotingError},
 };
@@ -66,12 +66,15 @@ pub async fn before_start(launch: &Launch, owner: Option<Account>) {
     }
 }
 
-/// The same of a `store`, where `folder` is what a note of it is kept in.
+/// The same of a `store`. In `folder`, the instance's own, are files with the credential that the slave wants, and there
+/// a note of it is kept.
 pub async fn carry(store: &Path, folder: &Path, slave: SocketAddr, owner: Option<Account>) {
     if !file(store).exists() {
         return;
     }
-    let asked = Broker::new(&Client::new(TIMEOUT), slave.to_string(), TIMEOUT).consumer_offsets().await;
+    let client = Client::new(TIMEOUT);
+    client.sign_as(acl::of_instance(folder));
+    let asked = Broker::new(&client, slave.to_string(), TIMEOUT).consumer_offsets().await;
     let done = asked.map_err(OffsetsError::from).and_then(|theirs| take_over(store, folder, slave, &theirs, owner));
     let name = folder.file_name().unwrap_or_default().display();
     match done {

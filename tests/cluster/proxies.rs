@@ -18,7 +18,7 @@ pub const PROXIES: &str = "[broker.config]\nmappedFileSizeCommitLog = 1048576\n\
     [proxy]\nheap = \"192M\"\nconfig = { useEndpointPortFromRequest = true }\n[rollout]\nrestart = \"auto\"\n";
 
 /// The official gRPC client, rocketmq-client-java.
-fn grpc_client(arguments: &[&str], endpoints: &str) -> Output {
+pub fn grpc_client(arguments: &[&str], endpoints: &str) -> Output {
     let folder = made("grpc-client");
     let output = Command::new("java")
         .args(["-Xmx128m", "-cp"])
@@ -30,7 +30,7 @@ fn grpc_client(arguments: &[&str], endpoints: &str) -> Output {
     output.unwrap()
 }
 
-fn through(lab: &Lab, host: &str) -> String {
+pub fn through(lab: &Lab, host: &str) -> String {
     let (ip, port) = (if host == "vm1" { "127.0.0.1" } else { "127.0.0.2" }, lab.port(host, "proxy"));
     format!("{ip}:{port}")
 }

@@ -1,5 +1,7 @@
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Paths;
 import java.time.Duration;
 import java.util.Collections;
 import java.util.HashMap;
@@ -7,8 +9,10 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import org.apache.rocketmq.client.apis.ClientConfiguration;
+import org.apache.rocketmq.client.apis.ClientConfigurationBuilder;
 import org.apache.rocketmq.client.apis.ClientException;
 import org.apache.rocketmq.client.apis.ClientServiceProvider;
+import org.apache.rocketmq.client.apis.StaticSessionCredentialsProvider;
 import org.apache.rocketmq.client.apis.consumer.FilterExpression;
 import org.apache.rocketmq.client.apis.consumer.SimpleConsumer;
 import org.apache.rocketmq.client.apis.message.MessageView;
@@ -20,6 +24,8 @@ import org.apache.rocketmq.client.apis.producer.Producer;
  *   java GrpcClient send --endpoints HOST:PORT[;HOST:PORT] --topic T --count N --prefix P
  *   java GrpcClient receive --endpoints ... --topic T --group G --count N --prefix P
  *
+ * More options: --access-key NAME --secret-file FILE, --tls true.
+ *
  * It tries for two minutes at most; exit 0 if all N were acknowledged, or have come.
  */
 public final class GrpcClient {
@@ -30,11 +36,15 @@ public final class GrpcClient {
         for (int index = 1; index + 1 < arguments.length; index += 2) {
             options.put(arguments[index].substring(2), arguments[index + 1]);
         }
-        ClientConfiguration configuration = ClientConfiguration.newBuilder()
+        ClientConfigurationBuilder builder = ClientConfiguration.newBuilder()
             .setEndpoints(options.get("endpoints"))
-            .enableSsl(false)
-            .setRequestTimeout(Duration.ofSeconds(5))
-            .build();
+            .enableSsl(options.containsKey("tls"))
+            .setRequestTimeout(Duration.ofSeconds(5));
+        if (options.containsKey("secret-file")) {
+            String key = new String(Files.readAllBytes(Paths.get(options.get("secret-file"))), StandardCharsets.UTF_8);
+            builder.setCredentialProvider(new StaticSessionCredentialsProvider(options.get("access-key"), key.trim()));
+        }
+        ClientConfiguration configuration = builder.build();
         int count = Integer.parseInt(options.get("count"));
         boolean sends = arguments[0].equals("send");
         boolean all = sends ? send(configuration, options, count) : receive(configuration, options, count);

@@ -1,7 +1,7 @@
 //! Who may use the brokers: what is rendered for it, by RocketMQ's generation of access control. In: the topology's
-//! [`Acl`]. Out: lines of broker.conf and of jars, plain_acl.yml. The secret key itself never comes in here: where it
-//! belongs stands [`SECRET_KEY`], which the agent replaces in the moment that it writes a file. So nothing that is shown,
-//! compared or sent can hold it.
+//! [`Acl`]. Out: lines of broker.conf, rmq-proxy.json and of jars, plain_acl.yml. The secret key itself never comes in here:
+//! where it belongs stands [`SECRET_KEY`], which the agent replaces in the moment that it writes a file. So nothing that is
+//! shown, compared or sent can hold it.
 
 use crate::{desired::Partner, launch::Role, names::Version};
 use serde_json::json;
@@ -19,7 +19,7 @@ pub const KEY_FILE: &str = "/etc/rocketmq-agent/acl.key";
 /// The file of ACL 1.0, below `ROCKETMQ_HOME/conf` (`PlainPermissionManager` of 4.5.2 to 5.3.2).
 pub const PLAIN_ACL: &str = "plain_acl.yml";
 /// The first release with ACL 2.0.
-const TWO_SINCE: Version = Version::new(5, 3, 0);
+pub const TWO_SINCE: Version = Version::new(5, 3, 0);
 
 /// RocketMQ's two kinds of access control.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,18 +83,29 @@ pub fn has_secret(text: &str) -> bool {
     text.contains(SECRET_KEY)
 }
 
-const PROVIDERS: [(&str, &str); 4] = [
-    ("authenticationProvider", "org.apache.rocketmq.auth.authentication.provider.DefaultAuthenticationProvider"),
+/// A key, and its value in a broker and in a proxy. A broker has users and their rights in its store, a proxy asks a broker
+/// for them.
+const PROVIDERS: [(&str, &str, &str); 4] = [
+    ("authenticationProvider", AUTHENTICATION, AUTHENTICATION),
     (
         "authenticationMetadataProvider",
         "org.apache.rocketmq.auth.authentication.provider.LocalAuthenticationMetadataProvider",
+        "org.apache.rocketmq.proxy.auth.ProxyAuthenticationMetadataProvider",
     ),
-    ("authorizationProvider", "org.apache.rocketmq.auth.authorization.provider.DefaultAuthorizationProvider"),
+    ("authorizationProvider", AUTHORIZATION, AUTHORIZATION),
     (
         "authorizationMetadataProvider",
         "org.apache.rocketmq.auth.authorization.provider.LocalAuthorizationMetadataProvider",
+        "org.apache.rocketmq.proxy.auth.ProxyAuthorizationMetadataProvider",
     ),
 ];
+const AUTHENTICATION: &str = "org.apache.rocketmq.auth.authentication.provider.DefaultAuthenticationProvider";
+const AUTHORIZATION: &str = "org.apache.rocketmq.auth.authorization.provider.DefaultAuthorizationProvider";
+const ON: [&str; 2] = ["authenticationEnabled", "authorizationEnabled"];
+/// As whom a broker or proxy asks brokers: `{"accessKey": …, "secretKey": …}` (`AuthConfig` of 5.3.0 to 5.5.0).
+pub const INNER: &str = "innerClientAuthenticationCredentials";
+/// Without it a proxy in cluster mode signs nothing (5.3.0-5.5.0 `DefaultMessagingProcessor.createForClusterMode`).
+const PROXY_SIGNS: &str = "enableAclRpcHookForClusterMode";
 
 impl Acl {
     /// The lines of broker.conf.
@@ -102,15 +113,26 @@ impl Acl {
         if self.generation == Generation::One {
             return vec![("aclEnable", "true".to_owned())];
         }
-        let on = ["authenticationEnabled", "authorizationEnabled"].map(|key| (key, "true".to_owned()));
-        let providers = PROVIDERS.map(|(key, class)| (key, class.to_owned()));
         let name = self.access_key.to_string();
         // The user is made where the broker does not have it (5.5.0 `AuthenticationMetadataManagerImpl.initUser`), and
         // a slave asks its master as the other (`BrokerOuterAPI.newAclRPCHook`).
         let user = json!({ "username": name, "password": SECRET_KEY }).to_string();
-        let inner = json!({ "accessKey": name, "secretKey": SECRET_KEY }).to_string();
-        let users = [("initAuthenticationUser", user), ("innerClientAuthenticationCredentials", inner)];
-        on.into_iter().chain(providers).chain(users).collect()
+        let more = [("initAuthenticationUser", user), self.inner()];
+        switched_on(PROVIDERS.map(|(key, broker, _)| (key, broker))).chain(more).collect()
+    }
+
+    /// The lines of rmq-proxy.json. A proxy judges its clients itself and asks the brokers as the administrator, whoever
+    /// the client is. Empty with ACL 1.0, beside which there is none.
+    pub fn proxy(&self) -> Vec<(&'static str, String)> {
+        if self.generation == Generation::One {
+            return Vec::new();
+        }
+        let more = [self.inner(), (PROXY_SIGNS, "true".to_owned())];
+        switched_on(PROVIDERS.map(|(key, _, proxy)| (key, proxy))).chain(more).collect()
+    }
+
+    fn inner(&self) -> (&'static str, String) {
+        (INNER, json!({ "accessKey": self.access_key.to_string(), "secretKey": SECRET_KEY }).to_string())
     }
 
     /// The lines of a jar's application.properties.
@@ -140,11 +162,14 @@ impl Acl {
     }
 }
 
-/// Why a key of broker.conf cannot be set by hand beside `[acl]`. `None`: it can.
-pub fn derived_broker_key(key: &str) -> Option<&'static str> {
-    let ours = ["aclEnable", "initAuthenticationUser", "innerClientAuthenticationCredentials"];
-    let ours = ours.into_iter().chain(["authenticationEnabled", "authorizationEnabled"]);
-    ours.chain(PROVIDERS.map(|(key, _)| key)).any(|it| it == key).then_some(FOLLOWS)
+fn switched_on(providers: [(&'static str, &str); 4]) -> impl Iterator<Item = (&'static str, String)> {
+    ON.map(|key| (key, "true")).into_iter().chain(providers).map(|(key, value)| (key, value.to_owned()))
+}
+
+/// Why a key of broker.conf or rmq-proxy.json cannot be set by hand beside `[acl]`. `None`: it can.
+pub fn derived_key(key: &str) -> Option<&'static str> {
+    let ours = ["aclEnable", "initAuthenticationUser", INNER, PROXY_SIGNS].into_iter().chain(ON);
+    ours.chain(PROVIDERS.map(|(key, ..)| key)).any(|it| it == key).then_some(FOLLOWS)
 }
 
 /// The same for a property of the dashboard or the exporter.

@@ -108,6 +108,9 @@ pub struct Service {
     /// brokerClusterName.
     #[serde(default)]
     pub cluster: String,
+    /// Whether it takes nobody in plain text, as far as that follows from how it is started; of proxies only.
+    #[serde(default)]
+    pub tls: bool,
 }
 
 /// What a broker registers as in every NameServer.
@@ -145,8 +148,7 @@ pub struct Launch {
     /// Where it can be asked whether it serves; `None` in what an earlier release wrote down.
     #[serde(default)]
     pub service: Option<Service>,
-    /// The slave whose consumer offsets a master is not to fall behind when it starts; `None` where it would want to know
-    /// who asks.
+    /// The slave whose consumer offsets a master is not to fall behind when it starts.
     #[serde(default)]
     pub offsets_of: Option<SocketAddr>,
     /// Every TCP port that the process listens on.

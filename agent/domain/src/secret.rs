@@ -131,6 +131,10 @@ mod tests {
                 "innerClientAuthenticationCredentials=…\nb=1",
             ),
             (
+                "{\"innerClientAuthenticationCredentials\": \"{\\\"secretKey\\\":\\\"x\\\"}\",\n\"b\": true}",
+                "{\"innerClientAuthenticationCredentials\": …,\n\"b\": true}",
+            ),
+            (
                 "ExecStart=/bin/java -Dtrust.password=x Main\nType=exec",
                 "ExecStart=/bin/java -Dtrust.password=…\nType=exec",
             ),

@@ -35,6 +35,9 @@ pub(super) struct Ready {
     /// It is a proxy of this cluster
     #[arg(long, conflicts_with = "broker")]
     proxy_of: Option<String>,
+    /// It takes nobody in plain text
+    #[arg(long, requires = "proxy_of")]
+    tls: bool,
     /// It serves web pages
     #[arg(long, conflicts_with = "broker")]
     http: bool,
@@ -99,7 +102,8 @@ impl Ready {
 
     async fn answers(&self, client: &Client) -> bool {
         if let Some(cluster) = &self.proxy_of {
-            return grpc::query_route(self.address, cluster, TIMEOUT).await.is_ok();
+            let proxy = grpc::Proxy { address: self.address, over_tls: self.tls, signer: None };
+            return grpc::query_route(proxy, cluster, TIMEOUT).await.is_ok();
         }
         match self.broker {
             // Nobody gives this the secret key: one that wants it serves.

@@ -32,6 +32,9 @@ async fn proxy(client: &Client, instance: &Instance) -> (ServiceFacts, bool) {
     let launch = &instance.launch;
     // Every master has a topic of the cluster's name (TopicConfigManager of 4.5.2-5.5.0).
     let cluster = launch.service.as_ref().map_or("", |service| &service.cluster);
+    let over_tls = launch.service.as_ref().is_some_and(|service| service.tls);
+    let tls_client = over_tls.then(|| client.over_tls());
+    let client = tls_client.as_ref().unwrap_or(client);
     let remoting = launch.ports.get(1).map(|port| SocketAddr::new(instance.address.ip(), *port));
     let remoting = async {
         let Some(address) = remoting else { return Fact::Known(()) };
@@ -41,9 +44,12 @@ async fn proxy(client: &Client, instance: &Instance) -> (ServiceFacts, bool) {
             _ => Fact::Known(()),
         }
     };
-    let (route, remoting) = join!(grpc::query_route(instance.address, cluster, TIMEOUT), remoting);
+    let signer = client.signer();
+    let proxy = grpc::Proxy { address: instance.address, over_tls, signer: signer.as_ref() };
+    let route = grpc::query_route(proxy, cluster, TIMEOUT);
+    let (route, remoting) = join!(route, remoting);
     let answered = route.is_ok();
-    (ServiceFacts::Proxy(ProxyFacts { route: Fact::from(route), remoting }), answered)
+    (ServiceFacts::Proxy(ProxyFacts { route: Fact::from(route), signed: signer.is_some(), remoting }), answered)
 }
 
 /// Whether a NameServer has a master of the cluster.

@@ -53,6 +53,7 @@ pub struct Client {
     slots: Arc<Mutex<HashMap<String, Slot>>>,
     connect_timeout: Duration,
     signer: Arc<Mutex<Option<Credential>>>,
+    over_tls: bool,
     codec: FrameCodec,
 }
 
@@ -68,12 +69,24 @@ impl Client {
 
     /// As [`Client::new`], taking answers of up to `limit` bytes, at most [`super::LARGEST_FRAME_LIMIT`].
     pub fn with_frame_limit(connect_timeout: Duration, limit: usize) -> Self {
-        Self { slots: Arc::default(), connect_timeout, signer: Arc::default(), codec: FrameCodec::with_limit(limit) }
+        let codec = FrameCodec::with_limit(limit);
+        Self { slots: Arc::default(), connect_timeout, signer: Arc::default(), over_tls: false, codec }
+    }
+
+    /// The same over TLS, with its own connections and whoever is at their other end.
+    #[must_use]
+    pub fn over_tls(&self) -> Self {
+        Self { slots: Arc::default(), over_tls: true, ..self.clone() }
     }
 
     /// Signs every further request, of clones too, or none.
     pub fn sign_as(&self, credential: Option<Credential>) {
         *self.signer.lock().unwrap_or_else(PoisonError::into_inner) = credential;
+    }
+
+    /// Whom requests are signed as.
+    pub fn signer(&self) -> Option<Credential> {
+        self.signer.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Asks `address` (`host:port`) and gives its answer if that is a success.
@@ -113,7 +126,7 @@ impl Client {
             .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
             .map_err(|source| RemotingError::Connect { address: address.to_owned(), source })?;
         let mut fields = request.fields;
-        if let Some(credential) = &*self.signer.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(credential) = self.signer() {
             credential.sign(&mut fields, &request.body);
         }
         let command = RemotingCommand {
@@ -162,7 +175,7 @@ impl Client {
             return Ok(open.clone());
         }
         *slot = None;
-        let open = Connection::open(address, self.codec.clone());
+        let open = Connection::open(address, self.over_tls, self.codec.clone());
         let open = tokio::time::timeout(self.connect_timeout, open).await??;
         Ok(slot.insert(open).clone())
     }

@@ -8,13 +8,14 @@ use std::{collections::HashMap, io, sync::Arc};
 use bytes::BytesMut;
 use futures_util::StreamExt;
 use tokio::{
-    io::AsyncWriteExt,
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, split},
     net::TcpStream,
     sync::{mpsc, oneshot},
 };
 use tokio_util::codec::{Encoder, FramedRead};
 
 use super::{FrameCodec, FrameError, RemotingCommand};
+use crate::tls;
 
 /// Calls that may wait for the task; more wait in the callers.
 const QUEUED_CALLS: usize = 16;
@@ -53,12 +54,18 @@ impl From<FrameError> for CallError {
 }
 
 impl Connection {
-    /// Connects to `host:port` and starts the task that serves the connection.
-    pub(super) async fn open(address: &str, codec: FrameCodec) -> io::Result<Self> {
+    /// Connects to `host:port`, over TLS or not, and starts the task that serves the connection.
+    pub(super) async fn open(address: &str, over_tls: bool, codec: FrameCodec) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let (calls, queue) = mpsc::channel(QUEUED_CALLS);
-        tokio::spawn(serve(stream, queue, codec));
+        if over_tls {
+            let (reader, writer) = split(tls::to_anyone(stream, &[]).await?);
+            tokio::spawn(serve(reader, writer, queue, codec));
+        } else {
+            let (reader, writer) = stream.into_split();
+            tokio::spawn(serve(reader, writer, queue, codec));
+        }
         Ok(Self { calls })
     }
 
@@ -82,8 +89,12 @@ impl Connection {
 }
 
 /// Runs a connection until the peer closes it or sends nonsense, or until no handle is left.
-async fn serve(stream: TcpStream, mut calls: mpsc::Receiver<Call>, mut codec: FrameCodec) {
-    let (reader, mut writer) = stream.into_split();
+async fn serve(
+    reader: impl AsyncRead + Unpin,
+    mut writer: impl AsyncWrite + Unpin,
+    mut calls: mpsc::Receiver<Call>,
+    mut codec: FrameCodec,
+) {
     let mut frames = FramedRead::new(reader, codec.clone());
     let mut outgoing = BytesMut::new();
     let mut pending: HashMap<i32, Answer> = HashMap::new();
@@ -149,7 +160,7 @@ mod tests {
     }
 
     async fn open(address: &str) -> Connection {
-        Connection::open(address, FrameCodec::default()).await.unwrap()
+        Connection::open(address, false, FrameCodec::default()).await.unwrap()
     }
 
     #[tokio::test]
@@ -222,7 +233,7 @@ mod tests {
     async fn a_command_too_long_fails_alone() {
         let peer = ScriptedPeer::answering(|request| Some(answer_to(request))).await;
         let codec = FrameCodec::with_limit(1000);
-        let connection = Connection::open(&peer.address, codec).await.unwrap();
+        let connection = Connection::open(&peer.address, false, codec).await.unwrap();
         let mut long = command(1);
         long.body = vec![0; 1000].into();
         let result = connection.call(long).await;

@@ -203,6 +203,7 @@ pub fn proxy(topology: &Topology, seat: &ServiceSeat, host: &Host, namesrvs: &st
         ("localServeAddr", host.public_address.to_string()),
     ];
     lines.extend(["grpcServerPort", "remotingListenPort"].into_iter().zip(seat.ports.iter().map(u16::to_string)));
+    lines.extend(topology.acl.iter().flat_map(Acl::proxy));
     with_overrides(lines, &settings.config)
 }
 

@@ -334,7 +334,8 @@ impl Builder<'_> {
             address: broker.client_address,
         });
         let cluster = topology.name.to_string();
-        let service = Service { address, namesrvs: self.namesrvs.clone(), registered, cluster };
+        let tls = role == Role::Proxy && java_options::enforces_tls(&arguments);
+        let service = Service { address, namesrvs: self.namesrvs.clone(), registered, cluster, tls };
         let launch = Launch {
             instance: name,
             role,
@@ -346,7 +347,7 @@ impl Builder<'_> {
             logs,
             store,
             service: Some(service),
-            offsets_of: broker.as_ref().filter(|_| topology.acl.is_none()).and_then(ExpectedBroker::slave),
+            offsets_of: broker.as_ref().and_then(ExpectedBroker::slave),
             ports,
             stop_deadline: if is_broker { BROKER_STOP } else { NAMESRV_STOP },
             fingerprint,

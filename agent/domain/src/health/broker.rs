@@ -165,7 +165,7 @@ fn judge_config(expected: &ExpectedBroker, facts: &BrokerFacts, report: &mut Ins
 }
 
 /// It runs, and whether it is well nobody can tell.
-fn unauthorized(who: &str, said: &str) -> Cause {
+pub(super) fn unauthorized(who: &str, said: &str) -> Cause {
     let what = format!("{who} does not take this host's credential: {said}");
     let fix = "compare [acl] of cluster.toml and its key_file with what the brokers have: docs/acl.md says how a key is \
                changed";

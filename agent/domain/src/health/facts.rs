@@ -90,6 +90,8 @@ pub struct ControllerFacts {
 pub struct ProxyFacts {
     /// Over gRPC: where the messages of a topic go that every master of the cluster has (QueryRoute).
     pub route: Fact<GrpcAnswer>,
+    /// Whether that was asked with a credential, which a proxy that serves takes.
+    pub signed: bool,
     /// Its port for the remoting protocol answers.
     pub remoting: Fact<()>,
 }

@@ -2,6 +2,7 @@
 
 use super::{
     Findings,
+    broker::unauthorized,
     facts::{GrpcAnswer, ProxyFacts},
     not_answering,
     report::InstanceReport,
@@ -10,7 +11,8 @@ use crate::{finding, observed::Fact};
 
 /// `Code` of service.proto (rocketmq-apis 2.0): it is as asked.
 const OK: u64 = 20_000;
-/// It wants to know who asks, or does not let us: an answer of a proxy with authentication, and no more is to be had.
+/// It wants to know who asks, or does not let us: where we have no credential, no more is to be had of a proxy with
+/// authentication.
 const REFUSALS: [u64; 2] = [40_100, 40_300];
 
 pub(super) fn judge(facts: &ProxyFacts, report: &mut InstanceReport, findings: &mut Findings) {
@@ -18,7 +20,11 @@ pub(super) fn judge(facts: &ProxyFacts, report: &mut InstanceReport, findings: &
         Fact::Unknown(why) => findings.reasons.push(not_answering(&format!("gRPC: {why}"))),
         Fact::Known(GrpcAnswer { code, message }) => {
             report.answers = true;
-            if *code != OK && !REFUSALS.contains(code) {
+            let refused = REFUSALS.contains(code);
+            if refused && facts.signed {
+                // It asks brokers for users, as the administrator: with another key, or where it reaches none, it refuses all.
+                findings.reasons.push(unauthorized("it", message));
+            } else if *code != OK && !refused {
                 findings.reasons.push(finding::NO_ROUTE.of(&[("code", code), ("message", message)]));
             }
         }
@@ -42,7 +48,7 @@ mod tests {
         topology::read,
     };
 
-    fn judged(route: Fact<u64>, remoting: Fact<()>) -> (State, Vec<String>) {
+    fn judged(route: Fact<u64>, signed: bool, remoting: Fact<()>) -> (State, Vec<String>) {
         let text = "[cluster]\nmode = \"single\"\n[rocketmq]\nversion = \"5.5.0\"\n[proxy]\n\
                     [[host]]\nname = \"vm1\"\naddress = \"10.0.0.1\"\n";
         let topology = read(text).unwrap();
@@ -54,7 +60,7 @@ mod tests {
             Fact::Unknown(why) => Fact::Unknown(why),
         };
         let running = ProcessState::Running { pid: 7, started_at: 1, fingerprint: String::new() };
-        let facts = ServiceFacts::Proxy(ProxyFacts { route, remoting });
+        let facts = ServiceFacts::Proxy(ProxyFacts { route, signed, remoting });
         let report = judge(instance, &Fact::Known(running), Some(&facts));
         (report.state, report.reasons.into_iter().map(|cause| cause.id).collect())
     }
@@ -62,14 +68,16 @@ mod tests {
     #[test]
     fn a_proxy_is_ready_when_it_answers_on_both_ports_and_knows_the_way_to_the_brokers() {
         let silent = || Fact::Unknown("connection refused".to_owned());
-        assert_eq!(judged(Fact::Known(OK), Fact::Known(())), (State::Ready, vec![]));
-        assert_eq!(judged(Fact::Known(40_402), Fact::Known(())), (State::NotReady, vec!["no-route".to_owned()]));
-        assert_eq!(judged(Fact::Known(OK), silent()), (State::NotReady, vec!["remoting-silent".to_owned()]));
-        assert_eq!(judged(Fact::Unknown("x".to_owned()), Fact::Known(())).0, State::Starting);
+        assert_eq!(judged(Fact::Known(OK), true, Fact::Known(())), (State::Ready, vec![]));
+        assert_eq!(judged(Fact::Known(40_402), true, Fact::Known(())), (State::NotReady, vec!["no-route".to_owned()]));
+        assert_eq!(judged(Fact::Known(OK), false, silent()), (State::NotReady, vec!["remoting-silent".to_owned()]));
+        assert_eq!(judged(Fact::Unknown("x".to_owned()), false, Fact::Known(())).0, State::Starting);
     }
 
     #[test]
-    fn one_that_wants_to_know_who_asks_is_ready() {
-        assert_eq!(judged(Fact::Known(40_100), Fact::Known(())).0, State::Ready);
+    fn one_that_wants_to_know_who_asks_is_ready_unless_it_was_told() {
+        let asked = |signed| judged(Fact::Known(40_100), signed, Fact::Known(()));
+        assert_eq!(asked(false).0, State::Ready);
+        assert_eq!(asked(true), (State::NotReady, vec!["unauthorized".to_owned()]));
     }
 }

@@ -14,9 +14,9 @@ const fn refused(id: &'static str, means: &'static str) -> Meaning {
 pub(super) const MEANINGS: &[Meaning] = &[
     of_id(
         "acl-with-proxy",
-        "A file has both [acl] and [proxy].",
-        "The agent does not set up access control of proxies: one would let everybody in and pass their requests on.",
-        "Leave one of the two out.",
+        "A file for a release before 5.3.0 has both [acl] and [proxy].",
+        "The agent does not set up access control of such proxies: one would let everybody in and pass their requests on.",
+        "Leave one of the two out, or use 5.3.0 or newer.",
     ),
     of_id(
         "address-twice",

@@ -282,7 +282,7 @@ pub(super) const MEANINGS: &[Meaning] = &[
     ),
     of_id(
         "unauthorized",
-        "A broker runs and does not take the credential with which this host's agent asks it.",
+        "A broker or proxy runs and does not take the credential with which this host's agent asks it.",
         "Whether it is well cannot be told, and slaves with that credential get no topics and offsets from their master.",
         "Compare [acl] and the key file of this host with those of the others; docs/acl.md says how a key is changed.",
     ),

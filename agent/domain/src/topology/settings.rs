@@ -159,11 +159,15 @@ pub(super) fn judge(file: &ClusterFile, version: Option<Version>, problems: &mut
     let broker = properties::Rules {
         file: File::Broker,
         version,
-        derived: &|key| derived::broker_key(key, version).or_else(|| with_acl(acl::derived_broker_key(key))),
+        derived: &|key| derived::broker_key(key, version).or_else(|| with_acl(acl::derived_key(key))),
         extra: &extra,
     };
-    let proxy =
-        properties::Rules { file: File::Proxy, version, derived: &|key| derived::proxy_key(key), extra: &extra };
+    let proxy = properties::Rules {
+        file: File::Proxy,
+        version,
+        derived: &|key| derived::proxy_key(key).or_else(|| with_acl(acl::derived_key(key))),
+        extra: &extra,
+    };
     // What a jar takes that is no part of the release is not known here.
     let jar = properties::Rules {
         version: None,

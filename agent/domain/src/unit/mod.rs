@@ -194,7 +194,10 @@ fn ready(launch: &Launch, options: &Options<'_>) -> Result<Option<String>, UnitE
     words.extend(["--address".to_owned(), service.address.to_string()]);
     match launch.role {
         Role::Controller => words.push("--controller".to_owned()),
-        Role::Proxy => words.extend(["--proxy-of".to_owned(), quoting::argument(&service.cluster)]),
+        Role::Proxy => {
+            words.extend(["--proxy-of".to_owned(), quoting::argument(&service.cluster)]);
+            words.extend(service.tls.then(|| "--tls".to_owned()));
+        }
         role if role.is_jar() => words.push("--http".to_owned()),
         _ => {}
     }

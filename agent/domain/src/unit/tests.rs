@@ -26,6 +26,7 @@ fn launch() -> Launch {
         logs: vec![home.join("logs/rocketmqlogs/store.log")],
         service: Some(Service {
             cluster: "DefaultCluster".to_owned(),
+            tls: false,
             address: "10.0.0.1:10911".parse().unwrap(),
             namesrvs: ["10.0.0.1:9876", "10.0.0.2:9876"].map(|address| address.parse().unwrap()).into(),
             registered: Some(Registered {
@@ -70,12 +71,13 @@ fn a_proxy_is_active_when_it_answers_over_grpc_and_a_jar_when_it_serves_pages() 
     let ready = |role| {
         let mut launch = launch();
         launch.role = role;
-        launch.service.as_mut().unwrap().registered = None;
+        let service = launch.service.as_mut().unwrap();
+        (service.registered, service.tls) = (None, role == Role::Proxy);
         let text = render(&launch, &options()).unwrap();
         let line = text.lines().find(|line| line.starts_with("ExecStartPost=")).unwrap();
         line.rsplit_once(launch.service.unwrap().address.to_string().as_str()).unwrap().1.to_owned()
     };
-    assert_eq!(ready(Role::Proxy), " --proxy-of DefaultCluster");
+    assert_eq!(ready(Role::Proxy), " --proxy-of DefaultCluster --tls");
     assert_eq!((ready(Role::Exporter), ready(Role::Namesrv)), (" --http".to_owned(), String::new()));
 }
 

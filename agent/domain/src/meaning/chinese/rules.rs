@@ -12,9 +12,9 @@ const fn refused(id: &'static str, means: &'static str) -> Meaning {
 pub(super) const MEANINGS: &[Meaning] = &[
     of_id(
         "acl-with-proxy",
-        "文件中同时有 [acl] 和 [proxy]。",
-        "agent 不设置 proxy 的访问控制：proxy 会让任何人进来，并转发他们的请求。",
-        "去掉其中一个。",
+        "5.3.0 之前的版本，文件中同时有 [acl] 和 [proxy]。",
+        "agent 不设置这些版本的 proxy 的访问控制：proxy 会让任何人进来，并转发他们的请求。",
+        "去掉其中一个，或使用 5.3.0 或更新的版本。",
     ),
     of_id("address-twice", "两台主机用了同一个地址。", "两台上的 broker 都会以它注册。", "给每台主机自己的地址。"),
     refused("bad-access-key", "[acl] 中管理员的名字太短、太长，或者需要加引号。"),

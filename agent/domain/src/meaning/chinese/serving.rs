@@ -277,7 +277,7 @@ pub(super) const MEANINGS: &[Meaning] = &[
     ),
     of_id(
         "unauthorized",
-        "broker 在运行，但不接受这台主机的 agent 提问时用的凭据。",
+        "broker 或 proxy 在运行，但不接受这台主机的 agent 提问时用的凭据。",
         "无法知道它是否正常；用这个凭据的从节点也拿不到主节点的 topic 和消费位点。",
         "把 [acl] 和这台主机的密钥文件与其他主机的比较；怎样更换密钥见 docs/acl.md。",
     ),
