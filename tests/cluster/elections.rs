@@ -6,13 +6,21 @@ use crate::{
     rollout,
 };
 use rocketmq_agent_domain::launch::Role;
-use std::{collections::BTreeSet, fs, time::Instant};
+use std::{
+    collections::BTreeSet,
+    fs,
+    os::unix::fs::{MetadataExt, chown},
+    time::Instant,
+};
 
 const HOSTS: [&str; 3] = ["vm1", "vm2", "vm3"];
 const GROUP: &str = "broker-a";
 
 /// Small heaps, for as many JVMs.
 pub const CONTROLLERS: &str = "[controller]\nheap = \"128M\"\n[broker.config]\nmappedFileSizeCommitLog = 1048576\n[rollout]\nrestart = \"auto\"\n";
+
+/// The same inside the NameServers.
+pub const EMBEDDED: &str = "[controller]\nin_namesrv = true\n[broker.config]\nmappedFileSizeCommitLog = 1048576\n[rollout]\nrestart = \"auto\"\n";
 
 /// The hosts whose member is in that role, as they see it themselves.
 fn in_role(lab: &Lab, role: Role) -> Vec<&'static str> {
@@ -48,10 +56,16 @@ pub fn one_file_brings_up_a_group_that_elects_its_master(lab: &mut Lab) {
     assert!(table.lines().all(|line| line.chars().count() <= 100), "{table}");
     if lab.instance("vm1", "controller").is_ok() {
         assert_eq!(table.matches("controller (leader)").count(), 1, "{table}");
+    } else if controllers_are_inside(lab) {
+        assert_eq!(table.matches("namesrv (leader)").count(), 1, "{table}");
     }
     let smoke = lab.agents[0].run(&["smoke", "--count", "20"]);
     let said = String::from_utf8_lossy(&smoke.stdout).into_owned();
     assert!(smoke.status.success() && said.contains("20 sent, all SEND_OK, all read back"), "{said}");
+}
+
+fn controllers_are_inside(lab: &Lab) -> bool {
+    fs::read_to_string(lab.cluster_file()).unwrap().contains("in_namesrv = true")
 }
 
 /// Everything of the master's host at once, as when it loses its power: the agent first, so that nothing is started again.
@@ -121,4 +135,48 @@ pub fn a_store_is_not_taken_to_another_mode(lab: &mut Lab) {
     fs::remove_file(lab.dir.join("vm1/state/applied.json")).unwrap();
     let said = plan(lab);
     assert!(said.contains("set cluster.mode back") && !said.contains("start broker-a"), "{said}");
+}
+
+/// A restart of such a NameServer takes a vote away for as long as it lasts, so that they go one at a time.
+pub fn namesrvs_are_rolled_out_with_the_controllers_leader_last_and_nothing_acknowledged_is_lost(lab: &mut Lab) {
+    let sender = Sender::start(lab, "Elected", "inside", 50);
+    let leads = |host: &&str| lab.instance(host, "namesrv").is_ok_and(|it| it.leader == Some(true));
+    let leader = HOSTS.into_iter().find(leads).unwrap();
+    let text = fs::read_to_string(lab.cluster_file()).unwrap();
+    rollout::with_file(lab, &text.replace("[namesrv]\nheap = \"128M\"", "[namesrv]\nheap = \"136M\""));
+    let moved = rollout::follow(lab, |_| {});
+    assert_eq!(moved.iter().collect::<BTreeSet<_>>().len(), 3, "{moved:?}");
+    assert!(moved.iter().all(|it| it.ends_with("/namesrv")), "{moved:?}");
+    assert_eq!(moved.last().unwrap(), &format!("{leader}/namesrv"), "{moved:?}");
+    sender.until_acknowledged(20);
+    lab.receive_all("Elected", "GI", &sender.stop());
+}
+
+/// Empty controllers have never heard of the brokers. With their logs moved they are the same ones elsewhere.
+pub fn controllers_leave_the_namesrvs_when_their_data_was_moved_and_not_before(lab: &mut Lab) {
+    let sender = Sender::start(lab, "Elected", "moved", 50);
+    sender.until_acknowledged(100);
+    let acknowledged = sender.stop();
+    lab.stop();
+    let text = fs::read_to_string(lab.cluster_file()).unwrap();
+    let alone = text.replace("in_namesrv = true", "heap = \"128M\"");
+    fs::write(lab.cluster_file(), alone).unwrap();
+    let plan = lab.agents[0].run(&["plan"]);
+    let said = String::from_utf8_lossy(&plan.stdout).into_owned() + &String::from_utf8_lossy(&plan.stderr);
+    let store = lab.folder("vm1", "namesrv").join("store");
+    let expected = format!("controller.in_namesrv is another one now, and {} holds data", store.display());
+    assert!(said.contains(&expected) && !said.contains("start "), "{said}");
+    for host in HOSTS {
+        let (from, to) = (lab.folder(host, "namesrv"), lab.folder(host, "controller"));
+        let owner = fs::metadata(&from).unwrap();
+        fs::create_dir_all(&to).unwrap();
+        chown(&to, Some(owner.uid()), Some(owner.gid())).unwrap();
+        fs::rename(from.join("store"), to.join("store")).unwrap();
+    }
+    lab.start();
+    lab.until_ready();
+    let leads = |host: &&str| lab.instance(host, "controller").is_ok_and(|it| it.leader == Some(true));
+    assert_eq!(HOSTS.into_iter().filter(leads).count(), 1);
+    master(lab);
+    lab.receive_all("Elected", "GM", &acknowledged);
 }

@@ -239,6 +239,17 @@ fn more() -> Vec<Suite<Lab>> {
                 claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
             ],
         },
+        Suite {
+            name: "embedded",
+            lab: || Lab::new(17, "5.5.0", "controller", 3, elections::EMBEDDED),
+            claims: claims![Lab:
+                elections::one_file_brings_up_a_group_that_elects_its_master,
+                elections::a_master_lost_with_its_host_is_followed_by_another_and_nothing_acknowledged_is_lost,
+                elections::namesrvs_are_rolled_out_with_the_controllers_leader_last_and_nothing_acknowledged_is_lost,
+                elections::controllers_leave_the_namesrvs_when_their_data_was_moved_and_not_before,
+                claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
+            ],
+        },
         Suite { name: "dledger-4.7.0", lab: || Lab::new(10, "4.7.0", "dledger", 3, SMALL_FILES), claims: elections() },
         Suite { name: "dledger-5.5.0", lab: || Lab::new(11, "5.5.0", "dledger", 3, SMALL_FILES), claims: elections() },
         Suite {

@@ -1,6 +1,6 @@
 //! HAProxy's agent-check over real sockets.
 
-use crate::world::{healthy, name, read_to_end, soon, troubled};
+use crate::world::{cause, healthy, name, read_to_end, soon, troubled};
 use rocketmq_agent::{
     http::{ConfigView, Heartbeat, Limits, Published, answer_agent_checks, bind},
     peers::Peers,
@@ -39,6 +39,21 @@ async fn ask(address: SocketAddr, question: &[u8]) -> String {
         read_to_end(&mut stream).await
     })
     .await
+}
+
+/// In an election all NameServers are so, and clients need one.
+#[tokio::test]
+async fn a_namesrv_whose_controller_knows_no_leader_is_up_for_clients_while_it_answers() {
+    for (answers, expected) in [(true, "ready up\n"), (false, "ready down #not ready it knows no leader\n")] {
+        let mut report = healthy("vm1");
+        let namesrv = &mut report.instances[0];
+        (namesrv.state, namesrv.answers) = (State::NotReady, answers);
+        namesrv.reasons.push(cause("no-leader", "it knows no leader", ""));
+        report.ready = false;
+        let address = serve(Some(report), Limits::default()).await;
+        assert_eq!(ask(address, b"namesrv\n").await, expected);
+        assert!(ask(address, b"\n").await.starts_with("ready down #"));
+    }
 }
 
 #[tokio::test]

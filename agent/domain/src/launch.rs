@@ -151,13 +151,21 @@ pub struct Launch {
     /// The slave whose consumer offsets a master is not to fall behind when it starts.
     #[serde(default)]
     pub offsets_of: Option<SocketAddr>,
-    /// Every TCP port that the process listens on.
+    /// Every TCP port that the process listens on, first its own; of a NameServer with a controller inside, then that one's.
     pub ports: Vec<u16>,
     /// How long a clean stop may take before the supervisor looks whether the store still flushes.
     pub stop_deadline: Duration,
     /// A digest of the command line and of every file it was rendered with, but for what a broker takes while it runs:
     /// from one launch to another with the same fingerprint no restart is needed.
     pub fingerprint: String,
+}
+
+impl Launch {
+    /// Where its own host reaches the controller that is inside a NameServer.
+    pub fn controller_inside(&self) -> Option<SocketAddr> {
+        let port = self.ports.get(1).filter(|_| self.role == Role::Namesrv)?;
+        Some(SocketAddr::new(self.service.as_ref()?.address.ip(), *port))
+    }
 }
 
 /// How a process ended.

@@ -38,6 +38,7 @@ pub const RULES: &[&str] = &[
     "name-twice",
     "no-broker-host",
     "no-hosts",
+    "no-namesrv-there",
     "no-such-service",
     "no-sync-master",
     "not-in-this-mode",

@@ -4,6 +4,7 @@ use crate::{cluster::Cluster, exit_code, settings::Settings};
 use rocketmq_agent_domain::{
     document::config_hosts,
     hazards,
+    placement::ControllerSeat,
     sync_policy::SyncPolicy,
     topology::{Mode, Topology},
 };
@@ -42,7 +43,8 @@ impl Check {
             let namesrv = cluster.placement.namesrvs.iter().find(|seat| seat.host == host.name);
             let namesrv = namesrv.map(|seat| format!("namesrv:{}", seat.port));
             let controller = cluster.placement.controllers.iter().find(|seat| seat.host == host.name);
-            let controller = controller.map(|seat| format!("controller:{}", seat.port));
+            let inside = |seat: &ControllerSeat| if seat.in_namesrv { " (in the NameServer)" } else { "" };
+            let controller = controller.map(|seat| format!("controller:{}{}", seat.port, inside(seat)));
             let brokers = cluster.placement.brokers_on(&host.name);
             let brokers = brokers.map(|seat| format!("{} {}:{}", seat.group, seat.role(), seat.port));
             let services = cluster.placement.services_on(&host.name).map(|seat| {

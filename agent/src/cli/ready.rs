@@ -1,5 +1,5 @@
 //! `ready`: what an instance's unit runs after its start (ExecStartPost), so that "active" means that it serves. In:
-//! addresses, as arguments: it needs no file. Out: it ends when a NameServer answers, when a controller knows a leader, when
+//! addresses, as arguments: it needs no file. Out: it ends when a NameServer answers, when a controller (of its own or inside that) knows a leader, when
 //! a proxy answers over gRPC, a dashboard or exporter over HTTP, or when a broker answers and a NameServer knows it; until then systemd is told what it waits for.
 //!
 //! It ends at once where the instance's process has ended, and it has no time limit of its own while the instance does
@@ -32,6 +32,9 @@ pub(super) struct Ready {
     /// It is a controller
     #[arg(long, conflicts_with = "broker")]
     controller: bool,
+    /// Where the controller listens that is inside this NameServer
+    #[arg(long, conflicts_with = "broker")]
+    controller_inside: Option<SocketAddr>,
     /// It is a proxy of this cluster
     #[arg(long, conflicts_with = "broker")]
     proxy_of: Option<String>,
@@ -78,7 +81,9 @@ impl Ready {
         while !self.answers(&client).await {
             told.tell(match self.broker {
                 Some(_) => format!("{} does not answer yet; a large store is checked first", self.address),
-                None if self.controller => format!("{} does not answer yet, or knows no leader", self.address),
+                None if self.controller || self.controller_inside.is_some() => {
+                    format!("{} does not answer yet, or knows no leader of the controllers", self.address)
+                }
                 None => format!("{} does not answer yet", self.address),
             });
             sleep(PAUSE).await;
@@ -115,11 +120,14 @@ impl Ready {
                 Ok(web) => web::serves(&web, self.address).await.is_ok(),
                 Err(_) => false,
             },
-            None if self.controller => {
-                let said = Controller::new(client, self.address.to_string(), TIMEOUT).metadata().await;
-                said.is_ok_and(|said| said.leader.is_some())
+            None if self.controller => knows_leader(client, self.address).await,
+            None => {
+                NameServer::new(client, self.address.to_string(), TIMEOUT).cluster_info().await.is_ok()
+                    && match self.controller_inside {
+                        Some(address) => knows_leader(client, address).await,
+                        None => true,
+                    }
             }
-            None => NameServer::new(client, self.address.to_string(), TIMEOUT).cluster_info().await.is_ok(),
         }
     }
 
@@ -144,6 +152,11 @@ impl Ready {
         }
         Err(why.join(", "))
     }
+}
+
+async fn knows_leader(client: &Client, controller: SocketAddr) -> bool {
+    let said = Controller::new(client, controller.to_string(), TIMEOUT).metadata().await;
+    said.is_ok_and(|said| said.leader.is_some())
 }
 
 /// Ends when the process has ended; where it is not known, never.

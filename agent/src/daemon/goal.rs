@@ -13,8 +13,8 @@ use rocketmq_agent_domain::{
     desired::{HostFacts, Java, desired, folders::Folders, javas},
     document::Document,
     health::report::ConfigReport,
-    launch::{Cause, cause},
-    names::HostName,
+    launch::{Cause, Role, cause},
+    names::{HostName, InstanceName},
 };
 use std::path::{Path, PathBuf};
 use tracing::error;
@@ -172,11 +172,19 @@ fn keeps_data(earlier: &Cluster, next: &Goal) -> Result<(), StrandedData> {
         ("cluster.layout", before.layout != after.layout),
         ("cluster.mode", !before.mode.reads_stores_of(after.mode)),
     ];
+    let store = |instance: &InstanceName, role| Folders::of(&old.base_dir, before.layout, instance, role).store();
+    if before.mode == after.mode && old.in_namesrv != new.in_namesrv {
+        // An empty one has never heard of the brokers, whatever those know of themselves.
+        let store = match old.in_namesrv {
+            true => store(&InstanceName::namesrv(), Role::Namesrv),
+            false => store(&InstanceName::controller(), Role::Controller),
+        };
+        if stores::holds_files(&store).unwrap_or(true) {
+            return Err(StrandedData { key: "controller.in_namesrv", store });
+        }
+    }
     let Some((key, _)) = changes.into_iter().find(|(_, changes)| *changes) else { return Ok(()) };
-    let mut stores = earlier.placement.brokers_on(name).map(|seat| {
-        let folders = Folders::of(&old.base_dir, before.layout, &seat.instance(), seat.role());
-        folders.store()
-    });
+    let mut stores = earlier.placement.brokers_on(name).map(|seat| store(&seat.instance(), seat.role()));
     // What cannot be looked into may hold data.
     match stores.find(|store| stores::holds_files(store).unwrap_or(true)) {
         Some(store) => Err(StrandedData { key, store }),

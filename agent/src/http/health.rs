@@ -5,7 +5,7 @@ use super::answer::Answer;
 use axum::http::StatusCode;
 use rocketmq_agent_domain::{
     health::report::{HostReport, InstanceReport, State, in_words},
-    launch::Role,
+    launch::{Cause, Role},
     names::InstanceName,
     size::Size,
 };
@@ -13,6 +13,8 @@ use std::fmt::Write;
 
 /// The id that the domain's rules give to a slave beyond `broker.max_lag`.
 const LAGGING: &str = "lagging";
+/// What a NameServer that answers can have: it is about the controller inside, of which clients know nothing.
+const OF_THE_CONTROLLER: [&str; 3] = ["no-leader", "leaders-differ", "not-answering"];
 
 /// `/readyz`.
 pub(super) fn readyz(report: &HostReport) -> Answer {
@@ -91,6 +93,11 @@ impl InstanceAnswers {
 fn any_role(instance: &InstanceReport) -> Answer {
     if instance.is_ready() {
         return Answer::text(StatusCode::OK, "ready\n");
+    }
+    // Without a leader all NameServers are in this state at once, and clients must find the brokers that serve.
+    let is_its = |cause: &Cause| OF_THE_CONTROLLER.contains(&cause.id.as_str());
+    if instance.role == Role::Namesrv && instance.answers && instance.reasons.iter().all(is_its) {
+        return Answer::text(StatusCode::OK, "serves clients; its controller is not ready\n");
     }
     let reasons = instance.reasons.iter().map(|cause| one_line(&in_words(cause)) + "\n");
     let text: String = std::iter::once(format!("{}\n", instance.state)).chain(reasons).collect();

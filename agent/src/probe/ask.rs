@@ -3,6 +3,7 @@
 use super::{
     Pids, Service, Services,
     answers::{connections, is_answer, others, own, unauthorized},
+    controllers::Controllers,
     replication::Replication,
     services::{self, has_master},
     silence::Track,
@@ -10,7 +11,7 @@ use super::{
 };
 use crate::{
     acl,
-    remoting::{Broker, Client, ClusterInfo, Controller, ControllerMetadata, NameServer, SyncState},
+    remoting::{Broker, Client, ClusterInfo, NameServer, SyncState},
     supervise::sockets::Sockets,
     web,
 };
@@ -20,8 +21,8 @@ use rocketmq_agent_domain::{
     hang::Others,
     health::{
         facts::{
-            BrokerFacts, ControllerFacts, HaConnection, MemberFacts, PartnerFacts, Runtime, ServiceFacts,
-            SyncState as InSync, Unauthorized,
+            BrokerFacts, HaConnection, MemberFacts, PartnerFacts, Runtime, ServiceFacts, SyncState as InSync,
+            Unauthorized,
         },
         forecast::DiskTrend,
         lag::LagClock,
@@ -90,20 +91,11 @@ struct Asked {
 
 pub(super) type Views = BTreeMap<SocketAddr, Fact<ClusterInfo>>;
 
-/// What the controllers say.
-#[derive(Default)]
-struct Controllers {
-    /// Each of them of itself, and whether it answered at all.
-    said: BTreeMap<SocketAddr, (Fact<ControllerMetadata>, bool)>,
-    /// Their leader of each group of this host.
-    states: BTreeMap<String, Fact<SyncState>>,
-}
-
 impl Asker {
     /// Asks about everything that runs; and whether a NameServer has a master of the cluster.
     pub(super) async fn round(&mut self, desired: &Desired, pids: &Pids) -> (Services, Fact<bool>) {
         self.client.sign_as(acl::signer(desired.acl.as_ref()));
-        let (views, controllers) = join(self.namesrv_views(desired), self.controllers(desired)).await;
+        let (views, controllers) = join(self.namesrv_views(desired), Controllers::ask(&self.client, desired)).await;
         let running = desired.instances.iter().filter_map(|i| Some((i, *pids.get(&i.launch.instance)?)));
         let running: Vec<(&Instance, u32)> = running.collect();
         let ha = self.replication(&running);
@@ -121,7 +113,8 @@ impl Asker {
                 broker.missing_topics = self.topics.look(&self.client, &name, pid, expected, &views).await;
             }
             let track = self.tracks.entry(name.clone()).or_insert_with(|| Track::new(pid));
-            let silence = track.look(pid, instance.address, answered, || others_of(instance, &facts, &views)).await;
+            let silence =
+                track.look(pid, instance.address, answered, || others_of(instance, &facts, &views, &controllers)).await;
             services.insert(name, Service { pid, facts, silence });
         }
         (services, has_master(&views, &desired.cluster))
@@ -180,14 +173,18 @@ impl Asker {
     ) -> Asked {
         let Some(expected) = &instance.broker else {
             let (answer, answered) = match instance.launch.role {
-                Role::Controller => return controller(instance, controllers),
+                Role::Controller => {
+                    let (facts, answered) = controllers.facts(instance.address);
+                    return Asked { facts: ServiceFacts::Controller(facts), config: None, answered };
+                }
                 role if role.is_service() => {
                     let (facts, answered) = services::ask(&self.client, self.web.as_ref(), instance).await;
                     return Asked { facts, config: None, answered };
                 }
                 _ => self.namesrv(instance).await,
             };
-            return Asked { facts: ServiceFacts::Namesrv(answer), config: None, answered };
+            let inside = instance.launch.controller_inside().map(|address| controllers.facts(address).0);
+            return Asked { facts: ServiceFacts::Namesrv(answer, inside), config: None, answered };
         };
         let broker = Broker::new(&self.client, instance.address.to_string(), TIMEOUT);
         let ha_connection = ha.get(&instance.launch.instance).cloned().unwrap_or(Fact::Known(HaConnection::Missing));
@@ -238,40 +235,6 @@ impl Asker {
             missing_topics: BTreeSet::new(),
         };
         Asked { facts: ServiceFacts::Broker(Box::new(facts)), config: read, answered }
-    }
-
-    /// Asks every controller who leads, and the leader about the groups of this host.
-    async fn controllers(&self, desired: &Desired) -> Controllers {
-        let asked = join_all(desired.controllers.iter().map(|address| async {
-            let answer = Controller::new(&self.client, address.to_string(), TIMEOUT).metadata().await;
-            let answered = is_answer(&answer);
-            (*address, (Fact::from(answer), answered))
-        }));
-        let said: BTreeMap<_, _> = asked.await.into_iter().collect();
-        let groups: Vec<&str> =
-            desired.instances.iter().filter_map(|it| Some(it.broker.as_ref()?.group.as_str())).collect();
-        if said.is_empty() || groups.is_empty() {
-            return Controllers { said, ..Controllers::default() };
-        }
-        // One that leads says so itself: what another has heard of it may be out of date.
-        let leader =
-            said.iter().find(|(_, (it, _))| it.known().is_some_and(|it| it.is_leader)).map(|(address, _)| address);
-        let states = match leader {
-            Some(leader) => {
-                let leader = Controller::new(&self.client, leader.to_string(), TIMEOUT);
-                Fact::from(leader.sync_states(&groups).await)
-            }
-            None => Fact::Unknown("no controller that answers leads".to_owned()),
-        };
-        let of = |group: &&str| match &states {
-            Fact::Known(states) => match states.get(*group) {
-                Some(state) => Fact::Known(state.clone()),
-                None => Fact::Unknown("the controllers do not know the group yet".to_owned()),
-            },
-            Fact::Unknown(why) => Fact::Unknown(why.clone()),
-        };
-        let states = groups.iter().map(|group| ((*group).to_owned(), of(group))).collect();
-        Controllers { said, states }
     }
 
     /// The others of a group that elects its master; after the member itself, so that a lag is never negative by timing.
@@ -327,26 +290,8 @@ impl Asker {
     }
 }
 
-/// What a controller of this host says, beside what the others do.
-fn controller(instance: &Instance, controllers: &Controllers) -> Asked {
-    let own = controllers.said.iter().find(|(address, _)| **address == instance.address);
-    let leader = |said: &Fact<ControllerMetadata>| match said {
-        Fact::Known(said) => Fact::Known(said.leader.clone()),
-        Fact::Unknown(why) => Fact::Unknown(why.clone()),
-    };
-    let (facts, answered) = match own {
-        Some((_, (Fact::Unknown(why), answered))) => (Fact::Unknown(why.clone()), *answered),
-        Some((address, (Fact::Known(said), _))) => {
-            let leaders = controllers.said.iter().map(|(address, (said, _))| (*address, leader(said))).collect();
-            (Fact::Known(ControllerFacts { is_leader: said.is_leader, leaders, own: Some(*address) }), true)
-        }
-        None => (Fact::Unknown("it was not asked".to_owned()), false),
-    };
-    Asked { facts: ServiceFacts::Controller(facts), config: None, answered }
-}
-
 /// The other member of a broker's group, or the other NameServers.
-fn others_of(instance: &Instance, facts: &ServiceFacts, views: &Views) -> Others {
+fn others_of(instance: &Instance, facts: &ServiceFacts, views: &Views, controllers: &Controllers) -> Others {
     match facts {
         // Each works for itself.
         ServiceFacts::Proxy(_) | ServiceFacts::Jar(_) => Others::Nobody,
@@ -357,7 +302,12 @@ fn others_of(instance: &Instance, facts: &ServiceFacts, views: &Views) -> Others
             Some(Fact::Known(_)) => Others::Answer,
             Some(Fact::Unknown(why)) => Others::Unknown(format!("the other member of its group: {why}")),
         },
-        ServiceFacts::Namesrv(_) => {
+        ServiceFacts::Namesrv(..)
+            if instance.launch.controller_inside().is_some_and(|inside| !controllers.do_without(inside)) =>
+        {
+            Others::Unknown("too few of the other controllers answer to elect a leader".to_owned())
+        }
+        ServiceFacts::Namesrv(..) => {
             let mut others = views.iter().filter(|(address, _)| **address != instance.address).peekable();
             match (others.peek().is_none(), others.any(|(_, view)| view.known().is_some())) {
                 (true, _) => Others::Nobody,

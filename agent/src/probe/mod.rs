@@ -3,6 +3,7 @@
 
 mod answers;
 mod ask;
+mod controllers;
 mod figures;
 mod replication;
 mod services;
@@ -13,7 +14,7 @@ use ask::Asker;
 use rocketmq_agent_domain::{
     desired::Desired,
     hang::Silence,
-    health::facts::{HaConnection, ServiceFacts},
+    health::facts::{ControllerFacts, HaConnection, ServiceFacts},
     names::InstanceName,
     observed::Fact,
 };
@@ -90,11 +91,10 @@ async fn probe(
 /// Whether a slower look is enough: everything that was asked has answered.
 fn is_settled(facts: &ServiceFacts) -> bool {
     match facts {
-        ServiceFacts::Namesrv(answer) | ServiceFacts::Jar(answer) => answer.known().is_some(),
+        ServiceFacts::Jar(answer) => answer.known().is_some(),
+        ServiceFacts::Namesrv(answer, inside) => answer.known().is_some() && inside.as_ref().is_none_or(know_leader),
         ServiceFacts::Proxy(facts) => facts.route.known().is_some() && facts.remoting.known().is_some(),
-        ServiceFacts::Controller(facts) => facts
-            .known()
-            .is_some_and(|facts| facts.leaders.values().all(|leader| leader.known().is_some_and(Option::is_some))),
+        ServiceFacts::Controller(facts) => know_leader(facts),
         ServiceFacts::Broker(broker) => {
             broker.runtime.known().is_some()
                 && broker.registered.values().all(|known| known.known().is_some_and(|addresses| !addresses.is_empty()))
@@ -108,4 +108,10 @@ fn is_settled(facts: &ServiceFacts) -> bool {
                 && (broker.partner.is_none() || broker.ha_connection.known() == Some(&HaConnection::Standing))
         }
     }
+}
+
+/// Whether all controllers have answered and know a leader.
+fn know_leader(facts: &Fact<ControllerFacts>) -> bool {
+    let knows = |leader: &Fact<Option<String>>| leader.known().is_some_and(Option::is_some);
+    facts.known().is_some_and(|facts| facts.leaders.values().all(knows))
 }

@@ -78,6 +78,8 @@ pub struct ClusterFile {
     pub controller: NamesrvFile,
     /// `controller.hosts`.
     pub controller_hosts: Option<At<Vec<At<HostName>>>>,
+    /// `controller.in_namesrv`.
+    pub in_namesrv: Option<At<bool>>,
     /// `[broker]`.
     pub broker: BrokerFile,
     /// `broker.hosts`.
@@ -289,6 +291,7 @@ pub fn parse<'a>(text: &'a str, problems: &RefCell<Problems<'a>>) -> ClusterFile
         namesrv_hosts: namesrv.as_ref().and_then(|s| s.list("hosts", "bad-name")),
         namesrv: namesrv.as_ref().map(read_namesrv).unwrap_or_default(),
         controller_hosts: controller.as_ref().and_then(|s| s.list("hosts", "bad-name")),
+        in_namesrv: controller.as_ref().and_then(|s| s.flag("in_namesrv")),
         controller: controller.as_ref().map(read_namesrv).unwrap_or_default(),
         broker_hosts: broker.as_ref().and_then(|s| s.list("hosts", "bad-name")),
         max_lag: broker.as_ref().and_then(|s| s.parsed("max_lag", "bad-size")),

@@ -210,6 +210,12 @@ const CONTROLLER: &[Key] = &[
         "the first three hosts that are no witness",
         "The hosts that run a controller: three or five.",
     ),
+    key(
+        "in_namesrv",
+        Kind::Flag,
+        "`false`",
+        "Each runs inside its host's NameServer (`enableControllerInNamesrv`) rather than as an instance of its own: one JVM less a host, and a restart takes both away. Where `hosts` is not set it is the first three hosts with a NameServer. Heap and Java options are `[namesrv]`'s. It does not change under data: `docs/decisions/0046-controllers-inside-namesrvs.md`.",
+    ),
     key("port", Kind::Integer, "`9879`", "The port of the controllers, for each other and for the brokers."),
     HEAP,
     YOUNG,

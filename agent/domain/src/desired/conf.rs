@@ -160,22 +160,21 @@ pub fn dledger_id(seat: &BrokerSeat) -> String {
     format!("n{}", seat.broker_id)
 }
 
-/// controller.conf of one controller.
+/// What a controller keeps to: controller.conf, or its lines in namesrv.conf. It listens on its own port of the peers,
+/// not on listenPort (5.5.0 `DLedgerController`).
 pub fn controller(
     topology: &Topology,
     seat: &ControllerSeat,
     peers: &[(String, SocketAddr)],
     folders: &Folders,
-    settings: &JvmSettings,
-) -> Lines {
+) -> Vec<(&'static str, String)> {
     let peers: Vec<String> = peers.iter().map(|(id, address)| format!("{id}-{address}")).collect();
-    let lines = vec![
+    vec![
         ("controllerDLegerGroup", format!("{}-controller", topology.name)),
         ("controllerDLegerPeers", peers.join(";")),
         ("controllerDLegerSelfId", seat.self_id()),
         ("controllerStorePath", folders.store().display().to_string()),
-    ];
-    with_overrides(lines, &settings.config)
+    ]
 }
 
 fn broker_role(mode: Mode, role: Role) -> &'static str {
@@ -186,9 +185,14 @@ fn broker_role(mode: Mode, role: Role) -> &'static str {
     }
 }
 
-/// namesrv.conf of one NameServer.
-pub fn namesrv(port: u16, settings: &JvmSettings) -> Lines {
-    with_overrides(vec![("listenPort", port.to_string())], &settings.config)
+/// namesrv.conf of one NameServer, with the lines of the controller that is in it.
+pub fn namesrv(port: u16, controller: Option<Vec<(&str, String)>>) -> Vec<(&str, String)> {
+    let mut lines = vec![("listenPort", port.to_string())];
+    if let Some(controller) = controller {
+        lines.push(("enableControllerInNamesrv", "true".to_owned()));
+        lines.extend(controller);
+    }
+    lines
 }
 
 /// rmq-proxy.json of one proxy. Both ports are those of its seat.
@@ -232,7 +236,8 @@ pub fn jar(
     with_overrides(lines, &settings.config)
 }
 
-fn with_overrides(lines: Vec<(&str, String)>, config: &BTreeMap<String, String>) -> Lines {
+/// Lines with what was set by hand.
+pub fn with_overrides(lines: Vec<(&str, String)>, config: &BTreeMap<String, String>) -> Lines {
     let mut all: Lines =
         lines.into_iter().map(|(key, value)| (key.to_owned(), config.get(key).cloned().unwrap_or(value))).collect();
     let more = config.iter().filter(|(key, _)| !all.iter().any(|(written, _)| written == *key));

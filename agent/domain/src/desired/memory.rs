@@ -64,8 +64,15 @@ pub(super) fn jvms(topology: &Topology, placement: &Placement, host: &Host) -> V
     let mut seats: Vec<&BrokerSeat> = placement.brokers_on(&host.name).collect();
     seats.sort_by_key(|seat| seat.broker_id);
     let namesrv = placement.namesrvs.iter().filter(|seat| seat.host == host.name);
-    let namesrv = namesrv.map(|_| (Role::Namesrv, topology.layers.namesrv(&host.name)));
-    let controller = placement.controllers.iter().filter(|seat| seat.host == host.name);
+    let controller = placement.controllers.iter().find(|seat| seat.host == host.name);
+    let namesrv = namesrv.map(|_| {
+        let mut settings = topology.layers.namesrv(&host.name);
+        if controller.is_some_and(|seat| seat.in_namesrv) {
+            settings.config.extend(topology.layers.controller(&host.name).config);
+        }
+        (Role::Namesrv, settings)
+    });
+    let controller = controller.filter(|seat| !seat.in_namesrv);
     let controller = controller.map(|_| (Role::Controller, topology.layers.controller(&host.name)));
     let brokers = seats.iter().map(|seat| (seat.role(), topology.layers.broker(&host.name, &seat.group, seat.role())));
     let services = placement.services_on(&host.name);

@@ -152,20 +152,29 @@ pub fn desired(
     if placement.uses(&host.name) {
         builder.directory(host.base_dir.clone(), Owner::Agent);
     }
+    let ids = placement.controllers.iter().map(ControllerSeat::self_id);
+    let peers: Vec<(String, SocketAddr)> = ids.zip(controllers.iter().copied()).collect();
+    let controller = placement.controllers.iter().find(|seat| seat.host == host.name);
+    let controller_lines = |seat, name: &InstanceName, role| {
+        let folders = Folders::of(&host.base_dir, topology.layout, name, role);
+        conf::controller(topology, seat, &peers, &folders)
+    };
     if let Some(port) = namesrv_port
         && let Some((share, settings)) = jvms.next()
     {
-        let lines = conf::namesrv(port, settings);
-        builder.instance(InstanceName::namesrv(), Role::Namesrv, port, vec![port], &lines, share, settings, None);
+        let name = InstanceName::namesrv();
+        let inside = controller.filter(|seat| seat.in_namesrv);
+        let lines = inside.map(|seat| controller_lines(seat, &name, Role::Namesrv));
+        let lines = conf::with_overrides(conf::namesrv(port, lines), &settings.config);
+        let ports = [port].into_iter().chain(inside.map(|seat| seat.port)).collect();
+        builder.instance(name, Role::Namesrv, port, ports, &lines, share, settings, None);
     }
-    if let Some(seat) = placement.controllers.iter().find(|seat| seat.host == host.name)
+    if let Some(seat) = controller.filter(|seat| !seat.in_namesrv)
         && let Some((share, settings)) = jvms.next()
     {
-        let ids = placement.controllers.iter().map(ControllerSeat::self_id);
-        let peers: Vec<(String, SocketAddr)> = ids.zip(controllers.iter().copied()).collect();
         let name = InstanceName::controller();
-        let folders = Folders::of(&host.base_dir, topology.layout, &name, Role::Controller);
-        let lines = conf::controller(topology, seat, &peers, &folders, settings);
+        let lines = controller_lines(seat, &name, Role::Controller);
+        let lines = conf::with_overrides(lines, &settings.config);
         builder.instance(name, Role::Controller, seat.port, vec![seat.port], &lines, share, settings, None);
     }
     for (seat, (share, settings)) in seats.iter().zip(jvms.by_ref()) {
@@ -271,7 +280,8 @@ impl Builder<'_> {
         self.directory(folders.conf(), Owner::Agent);
         self.directory(folders.logs(), Owner::RocketMq);
         self.directory(folders.tmp(), Owner::RocketMq);
-        if !matches!(role, Role::Namesrv | Role::Proxy | Role::Exporter) {
+        let has_controller = role == Role::Namesrv && ports.len() > 1;
+        if has_controller || !matches!(role, Role::Namesrv | Role::Proxy | Role::Exporter) {
             self.directory(folders.store(), Owner::RocketMq);
         }
         let jar = topology.jars.iter().find(|jar| jar.role == role);

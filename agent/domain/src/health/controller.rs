@@ -36,20 +36,25 @@ mod tests {
         desired::{HostFacts, Java, desired},
         health::{facts::ServiceFacts, judge, report::State},
         launch::ProcessState,
+        names::InstanceName,
         placement::place,
         size::Size,
         topology::read,
     };
 
-    fn judged(leaders: [Fact<Option<&str>>; 3]) -> InstanceReport {
+    /// As an instance of its own, or inside a NameServer that answers.
+    fn judged(inside: bool, leaders: [Fact<Option<&str>>; 3]) -> InstanceReport {
         let mut text = "[cluster]\nmode = \"controller\"\n[rocketmq]\nversion = \"5.5.0\"\n".to_owned();
+        text += if inside { "[controller]\nin_namesrv = true\n" } else { "" };
         for host in 1..=3 {
             text += &format!("[[host]]\nname = \"vm{host}\"\naddress = \"10.0.0.{host}\"\n");
         }
         let topology = read(&text).unwrap();
         let facts = HostFacts { memory: Size::mib(8192), java: Java { program: "/j".into(), release: 17 } };
         let desired = desired(&topology, &place(&topology, None).unwrap(), &"vm1".parse().unwrap(), &facts).unwrap();
-        let instance = desired.instance(&crate::names::InstanceName::controller()).unwrap();
+        let (its, other) = (InstanceName::controller(), InstanceName::namesrv());
+        let instance = desired.instance(if inside { &other } else { &its }).unwrap();
+        assert_eq!(desired.instance(&its).is_none(), inside);
         let said = |fact| match fact {
             Fact::Known(leader) => Fact::Known(Option::<&str>::map(leader, str::to_owned)),
             Fact::Unknown(why) => Fact::Unknown(why),
@@ -57,19 +62,28 @@ mod tests {
         let facts = ControllerFacts {
             is_leader: false,
             leaders: desired.controllers.iter().copied().zip(leaders.map(said)).collect(),
-            own: Some(instance.address),
+            own: Some(instance.launch.controller_inside().unwrap_or(instance.address)),
         };
         let running = ProcessState::Running { pid: 7, started_at: 1, fingerprint: String::new() };
-        judge(instance, &Fact::Known(running), Some(&ServiceFacts::Controller(Fact::Known(facts))))
+        let facts = match inside {
+            true => ServiceFacts::Namesrv(Fact::Known(()), Some(Fact::Known(facts))),
+            false => ServiceFacts::Controller(Fact::Known(facts)),
+        };
+        judge(instance, &Fact::Known(running), Some(&facts))
     }
 
     #[test]
-    fn a_controller_is_ready_when_all_that_answer_know_the_same_leader() {
+    fn a_controller_is_ready_when_all_that_answer_know_the_same_leader_and_so_is_a_namesrv_with_one_inside() {
         let leader = || Fact::Known(Some("10.0.0.2:9879"));
-        let report = judged([leader(), leader(), Fact::Unknown("connection refused".to_owned())]);
-        assert_eq!((report.state, report.warnings[0].id.as_str()), (State::Ready, "controller-unreachable"));
-        assert_eq!(judged([leader(), leader(), Fact::Known(Some("10.0.0.3:9879"))]).reasons[0].id, "leaders-differ");
-        let said = judged([Fact::Known(None), Fact::Known(None), Fact::Unknown("x".to_owned())]).reasons.remove(0).what;
-        assert_eq!(said, "it knows no leader of the controllers, of which 2 of 3 answer");
+        for inside in [false, true] {
+            let report = judged(inside, [leader(), leader(), Fact::Unknown("connection refused".to_owned())]);
+            assert_eq!((report.state, report.warnings[0].id.as_str()), (State::Ready, "controller-unreachable"));
+            assert_eq!(report.leader, Some(false));
+            let differ = judged(inside, [leader(), leader(), Fact::Known(Some("10.0.0.3:9879"))]);
+            assert_eq!(differ.reasons[0].id, "leaders-differ");
+            let none = judged(inside, [Fact::Known(None), Fact::Known(None), Fact::Unknown("x".to_owned())]);
+            assert_eq!(none.reasons[0].what, "it knows no leader of the controllers, of which 2 of 3 answer");
+            assert!(none.answers, "clients get their routes");
+        }
     }
 }

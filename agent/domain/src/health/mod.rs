@@ -42,8 +42,16 @@ pub fn judge(instance: &Instance, process: &Fact<ProcessState>, service: Option<
     if running {
         match service {
             None => findings.reasons.push(finding::STARTING.of(&[])),
-            Some(ServiceFacts::Namesrv(Fact::Known(())) | ServiceFacts::Jar(Fact::Known(()))) => report.answers = true,
-            Some(ServiceFacts::Namesrv(Fact::Unknown(why)) | ServiceFacts::Jar(Fact::Unknown(why))) => {
+            Some(ServiceFacts::Namesrv(Fact::Known(()), inside)) => {
+                match inside {
+                    Some(Fact::Known(facts)) => controller::judge(facts, &mut report, &mut findings),
+                    Some(Fact::Unknown(why)) => findings.reasons.push(not_answering(why)),
+                    None => {}
+                }
+                report.answers = true;
+            }
+            Some(ServiceFacts::Jar(Fact::Known(()))) => report.answers = true,
+            Some(ServiceFacts::Namesrv(Fact::Unknown(why), _) | ServiceFacts::Jar(Fact::Unknown(why))) => {
                 findings.reasons.push(not_answering(why));
             }
             Some(ServiceFacts::Proxy(facts)) => proxy::judge(facts, &mut report, &mut findings),

@@ -113,6 +113,7 @@ pub(super) const MEANINGS: &[Meaning] = &[
     refused("name-twice", "Two groups or hosts have one name."),
     refused("no-broker-host", "A group is to be on a host that is not in broker.hosts."),
     refused("no-hosts", "There is no host."),
+    refused("no-namesrv-there", "A controller is to run inside a NameServer on a host that has none."),
     refused("no-such-service", "A host has settings of a proxy that it does not run."),
     of_id(
         "no-sync-master",

@@ -81,7 +81,8 @@ pub(super) fn controllers(
     let mut next = had.iter().map(|seat| seat.id + 1).max().unwrap_or(0);
     let mut kept = 0;
     let mut seats = Vec::new();
-    for (host, port) in topology.hosts.iter().filter_map(|host| Some((&host.name, host.controller_port?))) {
+    for (it, port) in topology.hosts.iter().filter_map(|host| Some((host, host.controller_port?))) {
+        let (host, in_namesrv) = (&it.name, it.in_namesrv);
         let id = match had.iter().find(|seat| seat.host == *host) {
             Some(seat) => {
                 kept += 1;
@@ -92,7 +93,7 @@ pub(super) fn controllers(
                 next - 1
             }
         };
-        seats.push(ControllerSeat { host: host.clone(), port, id });
+        seats.push(ControllerSeat { host: host.clone(), port, id, in_namesrv });
     }
     if !had.is_empty() && !seats.is_empty() && kept * 2 <= seats.len() {
         return Err(PlacementError::TooManyMoved { what: "the controllers".to_owned(), kept, members: seats.len() });

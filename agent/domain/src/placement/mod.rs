@@ -84,6 +84,9 @@ pub struct ControllerSeat {
     pub port: u16,
     /// Its number among the controllers, which chooses the folder of its log: it keeps it, and no other one gets it.
     pub id: u64,
+    /// It runs inside the NameServer of its host.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_namesrv: bool,
 }
 
 impl ControllerSeat {

@@ -237,6 +237,15 @@ fn an_electing_group_and_its_controllers_have_a_broker_and_a_controller_a_host()
 }
 
 #[test]
+fn controllers_inside_namesrvs_are_on_the_first_three_hosts_with_one() {
+    let more = "[controller]\nin_namesrv = true\n[namesrv]\nhosts = [\"vm2\", \"vm3\", \"vm4\", \"vm5\"]\n";
+    let placement = placed(&(file("controller", 1..6, None, 0) + more), None);
+    let hosts: Vec<&str> = placement.controllers.iter().map(|seat| seat.host.as_str()).collect();
+    assert_eq!(hosts, ["vm2", "vm3", "vm4"]);
+    assert!(placement.controllers.iter().all(|seat| seat.in_namesrv));
+}
+
+#[test]
 fn a_pinned_members_number_does_not_change_with_the_order_of_the_file() {
     let pinned =
         |hosts: &str| file("dledger", 1..5, None, 0) + &format!("[[group]]\nname = \"broker-a\"\nhosts = [{hosts}]\n");

@@ -44,7 +44,7 @@ pub fn order(placement: &Placement) -> Vec<Seat> {
         instance: InstanceName::namesrv(),
         role: Role::Namesrv,
     });
-    let controllers = placement.controllers.iter().map(|seat| Seat {
+    let controllers = placement.controllers.iter().filter(|seat| !seat.in_namesrv).map(|seat| Seat {
         host: seat.host.clone(),
         instance: InstanceName::controller(),
         role: Role::Controller,
@@ -182,7 +182,8 @@ pub(super) fn host_obstacle(own: &HostReport, view: &HostView) -> Option<Cause> 
 /// Whether an instance leads others and was elected to.
 fn leads(seat: &Seat, instance: &InstanceReport) -> bool {
     match seat.role {
-        Role::Controller => instance.leader == Some(true),
+        // A NameServer may have a controller in it.
+        Role::Controller | Role::Namesrv => instance.leader == Some(true),
         Role::Member => instance.role == Role::Master,
         _ => false,
     }

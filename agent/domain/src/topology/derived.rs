@@ -40,7 +40,7 @@ pub(super) fn namesrv_key(key: &str) -> Option<&'static str> {
     Some(match key {
         "listenPort" => "it is namesrv.port",
         "rocketmqHome" | "kvConfigPath" | "configStorePath" => "the agent sets it for each instance",
-        "enableControllerInNamesrv" => "the agent runs controllers as instances of their own",
+        "enableControllerInNamesrv" => "it is controller.in_namesrv",
         _ => return None,
     })
 }

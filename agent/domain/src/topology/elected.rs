@@ -1,10 +1,10 @@
 //! The rules for the modes in which a group elects its master: how many members and controllers there must be so that one
 //! of them may be lost, and what only such a mode can have.
 
-use super::{Host, Layout, Mode};
+use super::{Host, Layout, Mode, hosts::is_in_namesrv};
 use crate::{
     cluster_file::{At, ClusterFile, JvmFile},
-    names::Version,
+    names::{HostName, Version},
     problem::Problems,
 };
 
@@ -20,6 +20,9 @@ pub(super) fn judge(
     problems: &mut Problems<'_>,
 ) -> usize {
     let Some(mode) = mode else { return MEMBERS };
+    if let Some(key) = file.in_namesrv.as_ref().filter(|_| mode != Mode::Controller) {
+        without_effect(key.at, "controller.in_namesrv", mode, problems);
+    }
     if !mode.is_elected() {
         judge_leftovers(file, mode, problems);
         return MEMBERS;
@@ -39,7 +42,7 @@ pub(super) fn judge(
     }
     // A host that could not be read has been reported; it is not missing.
     if hosts.len() == file.hosts.len() && !hosts.is_empty() {
-        if mode == Mode::Controller {
+        if mode == Mode::Controller && !(is_in_namesrv(file) && judge_in_namesrv(file, hosts, problems)) {
             judge_controllers(file, hosts, mode_at, problems);
         }
         if broker_hosts < members {
@@ -85,6 +88,35 @@ fn brokers(file: &ClusterFile) -> impl Iterator<Item = &crate::cluster_file::Bro
     std::iter::once(&file.broker).chain(hosts).chain(file.named_groups.iter().map(|group| &group.broker))
 }
 
+/// Controllers inside NameServers; whether something is wrong with that.
+fn judge_in_namesrv(file: &ClusterFile, hosts: &[Host], problems: &mut Problems<'_>) -> bool {
+    let key_at = file.in_namesrv.as_ref().map_or(0, |key| key.at);
+    let controllers = std::iter::once(&file.controller).chain(file.hosts.iter().map(|host| &host.controller));
+    for JvmFile { heap, young, direct_memory, java_options, path, .. } in controllers.map(|it| &it.jvm) {
+        let sizes = [("heap", heap), ("young", young), ("direct_memory", direct_memory)];
+        let sizes = sizes.into_iter().filter_map(|(key, size)| Some((key, size.as_ref()?.at)));
+        for (key, at) in sizes.chain(java_options.iter().take(1).map(|option| ("java_options", option.at))) {
+            let own = path.replace("controller", "namesrv");
+            let fix = format!("a controller in a NameServer has no JVM of its own: set {own}.{key}");
+            problems.add(at, "not-in-this-mode", format!("{path}.{key}"), "is without effect", fix);
+        }
+    }
+    let without =
+        |name: &&At<HostName>| hosts.iter().any(|host| host.name == name.value && host.namesrv_port.is_none());
+    let without: Vec<_> = file.controller_hosts.iter().flat_map(|list| &list.value).filter(without).collect();
+    for name in &without {
+        let what = format!("host \"{}\" runs no NameServer that a controller could be in", name.value);
+        problems.add(name.at, "no-namesrv-there", "controller.hosts", what, "name it in namesrv.hosts too");
+    }
+    let namesrvs = hosts.iter().filter(|host| host.namesrv_port.is_some()).count();
+    if namesrvs < 3 {
+        let what = format!("needs 3 NameServers, and there are {namesrvs}");
+        let fix = "of two the loss of one leaves no majority, and nobody would be elected";
+        problems.add(key_at, "too-few-hosts", "controller.in_namesrv", what, fix);
+    }
+    namesrvs < 3 || !without.is_empty()
+}
+
 fn judge_controllers(file: &ClusterFile, hosts: &[Host], mode_at: usize, problems: &mut Problems<'_>) {
     let count = hosts.iter().filter(|host| host.controller_port.is_some()).count();
     if matches!(count, 3 | 5) {
@@ -106,24 +138,27 @@ fn judge_controllers(file: &ClusterFile, hosts: &[Host], mode_at: usize, problem
 
 /// What would be without effect.
 fn judge_leftovers(file: &ClusterFile, mode: Mode, problems: &mut Problems<'_>) {
-    let mut add = |at: usize, key: &str| {
-        let what = format!("is without effect in mode {mode}");
-        problems.add(at, "not-in-this-mode", key, what, "leave it out, or use mode \"controller\"");
-    };
+    let mut add = |at: usize, key: &str| without_effect(at, key, mode, problems);
     if let Some(members) = &file.members {
         add(members.at, "cluster.members");
     }
     if let Some(hosts) = &file.controller_hosts {
         add(hosts.at, "controller.hosts");
     }
+    let said = file.controller_hosts.is_some() || file.in_namesrv.is_some();
     let sections = std::iter::once(&file.controller).chain(file.hosts.iter().map(|host| &host.controller));
     for section in sections.filter(|section| !section.jvm.path.is_empty()) {
         let JvmFile { heap, young, direct_memory, path, .. } = &section.jvm;
         let at = |size: &Option<At<_>>| size.as_ref().map(|size| size.at);
         let first = section.port.as_ref().map(|port| port.at).or(at(heap)).or(at(young)).or(at(direct_memory));
         let mode_at = file.mode.as_ref().map_or(0, |mode| mode.at);
-        if file.controller_hosts.is_none() || path != "controller" {
+        if !said || path != "controller" {
             add(first.unwrap_or(mode_at), path);
         }
     }
+}
+
+fn without_effect(at: usize, key: &str, mode: Mode, problems: &mut Problems<'_>) {
+    let what = format!("is without effect in mode {mode}");
+    problems.add(at, "not-in-this-mode", key, what, "leave it out, or use mode \"controller\"");
 }

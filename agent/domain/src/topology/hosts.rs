@@ -37,13 +37,19 @@ pub(super) fn judge(file: &ClusterFile, mode: Option<Mode>, problems: &mut Probl
     judge_names(file, problems);
     judge_addresses(file, problems);
     let mut without_witnesses = 0..;
+    let (in_namesrv, mut with_namesrv) = (is_in_namesrv(file), 0..);
     let mut hosts: Vec<Host> = file
         .hosts
         .iter()
         // Where the file does not say who runs NameServers and controllers, witnesses are not counted.
         .map(|host| (if is_witness(host) { None } else { without_witnesses.next() }, host))
         .filter_map(|(index, host)| Some((index, host, host.name.as_ref()?, host.address.as_ref()?)))
-        .map(|(index, host, name, address)| Host {
+        .map(|(index, host, name, address)| {
+            let namesrv = index.filter(|_| runs(&file.namesrv_hosts, NAMESRVS, index, host));
+            let controller = if in_namesrv { namesrv.and_then(|_| with_namesrv.next()) } else { index };
+            (host, name, address, namesrv.is_some(), controller)
+        })
+        .map(|(host, name, address, namesrv, controller)| Host {
             name: name.value.clone(),
             address: address.value,
             public_address: host.public_address.as_ref().map_or(address.value, |public| public.value),
@@ -64,10 +70,11 @@ pub(super) fn judge(file: &ClusterFile, mode: Option<Mode>, problems: &mut Probl
                 .into(),
             agent_port: value_or(&[&host.agent_port, &file.agent_port], AGENT_PORT),
             sync_port: value_or(&[&host.sync_port, &file.sync_port], SYNC_PORT),
-            namesrv_port: runs(&file.namesrv_hosts, NAMESRVS, index, host)
-                .then(|| value_or(&[&host.namesrv.port, &file.namesrv.port], NAMESRV_PORT)),
-            controller_port: (mode == Some(Mode::Controller) && runs(&file.controller_hosts, CONTROLLERS, index, host))
-                .then(|| value_or(&[&host.controller.port, &file.controller.port], CONTROLLER_PORT)),
+            namesrv_port: namesrv.then(|| value_or(&[&host.namesrv.port, &file.namesrv.port], NAMESRV_PORT)),
+            controller_port: (mode == Some(Mode::Controller)
+                && runs(&file.controller_hosts, CONTROLLERS, controller, host))
+            .then(|| value_or(&[&host.controller.port, &file.controller.port], CONTROLLER_PORT)),
+            in_namesrv,
             brokers: !is_witness(host)
                 && file.broker_hosts.as_ref().is_none_or(|list| list.value.iter().any(|n| n.value == name.value)),
             master_port: value_or(&[&host.broker.port, &file.broker.port], MASTER_PORT),
@@ -95,6 +102,11 @@ pub(super) fn judge(file: &ClusterFile, mode: Option<Mode>, problems: &mut Probl
 
 fn value_or(layers: &[&Option<At<u16>>], default: u16) -> u16 {
     layers.iter().find_map(|layer| layer.as_ref().map(|port| port.value)).unwrap_or(default)
+}
+
+/// Whether controllers are to run inside NameServers.
+pub(super) fn is_in_namesrv(file: &ClusterFile) -> bool {
+    file.in_namesrv.as_ref().is_some_and(|in_namesrv| in_namesrv.value)
 }
 
 fn is_witness(host: &HostFile) -> bool {

@@ -127,6 +127,8 @@ pub struct Host {
     pub namesrv_port: Option<u16>,
     /// Whether it runs a controller, and on which port.
     pub controller_port: Option<u16>,
+    /// Whether that runs inside its NameServer.
+    pub in_namesrv: bool,
     /// Whether it may run brokers.
     pub brokers: bool,
     /// listenPort of its first master.

@@ -1,9 +1,9 @@
 //! JVM settings and properties: the rules they keep at every level, and how the levels add up for one instance.
 
-use super::{derived, properties};
+use super::{derived, hosts::is_in_namesrv, properties};
 use crate::{
     acl,
-    catalogue::File,
+    catalogue::{File, Standing, standing},
     cluster_file::{BrokerFile, ClusterFile, JvmFile},
     launch::Role,
     names::{BrokerName, HostName, Version},
@@ -148,12 +148,25 @@ const LEAST_BROKER_HEAP: Size = Size::mib(128);
 pub(super) fn judge(file: &ClusterFile, version: Option<Version>, problems: &mut Problems<'_>) {
     let extra: Vec<&str> = file.extra_keys.iter().map(|key| key.value.0.as_str()).collect();
     let with_acl = |why: Option<&'static str>| why.filter(|_| file.acl.is_some());
-    let namesrv =
-        properties::Rules { file: File::Namesrv, version, derived: &|key| derived::namesrv_key(key), extra: &extra };
+    // Both read one file where the controller is in the NameServer.
+    let in_namesrv = is_in_namesrv(file);
+    let is_namesrvs = |key: &str| {
+        let standing = version.filter(|_| in_namesrv).map(|version| standing(File::Namesrv, key, version));
+        matches!(standing, Some(Standing::Known(_) | Standing::Neighbours(..)))
+    };
+    let namesrv = properties::Rules {
+        file: File::Namesrv,
+        version,
+        derived: &|key| derived::namesrv_key(key).or_else(|| derived::controller_key(key).filter(|_| in_namesrv)),
+        extra: &extra,
+    };
     let controller = properties::Rules {
         file: File::Controller,
         version,
-        derived: &|key| derived::controller_key(key),
+        derived: &|key| {
+            let in_one_file = "the NameServer takes it from the same file: set it in namesrv.config";
+            derived::controller_key(key).or_else(|| is_namesrvs(key).then_some(in_one_file))
+        },
         extra: &extra,
     };
     let broker = properties::Rules {

@@ -201,6 +201,9 @@ fn ready(launch: &Launch, options: &Options<'_>) -> Result<Option<String>, UnitE
         role if role.is_jar() => words.push("--http".to_owned()),
         _ => {}
     }
+    if let Some(controller) = launch.controller_inside() {
+        words.extend(["--controller-inside".to_owned(), controller.to_string()]);
+    }
     if let Some(registered) = &service.registered {
         let namesrvs: Vec<String> = service.namesrvs.iter().map(ToString::to_string).collect();
         words.extend(["--broker".to_owned(), registered.broker.to_string()]);

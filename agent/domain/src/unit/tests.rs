@@ -67,18 +67,20 @@ fn the_unit_of_a_master() {
 }
 
 #[test]
-fn a_proxy_is_active_when_it_answers_over_grpc_and_a_jar_when_it_serves_pages() {
-    let ready = |role| {
+fn an_instance_is_active_when_it_answers_in_its_own_way_and_so_does_a_controller_inside() {
+    let ready = |role, ports: &[u16]| {
         let mut launch = launch();
-        launch.role = role;
+        (launch.role, launch.ports) = (role, ports.to_vec());
         let service = launch.service.as_mut().unwrap();
         (service.registered, service.tls) = (None, role == Role::Proxy);
         let text = render(&launch, &options()).unwrap();
         let line = text.lines().find(|line| line.starts_with("ExecStartPost=")).unwrap();
         line.rsplit_once(launch.service.unwrap().address.to_string().as_str()).unwrap().1.to_owned()
     };
-    assert_eq!(ready(Role::Proxy), " --proxy-of DefaultCluster --tls");
-    assert_eq!((ready(Role::Exporter), ready(Role::Namesrv)), (" --http".to_owned(), String::new()));
+    assert_eq!(ready(Role::Proxy, &[8081, 8080]), " --proxy-of DefaultCluster --tls");
+    assert_eq!(ready(Role::Exporter, &[5557]), " --http");
+    assert_eq!(ready(Role::Namesrv, &[9876]), "");
+    assert_eq!(ready(Role::Namesrv, &[9876, 9879]), " --controller-inside 10.0.0.1:9879");
 }
 
 #[test]

@@ -100,6 +100,7 @@ pub(super) const MEANINGS: &[Meaning] = &[
     refused("name-twice", "两个组或两台主机同名。"),
     refused("no-broker-host", "某个组要放在不属于 broker.hosts 的主机上。"),
     refused("no-hosts", "没有主机。"),
+    refused("no-namesrv-there", "controller 要在 NameServer 里运行，而那台主机没有 NameServer。"),
     refused("no-such-service", "主机上有 proxy 的设置，但它不运行 proxy。"),
     of_id(
         "no-sync-master",

@@ -77,6 +77,7 @@ impl World {
                 match report.role {
                     Role::Member => report.role = if leads { Role::Master } else { Role::Slave },
                     Role::Controller => report.leader = Some(leads),
+                    Role::Namesrv => report.leader = instance.launch.controller_inside().map(|_| leads),
                     _ => {}
                 }
                 report
