@@ -171,7 +171,7 @@ pub fn report_in_language(language: Language, mut report: ClusterReport) -> Clus
 }
 
 /// The text with its values; `None` where one is missing outside of such a part. Parts may lie in parts.
-fn fill(text: &str, values: &BTreeMap<String, String>) -> Option<String> {
+pub(crate) fn fill(text: &str, values: &BTreeMap<String, String>) -> Option<String> {
     let mut filled = String::new();
     let mut rest = text;
     while let Some((before, opened)) = rest.split_once(['‹', '{']) {
