@@ -15,7 +15,8 @@ fn root() -> &'static Path {
 /// Runs the program as in a pipe, on no host in particular.
 fn agent(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rocketmq-agent"));
-    for variable in ["ROCKETMQ_AGENT_CONFIG", "COLUMNS", "CLICOLOR_FORCE"] {
+    let of_language = ["LC_ALL", "LC_MESSAGES", "LANG"];
+    for variable in ["ROCKETMQ_AGENT_CONFIG", "COLUMNS", "CLICOLOR_FORCE"].into_iter().chain(of_language) {
         command.env_remove(variable);
     }
     command.current_dir(root()).args(arguments).output().unwrap()
@@ -80,6 +81,19 @@ fn check_and_render_print_what_they_did() {
     let witness = "conf/examples/2m-2s-witness.toml";
     is_kept(&printed(&["check", witness]), "outputs/check-witness.txt");
     is_kept(&printed(&["render", "--host", "vm3", witness]), "outputs/render-witness.txt");
+}
+
+#[test]
+fn check_says_it_in_chinese_with_the_same_exit_status() {
+    let voters = "tests/fixtures/outputs/voters.toml";
+    is_kept(&printed(&["check", voters, "--lang", "zh"]), "outputs/check-voters.zh.txt");
+    let against = ["check", "tests/fixtures/outputs/cluster.toml", "--lang", "zh", "--against"];
+    let against = [&against[..], &["tests/fixtures/outputs/before.toml"]].concat();
+    is_kept(&printed(&against), "outputs/check-against.zh.txt");
+    let wrong = "tests/fixtures/rejected/config-keys-unknown.toml";
+    let [english, chinese] = [&["check", wrong][..], &["check", wrong, "--lang", "zh"]].map(agent);
+    assert_eq!((english.status.code(), chinese.status.code()), (Some(78), Some(78)));
+    is_kept(&String::from_utf8(chinese.stderr).unwrap(), "outputs/check-wrong.zh.txt");
 }
 
 #[test]

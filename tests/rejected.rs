@@ -2,8 +2,8 @@
 //! `UPDATE_EXPECTED=1 cargo test --test rejected` writes the words anew.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
-use rocketmq_agent::cluster::Cluster;
-use rocketmq_agent_domain::problem::RULES;
+use rocketmq_agent::cluster::{Cluster, ClusterError};
+use rocketmq_agent_domain::{meaning::Language, problem::RULES};
 use std::{collections::BTreeSet, fs, path::Path};
 
 #[test]
@@ -33,6 +33,32 @@ fn every_bad_cluster_file_is_refused_with_exactly_these_words() {
     }
     assert!(seen >= 40, "only {seen} files");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_is_wrong_and_what_to_do_is_said_in_chinese_too() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/rejected");
+    let mut english = Vec::new();
+    for path in fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+        let text = fs::read_to_string(&path).unwrap();
+        match Cluster::of(Path::new("cluster.toml"), text, None) {
+            _ if path.extension().is_none_or(|extension| extension != "toml") => {}
+            Err(ClusterError::Invalid { problems, .. }) => {
+                for problem in problems {
+                    let told = problem.clone().in_language(Language::Chinese);
+                    if told.what == problem.what || (told.fix == problem.fix && !problem.fix.is_empty()) {
+                        english.push(told.to_string());
+                    }
+                }
+            }
+            Err(error) => {
+                let told = error.in_words(Language::Chinese);
+                english.extend(Some(told.clone()).filter(|told| *told == error.in_words(Language::English)));
+            }
+            Ok(_) => english.push(path.display().to_string()),
+        }
+    }
+    assert!(english.is_empty(), "{}", english.join("\n"));
 }
 
 #[test]

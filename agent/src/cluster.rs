@@ -3,8 +3,9 @@
 use crate::files::{self, FileError};
 use rocketmq_agent_domain::{
     desired::memory::{self, LimitTooLow},
+    meaning::Language,
     placement::{Placement, PlacementError, place},
-    problem::Problem,
+    problem::{self, Problem},
     topology::{self, Topology},
 };
 use serde::{Deserialize, Serialize};
@@ -64,6 +65,25 @@ pub enum ClusterError {
         #[source]
         source: LimitTooLow,
     },
+}
+
+impl ClusterError {
+    /// The same, with what is wrong with the file said in another language where that has words for it.
+    pub fn in_words(&self, language: Language) -> String {
+        match self {
+            Self::Invalid { path, problems } => {
+                let problems: Vec<Problem> = problems.iter().map(|it| it.clone().in_language(language)).collect();
+                Listing(path, &problems).to_string()
+            }
+            Self::Placement { path, source } => said(language, path, &source.to_string()),
+            Self::Limit { path, source } => said(language, path, &source.to_string()),
+            Self::Read { path, source } => said(language, path, &format!("cannot be read: {source}")),
+        }
+    }
+}
+
+fn said(language: Language, path: &Path, what: &str) -> String {
+    format!("{}: {}", path.display(), problem::in_language(language, what))
 }
 
 struct Listing<'e>(&'e Path, &'e [Problem]);

@@ -31,8 +31,9 @@ use crate::{
 };
 use rocketmq_agent_domain::{
     desired::Desired,
+    finding,
     health::summary,
-    launch::{Cause, Role, cause},
+    launch::{Cause, Role},
     names::{HostName, InstanceName},
     topology::Topology,
 };
@@ -279,7 +280,7 @@ fn account_problem(settings: &Settings, supervisor: &Backend) -> Option<Cause> {
         _ => Ok(()),
     });
     let what = format!("{:#}", anyhow::Error::from(checked.err()?));
-    Some(cause("account-unusable", what, ""))
+    Some(finding::ACCOUNT_UNUSABLE.of(&[("why", &what)]))
 }
 
 /// Never over where there is no config sync.

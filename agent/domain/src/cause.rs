@@ -16,7 +16,7 @@ pub use unmade::{in_systemds_words, unmade};
 
 use crate::{
     finding,
-    launch::{Cause, Exit, Launch, cause},
+    launch::{Cause, Exit, Launch},
 };
 use std::{fmt, path::PathBuf};
 
@@ -127,13 +127,6 @@ fn abort<'e>(evidence: &Evidence<'_>) -> Option<&'e dyn fmt::Display> {
     evidence.abort.then_some(&"abort" as _)
 }
 
-fn after(evidence: &Evidence<'_>) -> &'static str {
-    match evidence.abort {
-        true => "; the store was not closed, so the next start checks it and takes longer",
-        false => "",
-    }
-}
-
 fn last_resort(evidence: &Evidence<'_>) -> Cause {
     if let Some(cause) = found::by_state(evidence) {
         return cause;
@@ -141,19 +134,20 @@ fn last_resort(evidence: &Evidence<'_>) -> Cause {
     let all_logs = evidence.launch.logs.iter().map(|log| log.display().to_string()).collect::<Vec<_>>().join(", ");
     let console = evidence.launch.console.display();
     let last = texts::last_telling_line(evidence);
-    let (id, what) = match evidence.exit {
-        Exit::Status(0) => ("ended-by-itself", "it ended by itself, with status 0".to_owned()),
+    let finding = match evidence.exit {
+        Exit::Status(0) => finding::ENDED_BY_ITSELF,
         // RocketMQ 4.5-5.5 BrokerStartup, NamesrvStartup: System.exit(-3) when initialize() returned false.
-        Exit::Status(253) => ("initialize-failed", "RocketMQ could not load its store or its settings".to_owned()),
-        Exit::Unknown => (
-            "ended-unseen",
-            "it ended, and how is not known: it was started by an earlier run of this agent".to_owned(),
-        ),
-        exit => ("ended", format!("it ended with {exit}")),
+        Exit::Status(253) => finding::INITIALIZE_FAILED,
+        Exit::Unknown => finding::ENDED_UNSEEN,
+        _ => finding::ENDED,
     };
-    let what = last.map_or(what.clone(), |line| format!("{what}; last it said: {line}"));
     let places = if all_logs.is_empty() { console.to_string() } else { format!("{console}, {all_logs}") };
-    cause(id, what, format!("see {places}{}", after(evidence)))
+    finding.of_known(&[
+        ("exit", Some(&evidence.exit)),
+        ("line", last.as_ref().map(|line| line as _)),
+        ("places", Some(&places)),
+        ("abort", abort(evidence)),
+    ])
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 //! do next. In: the report of the whole cluster. Out: [`Point`]s. What an id means in general is said by [`meaning`].
 
 use crate::{
-    finding::{self, RESTART},
-    health::report::{ClusterReport, HostReport, HostView, InstanceReport, State},
+    finding::{self, Finding, RESTART},
+    health::report::{ClusterReport, DOWN, HostReport, HostView, InstanceReport, State},
     launch::{Cause, Role, cause},
     meaning,
     names::{HostName, InstanceName},
@@ -79,7 +79,11 @@ pub struct Portrait {
 /// Everything that is not well.
 pub fn cluster(report: &ClusterReport) -> Vec<Point> {
     let down = report.problems.iter().filter_map(|problem| problem.strip_prefix("down: "));
-    let mut points: Vec<Point> = down.map(|what| Point::of_cluster(Weight::Down, "down", what)).collect();
+    let known = report.found();
+    let cause_of = |what: &str| {
+        known.iter().find(|it| it.id == DOWN && it.what == what).cloned().unwrap_or_else(|| cause(DOWN, what, ""))
+    };
+    let mut points: Vec<Point> = down.map(|what| Point::of(Weight::Down, None, None, &cause_of(what), None)).collect();
     let own = report.hosts.iter().find(|view| view.host == report.seen_from).and_then(|view| view.report.as_ref());
     for view in &report.hosts {
         match &view.report {
@@ -129,11 +133,9 @@ fn of_silent_host(view: &HostView) -> Point {
 
 fn of_host(host: &HostReport, own: Option<&HostReport>, points: &mut Vec<Point>) {
     if let Some(own) = own.filter(|own| own.cluster_file != host.cluster_file) {
-        let what = format!("{} has another cluster.toml than {}", host.host, own.host);
-        points.push(Point::of(Weight::Wrong, Some(&host.host), None, &cause("other-file", what, ""), None));
+        points.push(of_two(finding::OTHER_FILE, host, own));
     } else if let Some(own) = own.filter(|own| own.placement != host.placement) {
-        let what = format!("{} and {} place the brokers differently", host.host, own.host);
-        points.push(Point::of(Weight::Wrong, Some(&host.host), None, &cause("other-placement", what, ""), None));
+        points.push(of_two(finding::OTHER_PLACEMENT, host, own));
     }
     for blocked in &host.blocked {
         let weight = if blocked.cause.id == "installing" { Weight::Waits } else { Weight::Wrong };
@@ -142,6 +144,12 @@ fn of_host(host: &HostReport, own: Option<&HostReport>, points: &mut Vec<Point>)
     for instance in &host.instances {
         of_instance(&host.host, instance, points);
     }
+}
+
+/// What is to be done is what is done about all of its kind.
+fn of_two(finding: Finding, host: &HostReport, own: &HostReport) -> Point {
+    let found = finding.of(&[("host", &host.host), ("own", &own.host)]);
+    Point::of(Weight::Wrong, Some(&host.host), None, &Cause { fix: String::new(), ..found }, None)
 }
 
 fn of_instance(host: &HostName, it: &InstanceReport, points: &mut Vec<Point>) {

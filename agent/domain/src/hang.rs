@@ -6,10 +6,11 @@
 //! `BrokerController.start`).
 
 use crate::{
-    launch::{self, Cause},
+    finding::{self, Finding},
+    launch::Cause,
     observed::Fact,
 };
-use std::{fmt, str::FromStr, time::Duration};
+use std::{fmt::Display, str::FromStr, time::Duration};
 
 /// What is done about an instance that hangs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,47 +128,42 @@ pub fn judge(policy: Policy, silence: &Silence, last_end: Option<Duration>) -> V
 
 /// A hang in words.
 pub fn cause(verdict: &Verdict, silence: &Silence, port: u16, pid: u32) -> Cause {
-    let seen = Seen { silence, port, pid };
-    let looks = match silence.activity {
-        Fact::Known(Activity::Stopped) => format!("`kill -CONT {pid}` lets it go on"),
-        Fact::Known(Activity::WaitsForDisk) => "look at the disk of its store (`dmesg`)".to_owned(),
-        _ => format!("`jcmd {pid} Thread.print` and its gc.log tell what it is busy with"),
+    let is_ended = *verdict == Verdict::End;
+    let look = match silence.activity {
+        Fact::Known(Activity::Stopped) => ("stopped", &pid as &dyn Display),
+        Fact::Known(Activity::WaitsForDisk) => ("disk", &"dmesg" as _),
+        _ => ("jvm", &pid as _),
     };
-    let fix = match verdict {
-        Verdict::NotNow(why) => format!("it is not restarted now: {why}; {looks}"),
-        Verdict::End => "it is ended and started again".to_owned(),
-        Verdict::Named | Verdict::Patience => looks,
-    };
-    launch::cause("hangs", format!("it {seen}"), fix)
+    let why = if let Verdict::NotNow(why) = verdict { Some(why as &dyn Display) } else { None };
+    let end = is_ended.then_some(&"it is ended and started again" as &dyn Display);
+    let fix = [("end", end), ("why", why), (look.0, Some(look.1).filter(|_| !is_ended))];
+    told(finding::HANGS, silence, port, pid, &fix)
 }
 
 /// Why an instance that was ended for it does not run.
 pub fn ended(silence: &Silence, port: u16, pid: u32) -> Cause {
-    let seen = Seen { silence, port, pid };
-    launch::cause("hung", format!("it hung and was ended by this agent: it {seen}"), "")
+    told(finding::HUNG, silence, port, pid, &[])
 }
 
-struct Seen<'a> {
-    silence: &'a Silence,
-    port: u16,
-    pid: u32,
-}
+type Value<'v> = (&'static str, Option<&'v dyn Display>);
 
-impl fmt::Display for Seen<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Seen { silence, port, pid } = self;
-        let seconds = silence.quiet_for.as_secs();
-        write!(f, "accepts connections on {port} and has not answered for {seconds} s")?;
-        if !silence.has_answered {
-            f.write_str(", nor ever since this agent runs")?;
-        }
-        match silence.activity {
-            Fact::Known(Activity::Stopped) => write!(f, ": pid {pid} is stopped (SIGSTOP)"),
-            Fact::Known(Activity::Traced) => write!(f, ": pid {pid} is held by a debugger or a dump"),
-            Fact::Known(Activity::WaitsForDisk) => write!(f, ": pid {pid} waits for its disk"),
-            Fact::Known(Activity::Runs) | Fact::Unknown(_) => Ok(()),
-        }
-    }
+fn told(finding: Finding, silence: &Silence, port: u16, pid: u32, fix: &[Value<'_>]) -> Cause {
+    let never = (!silence.has_answered).then_some(&"nor ever since this agent runs" as &dyn Display);
+    let activity: Option<&dyn Display> = match silence.activity {
+        Fact::Known(Activity::Stopped) => Some(&"is stopped (SIGSTOP)"),
+        Fact::Known(Activity::Traced) => Some(&"is held by a debugger or a dump"),
+        Fact::Known(Activity::WaitsForDisk) => Some(&"waits for its disk"),
+        Fact::Known(Activity::Runs) | Fact::Unknown(_) => None,
+    };
+    let seconds = silence.quiet_for.as_secs();
+    let seen: [Value<'_>; 5] = [
+        ("port", Some(&port)),
+        ("seconds", Some(&seconds)),
+        ("never", never),
+        ("pid", Some(&pid)),
+        ("activity", activity),
+    ];
+    finding.of_known(&[&seen, fix].concat())
 }
 
 #[cfg(test)]

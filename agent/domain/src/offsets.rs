@@ -4,9 +4,9 @@
 //! A slave copies its master's offsets every 10 s (5.5.0: every minute), whatever its own are (`SlaveSynchronize`, 4.7.0-5.5.0),
 //! so that what consumers acknowledged at the slave while the master was away is forgotten soon after it is back.
 
-use crate::launch::{Cause, cause};
+use crate::{finding, launch::Cause};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeMap, fmt::Display, net::SocketAddr, path::PathBuf};
 
 /// `TOPIC@GROUP` → queueId → the next message to consume, as `ConsumerOffsetManager` keeps it (4.7.0-5.5.0).
 pub type Offsets = BTreeMap<String, BTreeMap<u32, i64>>;
@@ -78,22 +78,20 @@ impl Carried {
         }
         let Self { slave, queues, messages, beyond, .. } = self;
         let named: Vec<&str> = self.entries.iter().take(NAMED).map(String::as_str).collect();
-        let more = match self.entries.len().saturating_sub(NAMED) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        let mut what = format!("before its start it took over {queues} consumer offsets from its slave {slave}");
-        if !named.is_empty() {
-            what += &format!(", so that {messages} messages are not consumed again ({}{more})", named.join(", "));
+        let more = self.entries.len().saturating_sub(NAMED);
+        let (entries, backup) = (named.join(", "), self.backup.display());
+        fn known<'v>(value: &'v dyn Display, is_said: bool) -> Option<&'v dyn Display> {
+            is_said.then_some(value)
         }
-        if *beyond > 0 {
-            what += &format!("; {beyond} were left, as the slave is beyond the end of the master's queues");
-        }
-        let fix = match self.entries.is_empty() {
-            true => String::new(),
-            false => format!("what they were before is in {}", self.backup.display()),
-        };
-        Some(cause("offsets-carried", what, fix))
+        Some(finding::OFFSETS_CARRIED.of_known(&[
+            ("queues", Some(queues)),
+            ("slave", Some(slave)),
+            ("messages", Some(messages)),
+            ("entries", known(&entries, !named.is_empty())),
+            ("more", known(&more, more > 0)),
+            ("beyond", known(beyond, *beyond > 0)),
+            ("backup", known(&backup, !named.is_empty())),
+        ]))
     }
 }
 

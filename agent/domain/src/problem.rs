@@ -1,6 +1,10 @@
 //! What is wrong with a cluster file: every mistake with its place, the key, the rule it breaks and the way out.
 //! In: byte offsets and rules. Out: lines that a person can act on.
 
+mod chinese;
+
+pub use chinese::in_language;
+
 use serde::Serialize;
 use std::fmt;
 

@@ -3,9 +3,11 @@
 //! delete the consume queues.
 
 use crate::{
-    launch::{self, Cause, StoreFormat, StoreIdentity},
+    finding,
+    launch::{Cause, StoreFormat, StoreIdentity},
     observed::StoreState,
 };
+use std::fmt::Display;
 
 /// What to do with a store before a broker starts on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,39 +22,28 @@ pub enum Verdict {
 
 /// Judges a store against the broker that is to start on it.
 pub fn judge(identity: &StoreIdentity, state: &StoreState) -> Verdict {
-    let root = identity.root.display();
+    let (root, wanted) = (identity.root.display(), identity.commit_log.display());
     if let Some(cause) = other_format(identity, state) {
         return Verdict::Refused(cause);
     }
     if let Some(mark) = &state.mark {
         if mark.broker != identity.broker.as_str() || mark.cluster != identity.cluster {
-            let what = format!(
-                "the store {root} belongs to {} of cluster {}, not to {} of {}",
-                mark.broker, mark.cluster, identity.broker, identity.cluster
-            );
-            return refused(
-                "foreign-store",
-                what,
-                "move it away, or give the group its old name with [[group]] in cluster.toml",
-            );
+            return Verdict::Refused(finding::STORE_OF_ANOTHER_BROKER.of(&[
+                ("store", &root),
+                ("owner", &mark.broker),
+                ("cluster", &mark.cluster),
+                ("broker", &identity.broker),
+                ("own", &identity.cluster),
+            ]));
         }
         if mark.commit_log != identity.commit_log && state.has_marked_commit_log && !state.has_commit_log {
-            let what = format!(
-                "the messages of {root} are in {}, and the broker would look in {}",
-                mark.commit_log.display(),
-                identity.commit_log.display()
-            );
-            return refused("commit-log-moved", what, "set cluster.base_dir and cluster.layout back");
+            let found = mark.commit_log.display();
+            let values: [(&str, &dyn Display); 3] = [("store", &root), ("found", &found), ("wanted", &wanted)];
+            return Verdict::Refused(finding::COMMIT_LOG_MOVED.of(&values));
         }
     }
     if state.has_consume_queues && !state.has_commit_log {
-        let what =
-            format!("{root} has consume queues, and there is no commit log in {}", identity.commit_log.display());
-        return refused(
-            "commit-log-missing",
-            what,
-            "move the commit log there: a broker started now would begin at offset 0 and delete the queues",
-        );
+        return Verdict::Refused(finding::COMMIT_LOG_MISSING.of(&[("store", &root), ("wanted", &wanted)]));
     }
     if state.mark.is_none()
         && let Some(topics) = &state.topics
@@ -62,16 +53,12 @@ pub fn judge(identity: &StoreIdentity, state: &StoreState) -> Verdict {
         // TopicConfigManager keeps a topic of the broker's own name since 3.x, and persists it with the others.
         let likely: Vec<&str> = topics.iter().map(String::as_str).filter(|t| t.contains("broker")).collect();
         let owner = if likely.is_empty() { "another broker".to_owned() } else { likely.join(" or ") };
-        let what = format!("the store {root} belongs to {owner}, not to {}", identity.broker);
-        return refused(
-            "foreign-store",
-            what,
-            "move it away, or name the group after it with [[group]] in cluster.toml",
-        );
+        let values: [(&str, &dyn Display); 3] = [("store", &root), ("owner", &owner), ("broker", &identity.broker)];
+        return Verdict::Refused(finding::STORE_OF_OTHER_TOPICS.of(&values));
     }
     if let Some(strangers) = &state.strangers {
-        let what = format!("the store {root} holds what its broker may not write: {strangers}");
-        return refused("store-owner", what, "`rocketmq-agent doctor --fix` gives them to the account of the broker");
+        let values: [(&str, &dyn Display); 2] = [("store", &root), ("strangers", strangers)];
+        return Verdict::Refused(finding::STORE_OWNER.of(&values));
     }
     match &state.mark {
         Some(mark) if mark.commit_log == identity.commit_log => Verdict::Own,
@@ -79,45 +66,33 @@ pub fn judge(identity: &StoreIdentity, state: &StoreState) -> Verdict {
     }
 }
 
-fn refused(id: &str, what: String, fix: &str) -> Verdict {
-    Verdict::Refused(launch::cause(id, what, fix))
-}
-
 /// Whether the store was made in a mode, or by a member, whose log this broker would not read: it would begin anew
 /// beside it, and under the name of a member that has promised and stored something.
 fn other_format(identity: &StoreIdentity, state: &StoreState) -> Option<Cause> {
     let root = identity.root.display();
-    let cause = |id: &str, what: String, fix: &str| Some(launch::cause(id, what, fix));
-    let back = "set cluster.mode back: RocketMQ cannot take a store from one mode to another; to change it, set up new \
-                groups, let consumers finish the old ones, and take those away";
     let own = match &identity.format {
         StoreFormat::Plain | StoreFormat::Epochs => "commitlog".to_owned(),
         StoreFormat::Dledger { self_id } => format!("dledger-{self_id}"),
     };
     if let Some(other) = state.logs.iter().find(|log| **log != own) {
         let is_member = other.starts_with("dledger-") && own.starts_with("dledger-");
-        let what = format!("the messages of {root} are in {other}, and the broker would look in {own}");
-        return match is_member {
-            true => cause("other-member", what, "put each store back on the host whose member wrote it"),
-            false => cause("other-mode", what, back),
-        };
+        let finding = if is_member { finding::OTHER_MEMBER } else { finding::OTHER_MODE };
+        let values: [(&str, &dyn Display); 3] = [("store", &root), ("found", other), ("wanted", &own)];
+        return Some(finding.of(&values));
     }
     // Written at the first start in controller mode, before anything is stored (5.1.1-5.5.0 `BrokerMetadata`).
     match (&identity.format, &state.identity) {
         (StoreFormat::Epochs, None) if state.has_commit_log => {
-            cause("other-mode", format!("the store {root} was not made in controller mode"), back)
+            Some(finding::NOT_OF_CONTROLLER_MODE.of(&[("store", &root)]))
         }
         (StoreFormat::Epochs, Some(text)) => {
             let mut parts = text.trim().split('#');
             let (cluster, broker) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
             let is_own = cluster == identity.cluster && broker == identity.broker.as_str();
-            let what = format!("the store {root} is known to the controllers as {broker} of cluster {cluster}");
-            let fix = "move it away, or give the group its old name with [[group]] in cluster.toml";
-            if is_own { None } else { cause("foreign-store", what, fix) }
+            let values: [(&str, &dyn Display); 3] = [("store", &root), ("owner", &broker), ("cluster", &cluster)];
+            (!is_own).then(|| finding::STORE_KNOWN_OTHERWISE.of(&values))
         }
-        (StoreFormat::Plain, Some(_)) => {
-            cause("other-mode", format!("the store {root} was made in controller mode"), back)
-        }
+        (StoreFormat::Plain, Some(_)) => Some(finding::OF_CONTROLLER_MODE.of(&[("store", &root)])),
         _ => None,
     }
 }

@@ -1,8 +1,8 @@
 //! Topics that one master of a cluster has not, though the others have: they live on each broker of its own, and nothing
 //! brings them to one that is added. In: the topics of each master. Out: what is missing. Pure.
 
-use crate::launch::{Cause, cause};
-use std::collections::BTreeSet;
+use crate::{finding, launch::Cause};
+use std::{collections::BTreeSet, fmt::Display};
 
 /// Those that brokers, proxies and clients make themselves (`TopicConfigManager`, `TopicValidator`, `MixAll` of 4.7.0-5.5.0).
 const MADE_BY_ROCKETMQ: [&str; 7] = [
@@ -40,13 +40,11 @@ const NAMED: usize = 5;
 /// What is said about them.
 pub fn warning(missing: &BTreeSet<String>) -> Option<Cause> {
     let named: Vec<&str> = missing.iter().take(NAMED).map(String::as_str).collect();
-    let more = match missing.len() {
-        0 => return None,
-        count if count > NAMED => format!(" and {} more", count - NAMED),
-        _ => String::new(),
-    };
-    let what = format!("it has not {} topics that the other masters have: {}{more}", missing.len(), named.join(", "));
-    Some(cause("topics-missing", what, "`rocketmq-agent copy-topics` shows and makes them, with their consumer groups"))
+    let (count, topics) = (missing.len(), named.join(", "));
+    let more = count.checked_sub(NAMED).filter(|more| *more > 0);
+    let more = more.as_ref().map(|more| more as &dyn Display);
+    let values = [("count", Some(&count as &dyn Display)), ("topics", Some(&topics)), ("more", more)];
+    (count > 0).then(|| finding::TOPICS_MISSING.of_known(&values))
 }
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
 //! `check`: validates a cluster file offline and says what would run where.
 
+use super::language::Lang;
 use crate::{cluster::Cluster, exit_code, settings::Settings};
 use rocketmq_agent_domain::{
     document::config_hosts,
     hazards,
+    meaning::Language,
     placement::ControllerSeat,
+    problem::in_language,
     sync_policy::SyncPolicy,
     topology::{Mode, Topology},
 };
@@ -21,24 +24,34 @@ pub(super) struct Check {
     /// Also say what to know before FILE takes the place of this one
     #[arg(long, value_name = "OLD")]
     against: Option<PathBuf>,
+    #[command(flatten)]
+    lang: Lang,
 }
 
 impl Check {
     pub(super) fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
         let path = self.file.unwrap_or(settings.cluster_file);
-        let cluster = Cluster::read(&path, None)?;
+        let language = self.lang.chosen();
+        let cluster = match Cluster::read(&path, None) {
+            Err(error) if language != Language::English => {
+                eprintln!("{}", error.in_words(language));
+                return Ok(exit_code::code(exit_code::BAD_CONFIGURATION));
+            }
+            read => read?,
+        };
+        let said = |line: &str| in_language(language, line);
+        let warning = said("warning: ");
         let topology = &cluster.topology;
         let mut out = io::stdout().lock();
-        writeln!(
-            out,
-            "{}: fine. {} is {} on {} host{} with RocketMQ {}:",
-            path.display(),
+        let fine = format!(
+            "fine. {} is {} on {} host{} with RocketMQ {}:",
             topology.name,
             topology.mode,
             topology.hosts.len(),
             if topology.hosts.len() == 1 { "" } else { "s" },
             topology.version
-        )?;
+        );
+        writeln!(out, "{}: {}", path.display(), said(&fine))?;
         for host in &topology.hosts {
             let namesrv = cluster.placement.namesrvs.iter().find(|seat| seat.host == host.name);
             let namesrv = namesrv.map(|seat| format!("namesrv:{}", seat.port));
@@ -51,25 +64,26 @@ impl Check {
                 let ports = seat.ports.iter().map(u16::to_string).collect::<Vec<_>>();
                 format!("{}:{}", seat.role, ports.join("+"))
             });
-            let witness = host.witness.then(|| "witness, runs nothing".to_owned());
+            let witness = host.witness.then(|| said("witness, runs nothing"));
             let all: Vec<String> =
                 namesrv.into_iter().chain(controller).chain(brokers).chain(services).chain(witness).collect();
             writeln!(out, "  {} ({}): {}", host.name, host.address, all.join(", "))?;
         }
         if topology.sync_hosts.is_some() || topology.hosts.iter().any(|host| host.witness) {
             let voters = config_hosts(topology).into_iter().map(|host| host.to_string()).collect::<Vec<_>>();
-            writeln!(out, "  changes of this file are voted on by {}", voters.join(", "))?;
+            let line = format!("changes of this file are voted on by {}", voters.join(", "));
+            writeln!(out, "  {}", said(&line))?;
         }
         if topology.mode == Mode::SyncSlaves {
-            writeln!(out, "{}", sync_in_words(topology))?;
+            writeln!(out, "  {}", said(&sync_in_words(topology)))?;
         }
-        for warning in &topology.warnings {
-            writeln!(out, "warning: {}:{warning}", path.display())?;
+        for problem in &topology.warnings {
+            writeln!(out, "{warning}{}:{}", path.display(), problem.clone().in_language(language))?;
         }
         if let Some(old) = self.against {
             let old = Cluster::read(&old, None)?;
             for line in hazards::between((&old.topology, &old.placement), (topology, &cluster.placement)) {
-                writeln!(out, "warning: {line}")?;
+                writeln!(out, "{warning}{}", said(&line))?;
             }
         }
         Ok(exit_code::code(exit_code::OK))
@@ -90,5 +104,5 @@ fn sync_in_words(topology: &Topology) -> String {
              broker.sync says"
         }
     };
-    format!("  a master whose slave is gone {said}")
+    format!("a master whose slave is gone {said}")
 }

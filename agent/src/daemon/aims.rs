@@ -12,7 +12,8 @@ use crate::{
 use rocketmq_agent_domain::{
     desired::namesrv_addresses,
     document::Change,
-    launch::{Cause, cause},
+    finding,
+    launch::Cause,
     names::HostName,
     rollout::{borrowers, order, told},
     topology::{Mode, Topology},
@@ -54,9 +55,7 @@ pub(super) fn online_aim(goal: &Goal) -> online::Aim {
 }
 
 fn paused(by: &Change) -> Cause {
-    let what = format!("{} on {} paused everything ({})", by.author, by.host, by.message);
-    let fix = "`rocketmq-agent resume` lets it go on".to_owned();
-    cause("paused", what, fix)
+    finding::PAUSED.of(&[("author", &by.author), ("host", &by.host), ("message", &by.message)])
 }
 
 /// What this host connects to.

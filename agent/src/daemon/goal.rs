@@ -12,8 +12,9 @@ use crate::{
 use rocketmq_agent_domain::{
     desired::{HostFacts, Java, desired, folders::Folders, javas},
     document::Document,
+    finding,
     health::report::ConfigReport,
-    launch::{Cause, Role, cause},
+    launch::{Cause, Role},
     names::{HostName, InstanceName},
 };
 use std::path::{Path, PathBuf};
@@ -105,8 +106,7 @@ pub(super) fn next(settings: &Settings, goal: &Goal) -> anyhow::Result<Goal> {
 
 /// What is reported while an earlier file is kept to.
 pub(super) fn file_problem(problem: &anyhow::Error) -> Cause {
-    let what = format!("cluster.toml is not taken: {problem:#}");
-    cause("cluster-file-not-taken", what, "put it right; until then the last good one holds")
+    finding::CLUSTER_FILE_NOT_TAKEN.of(&[("why", &format!("{problem:#}"))])
 }
 
 fn of_file_after(settings: &Settings, file: &Path, applied: Option<&Applied>) -> anyhow::Result<Goal> {

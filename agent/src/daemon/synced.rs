@@ -14,8 +14,9 @@ use crate::{
 };
 use rocketmq_agent_domain::{
     document::{Document, DocumentError, DocumentHash},
+    finding,
     health::report::ConfigReport,
-    launch::{Cause, cause},
+    launch::Cause,
     register::Entry,
 };
 use std::{fs, io::ErrorKind, path::PathBuf, sync::Arc, time::Duration};
@@ -116,11 +117,7 @@ fn ledger_of(settings: &Settings) -> PathBuf {
 }
 
 fn waits() -> Cause {
-    cause(
-        "no-document-yet",
-        "the hosts have not agreed on a cluster file yet, and nothing is started before they do",
-        "`rocketmq-agent config status` says who is waited for, or which lines differ",
-    )
+    finding::NO_DOCUMENT_YET.of(&[])
 }
 
 /// What this host's own file would be as generation 1.

@@ -3,7 +3,8 @@
 use crate::distribution::{self, DistributionError, Progress, Source, Wanted, WantedJar};
 use rocketmq_agent_domain::{
     desired::{Desired, JarFile},
-    launch::{Cause, cause},
+    finding,
+    launch::Cause,
     observed::DistributionState,
 };
 use std::{
@@ -87,13 +88,13 @@ impl Installer {
             into: desired.distributions.clone(),
         };
         let (what, fix) =
-            (format!("RocketMQ {}", wanted.version), "put rocketmq.source (and sha512) in cluster.toml right");
+            (format!("RocketMQ {}", wanted.version), ["rocketmq.source", "rocketmq.sha512"].map(str::to_owned));
         let told = self.begun(&wanted.into.join(&wanted.version), &what, &from);
         let installer = self.clone();
         tokio::spawn(async move {
             let target = wanted.into.join(&wanted.version);
             let done = distribution::ensure(&wanted, told).await;
-            installer.ended(target, &what, fix.to_owned(), from, done.map(|_| ()));
+            installer.ended(target, &what, fix, from, done.map(|_| ()));
         });
     }
 
@@ -103,7 +104,7 @@ impl Installer {
         let (source, sha256) = (jar.jar.location.clone(), jar.jar.sha256.clone());
         let wanted = WantedJar { source, sha256, path: jar.path.clone() };
         let what = format!("the {}'s jar", jar.jar.role);
-        let fix = format!("put {0}.source and {0}.sha256 in cluster.toml right", jar.jar.role);
+        let fix = ["source", "sha256"].map(|key| format!("{}.{key}", jar.jar.role));
         let told = self.begun(&wanted.path, &what, &from);
         let installer = self.clone();
         tokio::spawn(async move {
@@ -120,7 +121,14 @@ impl Installer {
         move |progress: Progress| installer.set(&target, Some(Work::Installing(progress.to_string())))
     }
 
-    fn ended(&self, target: PathBuf, what: &str, fix: String, from: From, done: Result<(), DistributionError>) {
+    fn ended(
+        &self,
+        target: PathBuf,
+        what: &str,
+        [source, sum]: [String; 2],
+        from: From,
+        done: Result<(), DistributionError>,
+    ) {
         match done {
             Ok(()) => {
                 info!(path = %target.display(), "{what} is installed");
@@ -129,7 +137,7 @@ impl Installer {
             Err(failure) => {
                 let why = format!("{:#}", anyhow::Error::from(failure));
                 error!(error = %why, "{what} cannot be installed");
-                let cause = cause("install-failed", why, fix);
+                let cause = finding::INSTALL_FAILED.of(&[("why", &why), ("source", &source), ("sum", &sum)]);
                 self.set(&target, Some(Work::Failed { cause, at: Instant::now(), from }));
             }
         }

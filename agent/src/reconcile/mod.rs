@@ -24,12 +24,12 @@ use crate::{
 use journal::Line;
 use rocketmq_agent_domain::{
     desired::Desired,
-    finding::BEFORE,
+    finding::{self, BEFORE},
     health::{
         self, recovery,
         report::{ConfigReport, HostReport, InstanceReport, State},
     },
-    launch::{self, Cause, ProcessState},
+    launch::{Cause, ProcessState},
     names::InstanceName,
     observed::{Fact, Observed},
     plan::{Blocked, Plan, Step, plan},
@@ -138,9 +138,9 @@ impl<S: Supervisor> Reconciler<S> {
             (self.channels.alive)();
             let done = apply::apply(step, &goal.desired, &self.supervisor, &self.installer, self.account).await;
             if let Err(error) = done {
-                let what = format!("cannot {step}: {:#}", anyhow::Error::from(error));
-                warn!("{what}");
-                let cause = launch::cause("step-failed", what, "");
+                let why = format!("{:#}", anyhow::Error::from(error));
+                let cause = finding::STEP_FAILED.of(&[("step", step), ("why", &why)]);
+                warn!("{}", cause.what);
                 plan.blocked.push(Blocked { instance: None, cause });
                 report.blocked.clone_from(&plan.blocked);
                 report.ready = false;

@@ -7,7 +7,8 @@ use super::{
 };
 use rocketmq_agent_domain::{
     backoff::Backoff,
-    launch::{Cause, Exit, Launch, cause},
+    finding,
+    launch::{Cause, Exit, Launch},
     names::InstanceName,
 };
 use serde::{Deserialize, Serialize};
@@ -111,14 +112,12 @@ impl Record {
     /// Why it is not to be started before the next boot, where a person stopped it.
     pub fn stopped_by_hand(&self) -> Option<Cause> {
         let name = &self.launch.instance;
-        let id = "stopped-by-hand";
         if self.held.is_some() && self.held == boot_id().ok() {
-            let fix = format!("`rocketmq-agent start {name}`, or a reboot, starts it again");
-            return Some(cause(id, "it was stopped by hand", fix));
+            return Some(finding::HELD_BY_HAND.of(&[("instance", name)]));
         }
         self.is_stopped_by_another().then(|| {
-            let what = format!("rocketmq-{name}.service was stopped, and not by this agent");
-            cause(id, what, format!("`systemctl start rocketmq-{name}`, or a reboot, starts it again"))
+            let service = format!("rocketmq-{name}");
+            finding::UNIT_STOPPED_BY_HAND.of(&[("unit", &format!("{service}.service")), ("service", &service)])
         })
     }
 

@@ -5,39 +5,33 @@
 //! to 255.
 
 use super::found::{folder_unusable, program_unusable};
-use crate::launch::{Cause, Launch, cause};
-use std::path::Path;
+use crate::{
+    finding::{self, SYSTEMD_SAYS},
+    launch::{Cause, Launch},
+};
+use std::{fmt::Display, path::Path};
 
 /// The cause of a status that no JVM ends with; `None` for all others. `missing` is a folder of the instance that is not
 /// there, `flock` and `lock` are what its unit says.
 pub fn unmade(launch: &Launch, status: i32, missing: Option<&Path>, flock: &Path, lock: &Path) -> Option<Cause> {
-    let instance = &launch.instance;
-    let journal = format!("`journalctl -u rocketmq-{instance}` has systemd's own words");
-    let other = |what: &str| cause("process-not-made", format!("systemd could not make its process: {what}"), &journal);
+    let unit = format!("rocketmq-{}", launch.instance);
+    let other = |name: &str, what: &dyn Display| finding::PROCESS_NOT_MADE.of(&[(name, what), ("unit", &unit)]);
     Some(match (status, missing) {
         (66 | 73, _) => folder_unusable(lock, "flock cannot open it"),
         (69, _) => program_unusable(&launch.program, "flock cannot execute it"),
         (200 | 209 | 226, Some(missing)) => {
-            let what = format!("{} is not there, so systemd could not make its process", missing.display());
-            let fix = format!("mount the disk or bring the folder back, with the data if it had any; {journal}");
-            cause("folder-missing", what, fix)
+            finding::FOLDER_MISSING.of(&[("folder", &missing.display()), ("unit", &unit)])
         }
-        (203, _) => {
-            let what = format!("{} cannot be executed", flock.display());
-            cause("flock-unusable", what, format!("install util-linux; {journal}"))
-        }
-        (216 | 217, _) => {
-            let fix = "`systemd-sysusers` makes those of the package; or set embedded.run_as in agent.toml";
-            cause("account-unknown", "the account that it runs as is not known on this host", fix)
-        }
-        (200, None) => other(&format!("{} cannot be entered", launch.directory.display())),
-        (209, None) => other(&format!("{} cannot be opened", launch.console.display())),
-        (205, _) => other("its limits cannot be set"),
-        (208, _) => other("its input cannot be opened"),
-        (218, _) => other("its capabilities cannot be dropped"),
-        (226, None) => other("its view of the file system cannot be set up"),
-        (228, _) => other("its system calls cannot be filtered"),
-        (201..=243, _) => other(&format!("exit status {status}")),
+        (203, _) => finding::FLOCK_UNUSABLE.of(&[("flock", &flock.display()), ("unit", &unit)]),
+        (216 | 217, _) => finding::ACCOUNT_UNKNOWN.of(&[]),
+        (200, None) => other("folder", &launch.directory.display()),
+        (209, None) => other("file", &launch.console.display()),
+        (205, _) => other("why", &"its limits cannot be set"),
+        (208, _) => other("why", &"its input cannot be opened"),
+        (218, _) => other("why", &"its capabilities cannot be dropped"),
+        (226, None) => other("why", &"its view of the file system cannot be set up"),
+        (228, _) => other("why", &"its system calls cannot be filtered"),
+        (201..=243, _) => other("status", &status),
         _ => return None,
     })
 }
@@ -48,7 +42,7 @@ pub fn in_systemds_words(cause: Cause, unit: &str, lines: &[String]) -> Cause {
     let own = |line: &String| line.strip_prefix(unit).and_then(|rest| rest.strip_prefix(": ")).map(str::to_owned);
     let tells = |line: &String| line.starts_with("Failed ") && !line.starts_with("Failed with result");
     match lines.iter().filter_map(own).find(tells) {
-        Some(line) => Cause { what: format!("{}; systemd says: {line}", cause.what), ..cause },
+        Some(line) => Cause { what: format!("{}{SYSTEMD_SAYS}{line}", cause.what), ..cause },
         None => cause,
     }
 }

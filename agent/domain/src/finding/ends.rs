@@ -27,17 +27,17 @@ findings! {
         "{occupant} holds {lock}",
         "see what it is; another agent on this folder, or a JVM of this instance with other arguments, must end first"
         => "{occupant} 持有 {lock}",
-        "看它是什么；这个文件夹上的另一个 agent，或这个实例的参数不同的 JVM，必须先结束";
+        "看它是什么；这个目录上的另一个 agent，或这个实例的参数不同的 JVM，必须先结束";
     FOLDER_UNUSABLE: "folder-unusable",
         "{path} cannot be used: {why}",
         "create it and give it to the account that RocketMQ runs as"
         => "不能使用 {path}：{why}",
-        "创建它，并把它交给运行 RocketMQ 的账户";
+        "创建它，并把它交给运行 RocketMQ 的账号";
     JAVA_UNUSABLE: "java-unusable",
         "{program} cannot be executed: {why}",
         "install a JDK, or set java_home in cluster.toml to one that this account may run"
         => "不能执行 {program}：{why}",
-        "安装 JDK，或把 cluster.toml 的 java_home 设为这个账户可以运行的 JDK";
+        "安装 JDK，或把 cluster.toml 的 java_home 设为这个账号可以运行的 JDK";
     ADDRESS_NOT_HERE: "address-not-here",
         "it cannot listen on its address: {line}",
         "put host.address right in cluster.toml: it must be on a network card of this host"
@@ -93,7 +93,7 @@ findings! {
         "the store {store} cannot be written: {line}",
         "give the folder to the account that RocketMQ runs as, and see that its disk is mounted"
         => "不能写存储 {store}：{line}",
-        "把文件夹交给运行 RocketMQ 的账户，并确认它的磁盘已挂载";
+        "把目录交给运行 RocketMQ 的账号，并确认它的磁盘已挂载";
     JAVA_TOO_OLD: "java-too-old",
         "this Java is older than what it was told to run: {line}",
         "install a newer JDK, or set java_home in cluster.toml to one"
@@ -113,7 +113,7 @@ findings! {
         "a part of RocketMQ is missing: {line}",
         "install the release again: remove its folder below dist/ and let the agent unpack it"
         => "RocketMQ 缺了一部分：{line}",
-        "重新安装这个版本：删除 dist/ 下它的文件夹，让 agent 再解压";
+        "重新安装这个版本：删除 dist/ 下它的目录，让 agent 再解压";
     STORE_FILE_SIZE: "store-file-size",
         "the store was written with other file sizes than those set now: {line}",
         "set mappedFileSizeCommitLog and mappedFileSizeConsumeQueue back to what the store was made with; delete nothing"
@@ -122,7 +122,7 @@ findings! {
     STORE_METADATA_BROKEN: "store-metadata-broken",
         "a file of the store's config folder cannot be read, nor its backup: {line}",
         "`rocketmq-agent restore INSTANCE` puts the newest good copy back, where there is one; else put one there from the slave or a backup: without topics.json the broker would know no topic"
-        => "存储的 config 文件夹中有一个文件读不了，它的备份也读不了：{line}",
+        => "存储的 config 目录中有一个文件读不了，它的备份也读不了：{line}",
         "有好的副本时，`rocketmq-agent restore INSTANCE` 放回最新的一个；否则从从节点或备份放一个：没有 topics.json，broker 就不知道任何主题";
     TOO_MANY_MAPS: "too-many-maps",
         "no more files can be mapped: {line}", "raise vm.max_map_count (sysctl) to 655360"
@@ -144,13 +144,13 @@ findings! {
         "把打开文件数的硬限制（LimitNOFILE=、ulimit -Hn）提高到 655350";
     JVM_CRASHED: "jvm-crashed",
         "the JVM itself crashed", "see the hs_err_pid file in the instance's logs folder, and update the JDK"
-        => "JVM 自己崩溃了", "查看实例 logs 文件夹中的 hs_err_pid 文件，并更新 JDK";
+        => "JVM 自己崩溃了", "查看实例 logs 目录中的 hs_err_pid 文件，并更新 JDK";
     START_FAILED: "start-failed",
         "RocketMQ gave up: {line}", "see its console and logs"
         => "RocketMQ 放弃了：{line}", "查看它的控制台输出和日志";
     ROCKETMQ_HOME_MISSING: "rocketmq-home-missing",
         "ROCKETMQ_HOME is not set", "set ROCKETMQ_HOME in its environment to the folder that holds its conf folder"
-        => "没有设置 ROCKETMQ_HOME", "在它的环境中把 ROCKETMQ_HOME 设为其中有 conf 文件夹的文件夹";
+        => "没有设置 ROCKETMQ_HOME", "在它的环境中把 ROCKETMQ_HOME 设为其中有 conf 目录的目录";
     NO_BROKER_YET: "no-broker-yet",
         "it found no broker of the cluster, on which a proxy keeps a topic of its own", "it starts as soon as a master is registered with a NameServer"
         => "它没有找到集群的 broker，而 proxy 要在 broker 上放自己的一个主题", "主节点在 NameServer 注册之后，它就会启动";
@@ -166,4 +166,32 @@ findings! {
     ARGUMENT_REFUSED: "argument-refused",
         "RocketMQ did not understand its own arguments and printed its usage", "see the arguments after the main class; only -c FILE is needed"
         => "RocketMQ 不认识它自己的参数，打印了用法", "查看主类之后的参数；只需要 -c FILE";
+    ENDED: "ended",
+        "it ended with {exit}‹; last it said: {line}›",
+        "see {places}‹; the store was not closed ({abort} is there), so the next start checks it and takes longer›"
+        => "它已结束（{exit}）‹；最后一行是：{line}›",
+        "查看 {places}‹；存储没有关闭（{abort} 还在），下次启动会检查它，因此更久›";
+    ENDED_BY_ITSELF: "ended-by-itself",
+        "it ended by itself, with status 0‹; last it said: {line}›",
+        "see {places}‹; the store was not closed ({abort} is there), so the next start checks it and takes longer›"
+        => "它自己结束了，状态 0‹；最后一行是：{line}›",
+        "查看 {places}‹；存储没有关闭（{abort} 还在），下次启动会检查它，因此更久›";
+    INITIALIZE_FAILED: "initialize-failed",
+        "RocketMQ could not load its store or its settings‹; last it said: {line}›",
+        "see {places}‹; the store was not closed ({abort} is there), so the next start checks it and takes longer›"
+        => "RocketMQ 不能载入它的存储或设置‹；最后一行是：{line}›",
+        "查看 {places}‹；存储没有关闭（{abort} 还在），下次启动会检查它，因此更久›";
+    ENDED_UNSEEN: "ended-unseen",
+        "it ended, and how is not known: it was started by an earlier run of this agent‹; last it said: {line}›",
+        "see {places}‹; the store was not closed ({abort} is there), so the next start checks it and takes longer›"
+        => "它结束了，怎样结束的不知道：它是 agent 上一次运行时启动的‹；最后一行是：{line}›",
+        "查看 {places}‹；存储没有关闭（{abort} 还在），下次启动会检查它，因此更久›";
+    HANGS: "hangs",
+        "it accepts connections on {port} and has not answered for {seconds} s‹, {never}›‹: pid {pid} {activity}›",
+        "‹{end}›‹it is not restarted now: {why}; ›‹`kill -CONT {stopped}` lets it go on›‹look at the disk of its store (`{disk}`)›‹`jcmd {jvm} Thread.print` and its gc.log tell what it is busy with›"
+        => "它在 {port} 上接受连接，但已经 {seconds} 秒没有回答‹，{never}›‹：pid {pid} {activity}›",
+        "‹{end}›‹现在不重启它：{why}；›‹`kill -CONT {stopped}` 让它继续›‹查看它的存储所在的磁盘（`{disk}`）›‹`jcmd {jvm} Thread.print` 和它的 gc.log 会说明它在忙什么›";
+    HUNG: "hung",
+        "it hung and was ended by this agent: it accepts connections on {port} and has not answered for {seconds} s‹, {never}›‹: pid {pid} {activity}›", ""
+        => "它没有反应，这个 agent 结束了它：它在 {port} 上接受连接，但已经 {seconds} 秒没有回答‹，{never}›‹：pid {pid} {activity}›", "";
 }

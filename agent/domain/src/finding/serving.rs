@@ -80,8 +80,8 @@ findings! {
         => "它不接收消息：它运行所用的 brokerPermission = {permission}",
         "有人在线去掉了写权限；`mqadmin updateBrokerConfig -k brokerPermission -v 6` 或重启会恢复";
     MASTER_UNREACHABLE: "master-unreachable",
-        "its master does not answer: {why}", "‹look at host {host}›"
-        => "它的主节点没有回答：{why}", "‹查看主机 {host}›";
+        "its master‹ {master}› does not answer: {why}", "‹look at host {host}›"
+        => "它的主节点‹ {master} ›没有回答：{why}", "‹查看主机 {host}›";
     SLAVE_UNREACHABLE: "slave-unreachable",
         "its slave does not answer: {why}", "‹look at host {host}›"
         => "它的从节点没有回答：{why}", "‹查看主机 {host}›";
@@ -158,4 +158,37 @@ findings! {
     REMOTING_SILENT: "remoting-silent",
         "it does not answer clients of the remoting protocol: {why}", ""
         => "它不回答 remoting 协议的客户端：{why}", "";
+    UNAUTHORIZED: "unauthorized",
+        "{who} does not take this host's credential: {said}",
+        "compare [acl] of cluster.toml and its key_file with what the brokers have: docs/acl.md says how a key is changed"
+        => "{who}不接受这台主机的凭据：{said}",
+        "把 cluster.toml 的 [acl] 和它的 key_file 与 broker 用的相比较；怎样更换密钥见 docs/acl.md";
+    REPLICATION_UNKNOWN: "replication-unknown",
+        "whether it replicates cannot be told: {why}", ""
+        => "不知道它是否在复制：{why}", "";
+    REPLICATION_LOOPS: "replication-loops",
+        "{who} connected {count} times for replication in the last three minutes",
+        "look for the reason in the slave's rocketmqlogs/store.log: its disk, or a log that does not fit its master's"
+        => "{who}在最近三分钟内为复制连接了 {count} 次",
+        "在从节点的 rocketmqlogs/store.log 中找原因：它的磁盘，或它的日志与主节点的对不上";
+    REPLICATION_GAP_OF_SLAVE: "replication-gap",
+        "its log ends at {slave} and its master's begins at {master}: what lies between is nowhere any more, and the slave never catches up",
+        "stop the slave, move its store folder aside and start it: it begins anew from its master; delete the old one when it has caught up"
+        => "它的日志到 {slave} 为止，主节点的从 {master} 开始：中间的部分哪里都没有了，从节点永远赶不上",
+        "停止从节点，把它的存储目录移到一边，再启动它：它会从主节点重新开始；赶上之后再删除旧的";
+    REPLICATION_GAP_OF_MASTER: "replication-gap",
+        "its slave's log ends at {slave} and its own begins at {master}: what lies between is nowhere any more, and the slave never catches up",
+        "stop the slave, move its store folder aside and start it: it begins anew from its master; delete the old one when it has caught up"
+        => "它的从节点的日志到 {slave} 为止，它自己的从 {master} 开始：中间的部分哪里都没有了，从节点永远赶不上",
+        "停止从节点，把它的存储目录移到一边，再启动它：它会从主节点重新开始；赶上之后再删除旧的";
+    TOPICS_MISSING: "topics-missing",
+        "it has not {count} topics that the other masters have: {topics}‹ and {more} more›",
+        "`rocketmq-agent copy-topics` shows and makes them, with their consumer groups"
+        => "它没有其他主节点都有的 {count} 个主题：{topics}‹ 等，另有 {more} 个›",
+        "`rocketmq-agent copy-topics` 会列出并建立它们，连同消费组";
+    OFFSETS_CARRIED: "offsets-carried",
+        "before its start it took over {queues} consumer offsets from its slave {slave}‹, so that {messages} messages are not consumed again ({entries}‹ and {more} more›)›‹; {beyond} were left, as the slave is beyond the end of the master's queues›",
+        "‹what they were before is in {backup}›"
+        => "启动之前，它从从节点 {slave} 取回了 {queues} 个消费位点‹，因此 {messages} 条消息不会被重复消费（{entries}‹ 等，另有 {more} 项›）›‹；留下 {beyond} 个没有取，因为从节点的位点超过了主节点队列的末尾›",
+        "‹原来的位点在 {backup}›";
 }

@@ -2,7 +2,7 @@
 //! was rendered, and replicates.
 
 use super::{
-    Findings, cause, disk,
+    Findings, disk,
     facts::{BrokerFacts, HaConnection, PartnerFacts, Runtime},
     member, not_answering, pressure,
     report::InstanceReport,
@@ -38,7 +38,7 @@ pub(super) fn judge(instance: &Instance, facts: &BrokerFacts, report: &mut Insta
         Fact::Known(runtime) => runtime,
         Fact::Unknown(_) if let Some(said) = &facts.unauthorized.own => {
             report.answers = true;
-            findings.reasons.push(unauthorized("it", said));
+            findings.reasons.push(finding::UNAUTHORIZED.of(&[("who", &"it"), ("said", said)]));
             return;
         }
         Fact::Unknown(why) => {
@@ -164,14 +164,6 @@ fn judge_config(expected: &ExpectedBroker, facts: &BrokerFacts, report: &mut Ins
     }
 }
 
-/// It runs, and whether it is well nobody can tell.
-pub(super) fn unauthorized(who: &str, said: &str) -> Cause {
-    let what = format!("{who} does not take this host's credential: {said}");
-    let fix = "compare [acl] of cluster.toml and its key_file with what the brokers have: docs/acl.md says how a key is \
-               changed";
-    cause("unauthorized", what, fix)
-}
-
 /// What sends to a sync master are answered while nobody replicates from it, where that stays so.
 fn tell_of_sends(expected: &ExpectedBroker, facts: &BrokerFacts, findings: &mut Findings) {
     if !expected.sync || facts.ha_connection != Fact::Known(HaConnection::Missing) {
@@ -216,7 +208,7 @@ fn judge_replication(
         Fact::Known(partner) => partner,
         Fact::Unknown(_) if let Some(said) = &facts.unauthorized.partner => {
             let other = if is_slave { "its master" } else { "its slave" };
-            findings.put(required, unauthorized(other, said));
+            findings.put(required, finding::UNAUTHORIZED.of(&[("who", &other), ("said", said)]));
             return;
         }
         Fact::Unknown(why) => {
@@ -233,15 +225,12 @@ fn judge_replication(
     } else if let Fact::Known(HaConnection::Settling) = facts.ha_connection {
         findings.put(required, finding::REPLICATION_SETTLING.of(&[]));
     } else if let Fact::Unknown(why) = &facts.ha_connection {
-        findings
-            .put(required, cause("replication-unknown", format!("whether it replicates cannot be told: {why}"), ""));
+        findings.put(required, finding::REPLICATION_UNKNOWN.of(&[("why", why)]));
     }
     if facts.ha_reconnects >= LOOPS {
         let who = if is_slave { "it" } else { "its slave" };
-        let what = format!("{who} connected {} times for replication in the last three minutes", facts.ha_reconnects);
-        let fix = "look for the reason in the slave's rocketmqlogs/store.log: its disk, or a log that does not fit its \
-                   master's";
-        findings.put(required, cause("replication-loops", what, fix));
+        let values: [(&str, &dyn Display); 2] = [("who", &who), ("count", &facts.ha_reconnects)];
+        findings.put(required, finding::REPLICATION_LOOPS.of(&values));
     }
     let (slave_max, master_max) =
         if is_slave { (runtime.max_offset, partner.max_offset) } else { (partner.max_offset, runtime.max_offset) };
@@ -256,14 +245,8 @@ fn judge_replication(
     // A master sends what follows the slave's end, and where it has deleted that, nothing, for ever (HAConnection).
     let master_min = if is_slave { partner.min_offset } else { runtime.min_offset };
     if let Some(master_min) = master_min.filter(|min| slave_max < *min) {
-        let (slave, master) = if is_slave { ("its", "its master's") } else { ("its slave's", "its own") };
-        let what = format!(
-            "{slave} log ends at {slave_max} and {master} begins at {master_min}: what lies between is nowhere any more, \
-             and the slave never catches up"
-        );
-        let fix = "stop the slave, move its store folder aside and start it: it begins anew from its master; delete the old \
-                   one when it has caught up";
-        findings.put(required, cause("replication-gap", what, fix));
+        let finding = if is_slave { finding::REPLICATION_GAP_OF_SLAVE } else { finding::REPLICATION_GAP_OF_MASTER };
+        findings.put(required, finding.of(&[("slave", &slave_max), ("master", &master_min)]));
         return;
     }
     if slave_max > master_max {

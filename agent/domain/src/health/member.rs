@@ -5,17 +5,17 @@
 use super::{
     Findings,
     broker::registrations,
-    cause,
     facts::{BrokerFacts, MemberFacts, Runtime},
     report::InstanceReport,
 };
 use crate::{
     desired::{Elections, ExpectedBroker},
+    finding,
     launch::Role,
     observed::Fact,
     size::Size,
 };
-use std::{collections::BTreeSet, net::SocketAddr};
+use std::{collections::BTreeSet, fmt::Display, net::SocketAddr};
 
 pub(super) fn judge(
     expected: &ExpectedBroker,
@@ -59,14 +59,9 @@ fn judge_registration(
                 ids.insert(*id);
             }
             None => {
-                let what = format!("NameServer {namesrv} does not have it in {group}");
-                let fix = match elections.by_controllers {
-                    true => {
-                        "it registers when a controller has given it a role; look at the controllers and its broker.log"
-                    }
-                    false => "it registers when its group has elected a leader; look at its broker.log",
-                };
-                findings.reasons.push(cause("not-registered", what, fix));
+                let by = if elections.by_controllers { "controller" } else { "leader" };
+                let values: [(&str, &dyn Display); 3] = [("namesrv", &namesrv), ("group", group), (by, &by)];
+                findings.reasons.push(finding::MEMBER_NOT_REGISTERED.of(&values));
             }
         }
         match addresses.get(&0) {
@@ -74,12 +69,9 @@ fn judge_registration(
                 masters.insert(address.as_str());
             }
             None => {
-                let what = format!("{group} has no master in NameServer {namesrv}: nobody can send to it");
-                let fix = match elections.by_controllers {
-                    true => "a controller elects one of the members that are in sync; look whether those run",
-                    false => "most of its members must run to elect one",
-                };
-                findings.reasons.push(cause("no-master", what, fix));
+                let by = if elections.by_controllers { "controller" } else { "members" };
+                let values: [(&str, &dyn Display); 3] = [("namesrv", &namesrv), ("group", group), (by, &by)];
+                findings.reasons.push(finding::NO_MASTER.of(&values));
             }
         }
     }
@@ -87,16 +79,14 @@ fn judge_registration(
     let mut masters = masters.into_iter();
     let (master, second) = (masters.next()?, masters.next());
     if let Some(other) = second {
-        let what = format!("the NameServers name different masters of {group}: {master} and {other}");
-        findings.reasons.push(cause("masters-differ", what, "after an election it passes in seconds"));
+        let values: [(&str, &dyn Display); 3] = [("group", group), ("master", &master), ("other", &other)];
+        findings.reasons.push(finding::MASTERS_DIFFER.of(&values));
         return None;
     }
     let known = elections.others.iter().map(|other| other.client_address).chain([expected.client_address]);
     let found = known.into_iter().find(|address| address.to_string() == master);
     if found.is_none() {
-        let what = format!("the NameServers have {group} with brokerId 0 at {master}, which is none of its members");
-        let fix = "stop the one that is not in cluster.toml";
-        findings.reasons.push(cause("two-claimants", what, fix));
+        findings.reasons.push(finding::MASTER_OF_NOBODY.of(&[("group", group), ("master", &master)]));
     }
     found
 }
@@ -114,28 +104,24 @@ fn judge_master(
     report.lag = known.map(|other| runtime.max_offset.saturating_sub(other.max_offset)).max();
     for (address, other) in &members.others {
         if let Fact::Unknown(why) = other {
-            let what = format!("the member of {group} at {address} does not answer: {why}");
-            findings.warnings.push(cause("member-unreachable", what, ""));
+            let values: [(&str, &dyn Display); 3] = [("group", group), ("address", address), ("why", why)];
+            findings.warnings.push(finding::MEMBER_UNREACHABLE.of(&values));
         }
     }
     let (least, all) = (elections.least, elections.others.len() + 1);
     let in_sync = match &members.sync {
         Some(Fact::Known(sync)) => sync.in_sync.len(),
         Some(Fact::Unknown(why)) => {
-            let what = format!("which members of {group} are in sync cannot be told: {why}");
-            let fix = "while the controllers have no leader no other master is elected";
-            findings.warnings.push(cause("sync-unknown", what, fix));
+            findings.warnings.push(finding::SYNC_UNKNOWN_OF_GROUP.of(&[("group", group), ("why", why)]));
             return;
         }
         None => 1 + members.others.values().filter(|other| other.known().is_some()).count(),
     };
+    let values: [(&str, &dyn Display); 4] = [("count", &in_sync), ("all", &all), ("group", group), ("least", &least)];
     if in_sync < least {
-        let what =
-            format!("{in_sync} of the {all} members of {group} are in sync, and it takes messages from {least} on");
-        findings.reasons.push(cause("too-few-in-sync", what, "members come back in sync by themselves once they run"));
+        findings.reasons.push(finding::TOO_FEW_IN_SYNC.of(&values));
     } else if in_sync < all {
-        let what = format!("{in_sync} of the {all} members of {group} are in sync");
-        findings.warnings.push(cause("member-not-in-sync", what, ""));
+        findings.warnings.push(finding::MEMBER_NOT_IN_SYNC.of(&values));
     }
 }
 
@@ -150,40 +136,29 @@ fn judge_slave(
     if let Some(sync) = &members.sync {
         match sync {
             Fact::Known(sync) if sync.in_sync.contains(&report.address) => {}
-            Fact::Known(_) => {
-                let what = "the controllers do not count it as in sync: it would not be elected";
-                findings.reasons.push(cause("not-in-sync", what, "it is counted when it has all that its master has"));
-            }
-            Fact::Unknown(why) => {
-                let what = format!("whether it is in sync cannot be told: {why}");
-                findings.reasons.push(cause("sync-unknown", what, "look at the controllers"));
-            }
+            Fact::Known(_) => findings.reasons.push(finding::NOT_IN_SYNC.of(&[])),
+            Fact::Unknown(why) => findings.reasons.push(finding::SYNC_UNKNOWN.of(&[("why", why)])),
         }
     }
     let other = match members.others.get(&master) {
         Some(Fact::Known(other)) => other,
         Some(Fact::Unknown(why)) => {
-            findings.reasons.push(cause(
-                "master-unreachable",
-                format!("its master {master} does not answer: {why}"),
-                "",
-            ));
+            let values: [(&str, &dyn Display); 2] = [("master", &master), ("why", why)];
+            findings.reasons.push(finding::MASTER_UNREACHABLE.of(&values));
             return;
         }
         None => return,
     };
     // It was asked first, so it can be ahead only where its master lacks something.
     if runtime.max_offset > other.max_offset {
-        let what = format!("it is {} ahead of its master", Size(runtime.max_offset - other.max_offset));
-        let fix = "after an election it gives up what was never acknowledged; if it stays so, compare the stores";
-        findings.reasons.push(cause("slave-ahead", what, fix));
+        let ahead = Size(runtime.max_offset - other.max_offset);
+        findings.reasons.push(finding::MEMBER_AHEAD.of(&[("ahead", &ahead)]));
         return;
     }
     let lag = other.max_offset - runtime.max_offset;
     report.lag = Some(lag);
     if lag > expected.max_lag.0 {
-        let what = format!("it is {} behind its master (broker.max_lag is {})", Size(lag), expected.max_lag);
-        findings.reasons.push(cause("lagging", what, ""));
+        findings.reasons.push(finding::LAGGING_SLAVE.of(&[("lag", &Size(lag)), ("limit", &expected.max_lag)]));
     }
 }
 

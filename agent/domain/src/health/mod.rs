@@ -21,7 +21,7 @@ pub(crate) use broker::READ_ONLY;
 use crate::{
     desired::Instance,
     finding,
-    launch::{Cause, ProcessState, cause},
+    launch::{Cause, ProcessState},
     observed::Fact,
 };
 use facts::ServiceFacts;

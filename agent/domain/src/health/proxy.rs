@@ -2,7 +2,6 @@
 
 use super::{
     Findings,
-    broker::unauthorized,
     facts::{GrpcAnswer, ProxyFacts},
     not_answering,
     report::InstanceReport,
@@ -23,7 +22,7 @@ pub(super) fn judge(facts: &ProxyFacts, report: &mut InstanceReport, findings: &
             let refused = REFUSALS.contains(code);
             if refused && facts.signed {
                 // It asks brokers for users, as the administrator: with another key, or where it reaches none, it refuses all.
-                findings.reasons.push(unauthorized("it", message));
+                findings.reasons.push(finding::UNAUTHORIZED.of(&[("who", &"it"), ("said", message)]));
             } else if *code != OK && !refused {
                 findings.reasons.push(finding::NO_ROUTE.of(&[("code", code), ("message", message)]));
             }

@@ -5,7 +5,7 @@ use super::verdict::{self, Verdict};
 use crate::{
     desired::Instance,
     document::Change,
-    finding,
+    finding::{self, Finding},
     launch::{Cause, Role},
     names::{HostName, InstanceName, Version},
     plan::Blocked,
@@ -251,6 +251,31 @@ pub fn in_words(cause: &Cause) -> String {
     if cause.fix.is_empty() { cause.what.clone() } else { format!("{}; {}", cause.what, cause.fix) }
 }
 
+/// The id of why a cluster is down.
+pub const DOWN: &str = finding::DOWN_MASTERS.id;
+
+/// One of the problems of the whole cluster.
+pub(crate) fn problem_in_words(cause: &Cause) -> String {
+    if cause.id == DOWN { format!("{DOWN}: {}", cause.what) } else { in_words(cause) }
+}
+
+/// What is wrong between the hosts, and why the cluster is down.
+fn found(own: Option<&HostReport>, hosts: &[HostView]) -> Vec<Cause> {
+    let other = hosts.iter().filter_map(|view| match &view.report {
+        Some(report) if view.unknown_since.is_none() => {
+            let own = own?;
+            let of_both = |finding: Finding| finding.of(&[("host", &view.host), ("own", &own.host)]);
+            if report.cluster_file != own.cluster_file {
+                Some(Cause { fix: String::new(), ..of_both(finding::OTHER_FILE) })
+            } else {
+                (report.placement != own.placement).then(|| of_both(finding::OTHER_PLACEMENT))
+            }
+        }
+        _ => Some(Cause { fix: String::new(), ..finding::HOST_UNKNOWN.of(&[("host", &view.host)]) }),
+    });
+    other.chain(verdict::down(hosts)).collect()
+}
+
 /// One host in the view of the whole cluster.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HostView {
@@ -292,27 +317,17 @@ pub struct ClusterReport {
 }
 
 impl ClusterReport {
+    /// What its problems were made of, as far as this agent would say the same.
+    pub(crate) fn found(&self) -> Vec<Cause> {
+        let own = self.hosts.iter().find(|view| view.host == self.seen_from).and_then(|view| view.report.as_ref());
+        found(own, &self.hosts)
+    }
+
     /// Puts the hosts' views together.
     pub fn of(own: &HostReport, hosts: Vec<HostView>) -> Self {
-        let mut problems = Vec::new();
-        for view in &hosts {
-            match &view.report {
-                Some(report) if view.unknown_since.is_none() => {
-                    if report.cluster_file != own.cluster_file {
-                        problems.push(format!("{} has another cluster.toml than {}", view.host, own.host));
-                    } else if report.placement != own.placement {
-                        problems.push(format!(
-                            "{} and {} place the brokers differently; pin the groups with [[group]] hosts",
-                            view.host, own.host
-                        ));
-                    }
-                }
-                _ => problems.push(format!("the agent of {} does not answer", view.host)),
-            }
-        }
-        let down = verdict::down(&hosts);
-        let is_down = !down.is_empty();
-        problems.extend(down);
+        let found = found(Some(own), &hosts);
+        let is_down = found.iter().any(|cause| cause.id == DOWN);
+        let problems: Vec<String> = found.iter().map(problem_in_words).collect();
         let all_ready = hosts.iter().all(|view| view.report.as_ref().is_some_and(|report| report.ready));
         let ready = all_ready && problems.is_empty();
         Self {

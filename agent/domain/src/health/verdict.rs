@@ -7,7 +7,11 @@ use super::{
     broker::NAMESRV_UNREACHABLE,
     report::{HostView, InstanceReport, State},
 };
-use crate::{launch::Role, topology::Mode};
+use crate::{
+    finding,
+    launch::{Cause, Role},
+    topology::Mode,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -40,7 +44,7 @@ enum Serves {
 }
 
 /// Why the cluster is down; empty where it is not, or is not known to be.
-pub(super) fn down(hosts: &[HostView]) -> Vec<String> {
+pub(crate) fn down(hosts: &[HostView]) -> Vec<Cause> {
     // What runs on a host that never answered is not known.
     if hosts.iter().any(|view| view.report.is_none()) {
         return Vec::new();
@@ -65,15 +69,13 @@ pub(super) fn down(hosts: &[HostView]) -> Vec<String> {
     let none = |all: &[Serves]| !all.is_empty() && all.iter().all(|it| *it == Serves::No);
     let mut why = Vec::new();
     if none(&namesrvs) {
-        why.push("down: no NameServer answers, so that clients find no broker".to_owned());
+        why.push(finding::DOWN_NAMESRVS.of(&[]));
     }
     if none(&masters) {
-        why.push("down: no master takes messages".to_owned());
+        why.push(finding::DOWN_MASTERS.of(&[]));
     }
     let unread = groups.iter().filter(|(_, members)| none(members));
-    why.extend(
-        unread.map(|(group, _)| format!("down: no member of {group} answers, so that its messages cannot be read")),
-    );
+    why.extend(unread.map(|(group, _)| finding::DOWN_GROUP.of(&[("group", group)])));
     why
 }
 
@@ -184,7 +186,7 @@ mod tests {
             let mut views = pair();
             let refuse = |it: &mut InstanceReport| {
                 it.state = State::NotReady;
-                it.reasons = vec![crate::health::cause(id, "", "")];
+                it.reasons = vec![crate::launch::cause(id, "", "")];
             };
             refuse(at(&mut views, 0, 1));
             views[0].report.as_mut().unwrap().ready = false;
@@ -222,7 +224,7 @@ mod tests {
         for host in 0..3 {
             let it = at(&mut views, host, 2);
             (it.role, it.state) = (Role::Member, State::NotReady);
-            it.reasons = vec![crate::health::cause("no-master", "", "")];
+            it.reasons = vec![crate::launch::cause("no-master", "", "")];
             views[host].report.as_mut().unwrap().ready = false;
         }
         assert_eq!(judged(views.clone()), (Verdict::Down, vec!["down: no master takes messages".to_owned()]));
@@ -230,7 +232,7 @@ mod tests {
             let mut views = views.clone();
             let it = at(&mut views, 1, 2);
             let said = if id == NAMESRV_UNREACHABLE { &mut it.warnings } else { &mut it.reasons };
-            said.push(crate::health::cause(id, "", ""));
+            said.push(crate::launch::cause(id, "", ""));
             assert_eq!(judged(views).0, Verdict::Degraded, "{id}");
         }
     }
@@ -240,7 +242,7 @@ mod tests {
         for (mode, verdict) in [("controller", Verdict::Down), ("dledger", Verdict::Degraded)] {
             let mut views = electing(mode);
             let it = at(&mut views, 0, 2);
-            (it.state, it.reasons) = (State::NotReady, vec![crate::health::cause(TOO_FEW, "", "")]);
+            (it.state, it.reasons) = (State::NotReady, vec![crate::launch::cause(TOO_FEW, "", "")]);
             views[0].report.as_mut().unwrap().ready = false;
             assert_eq!(judged(views).0, verdict, "{mode}");
         }

@@ -1,21 +1,14 @@
 //! Whether a witness is ready: it has nothing to run, so it is when it takes part in config sync. In: where its cluster
 //! file comes from. Out: why not.
 
-use super::{cause, report::ConfigReport};
-use crate::launch::Cause;
+use super::report::ConfigReport;
+use crate::{finding, launch::Cause};
 
 /// What keeps a witness from being what it is there for.
 pub fn obstacle(config: &ConfigReport) -> Option<Cause> {
     match (config.synced, config.generation) {
-        (false, _) => {
-            let what = "this host is a witness, and without a secret it has no vote";
-            let fix = "copy cluster.secret from another host, mode 0600, and restart rocketmq-agent";
-            Some(cause("witness-without-secret", what, fix))
-        }
-        (true, None) => {
-            let what = "this host is a witness, and holds no committed cluster file yet";
-            Some(cause("witness-without-document", what, "`rocketmq-agent config status` says what is waited for"))
-        }
+        (false, _) => Some(finding::WITNESS_WITHOUT_SECRET.of(&[])),
+        (true, None) => Some(finding::WITNESS_WITHOUT_DOCUMENT.of(&[])),
         (true, Some(_)) => None,
     }
 }

@@ -240,6 +240,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "See the rights of the folder that the reason names.",
     ),
     of_id(
+        "users-missing",
+        "The dashboard is to ask for a login, and the file with its users is not there.",
+        "It is not started: it would take users of its own, whose passwords everybody knows.",
+        "Write that file, a line name=password,1 for each administrator; docs/cluster-file.md says where.",
+    ),
+    of_id(
         "waits-for-master",
         "A proxy waits with its start until a NameServer has a master.",
         "A proxy that finds no master ends at once.",

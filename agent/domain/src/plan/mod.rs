@@ -4,13 +4,17 @@
 use crate::{
     adoption::KEPT_AS,
     desired::{Desired, Instance},
-    launch::{self, Cause, Launch, ProcessState, Role},
+    finding,
+    launch::{Cause, Launch, ProcessState, Role},
     names::InstanceName,
     observed::{DirectoryState, DistributionState, Fact, FileState, Observed},
     store,
 };
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
+use std::{
+    fmt::Display,
+    path::{Path, PathBuf},
+};
 
 /// One thing to do on the host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -103,8 +107,7 @@ impl Plan {
         *self == Plan::default()
     }
 
-    fn block(&mut self, instance: Option<&InstanceName>, id: &str, what: impl Into<String>, fix: impl Into<String>) {
-        let cause = launch::cause(id, what, fix);
+    fn block(&mut self, instance: Option<&InstanceName>, cause: Cause) {
         self.blocked.push(Blocked { instance: instance.cloned(), cause });
     }
 }
@@ -144,24 +147,16 @@ fn plan_directories(desired: &Desired, observed: &Observed, plan: &mut Plan) -> 
                 // Those below it are so for the same reason.
                 if !read_only.is_some_and(|above| directory.path.starts_with(above)) {
                     read_only = Some(&directory.path);
-                    let what = format!("{path} is on a disk that is mounted read-only");
-                    let fix = "`dmesg` says why where the disk failed; mount it for writing again, and restart \
-                               rocketmq-agent where it goes on saying this";
-                    plan.block(None, "disk-read-only", what, fix);
+                    plan.block(None, finding::DISK_READ_ONLY.of(&[("path", &path)]));
                 }
             }
             Some(Fact::Known(DirectoryState::Unusable(why))) => {
                 ready = false;
-                plan.block(
-                    None,
-                    "folder-unusable",
-                    format!("{path} {why}"),
-                    "give it to the account that RocketMQ runs as, or set base_dir in cluster.toml",
-                );
+                plan.block(None, finding::FOLDER_NOT_USABLE.of(&[("path", &path), ("why", why)]));
             }
             Some(Fact::Unknown(why)) => {
                 ready = false;
-                plan.block(None, "folder-unknown", format!("{path} cannot be looked at: {why}"), "");
+                plan.block(None, finding::FOLDER_UNKNOWN.of(&[("path", &path), ("why", why)]));
             }
             None => ready = false,
         }
@@ -182,13 +177,12 @@ fn plan_files(desired: &Desired, observed: &Observed, plan: &mut Plan) {
             }
             Some(Fact::Known(FileState::NoKey(why))) => {
                 let instance = desired.instances.iter().find(|it| file.path.starts_with(&it.launch.directory));
-                let fix =
-                    "put the key of [acl] there on every host, the same one, for the agent's account alone (mode 0600)";
-                plan.block(instance.map(|it| &it.launch.instance), "acl-key", why, fix);
+                plan.block(instance.map(|it| &it.launch.instance), finding::ACL_KEY.of(&[("why", why)]));
             }
             Some(Fact::Known(FileState::Differs)) => plan.steps.push(Step::WriteFile { path: file.path.clone() }),
             Some(Fact::Unknown(why)) => {
-                plan.block(None, "file-unknown", format!("{} cannot be read: {why}", file.path.display()), "");
+                let values: [(&str, &dyn Display); 2] = [("path", &file.path.display()), ("why", why)];
+                plan.block(None, finding::FILE_UNKNOWN.of(&values));
             }
             Some(Fact::Known(FileState::Same)) | None => {}
         }
@@ -225,20 +219,21 @@ fn plan_distribution(desired: &Desired, observed: &Observed, plan: &mut Plan) ->
     match &observed.distribution {
         Fact::Known(DistributionState::Installed) => return true,
         Fact::Known(DistributionState::Missing) if desired.source.is_none() => {
-            let what = format!("RocketMQ {} is not on this host", desired.version);
-            plan.block(None, "no-source", what, "say in cluster.toml where it comes from: rocketmq.source");
+            plan.block(None, finding::NO_SOURCE.of(&[("version", &desired.version)]));
         }
         Fact::Known(DistributionState::Missing) => {
             plan.steps.push(Step::InstallDistribution { version: desired.version.to_string() });
         }
         Fact::Known(DistributionState::Installing(progress)) => {
-            plan.block(None, "installing", format!("RocketMQ {} is being installed: {progress}", desired.version), "");
+            let values: [(&str, &dyn Display); 2] = [("version", &desired.version), ("progress", progress)];
+            plan.block(None, finding::INSTALLING.of(&values));
         }
         Fact::Known(DistributionState::Failed(cause)) => {
             plan.blocked.push(Blocked { instance: None, cause: cause.clone() })
         }
         Fact::Unknown(why) => {
-            plan.block(None, "distribution-unknown", format!("{}: {why}", desired.distributions.display()), "")
+            let values: [(&str, &dyn Display); 2] = [("path", &desired.distributions.display()), ("why", why)];
+            plan.block(None, finding::DISTRIBUTION_UNKNOWN.of(&values));
         }
     }
     false
@@ -252,7 +247,7 @@ fn plan_jar(instance: &Instance, observed: &Observed, plan: &mut Plan) -> bool {
         DistributionState::Installed => {}
         DistributionState::Missing => plan.steps.push(Step::InstallJar { instance: name.clone() }),
         DistributionState::Installing(progress) => {
-            plan.block(Some(name), "installing", format!("its jar is being fetched: {progress}"), "");
+            plan.block(Some(name), finding::FETCHING_JAR.of(&[("progress", progress)]));
         }
         DistributionState::Failed(cause) => {
             plan.blocked.push(Blocked { instance: Some(name.clone()), cause: cause.clone() });
@@ -260,10 +255,7 @@ fn plan_jar(instance: &Instance, observed: &Observed, plan: &mut Plan) -> bool {
     }
     if let Some(path) = &state.missing_users {
         // It would take the users in its jar, whose passwords everybody knows (AbstractFileStore of 2.1.0).
-        let what = format!("it is to ask who you are, and {} is not there", path.display());
-        let fix = "write it, a line name=password,1 for each administrator, and give it to the account of RocketMQ with \
-                   mode 0600";
-        plan.block(Some(name), "users-missing", what, fix);
+        plan.block(Some(name), finding::USERS_MISSING.of(&[("path", &path.display())]));
     }
     state.jar == DistributionState::Installed && state.missing_users.is_none()
 }
@@ -275,8 +267,7 @@ fn check_address(desired: &Desired, observed: &Observed, plan: &mut Plan) -> boo
     if !here {
         let found =
             addresses.iter().filter(|a| !a.is_loopback()).map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        let what = format!("the address {address} is on no network card of this host (it has {found})");
-        plan.block(None, "address-not-here", what, "put host.address right in cluster.toml, or say nat = true there");
+        plan.block(None, finding::ADDRESS_ON_NO_CARD.of(&[("address", &address), ("found", &found)]));
     }
     here
 }
@@ -292,9 +283,8 @@ fn plan_instance(instance: &Instance, observed: &Observed, may_start: bool, plan
             }
         }
         Some(Fact::Known(ProcessState::Stopped { .. })) if let Some((path, how)) = foreign_file(instance, observed) => {
-            let what = format!("{} was written by hand for another broker or store: {how}", path.display());
-            let fix = "say the same in cluster.toml (name, group, role, broker.config), or move away what is not its";
-            plan.block(Some(&launch.instance), "foreign-conf", what, fix);
+            let found = finding::FOREIGN_CONF.of(&[("path", &path.display()), ("how", &how)]);
+            plan.block(Some(&launch.instance), found);
         }
         // It would end at once (`ClusterServiceManager` of 5.5.0), again and again.
         Some(Fact::Known(ProcessState::Stopped { .. }))
@@ -304,7 +294,7 @@ fn plan_instance(instance: &Instance, observed: &Observed, may_start: bool, plan
                 Fact::Known(_) => "no master is registered with a NameServer",
                 Fact::Unknown(why) => why,
             };
-            plan.block(Some(&launch.instance), "waits-for-master", format!("it waits for a master: {why}"), "");
+            plan.block(Some(&launch.instance), finding::WAITS_FOR_MASTER.of(&[("why", &why)]));
         }
         Some(Fact::Known(ProcessState::Stopped { backing_off: false, .. })) => {
             if let Some(is_own) = store_is_ready(launch, observed, plan)
@@ -319,12 +309,7 @@ fn plan_instance(instance: &Instance, observed: &Observed, may_start: bool, plan
         }
         Some(Fact::Known(ProcessState::Stopping { .. } | ProcessState::Stopped { .. })) | None => {}
         Some(Fact::Unknown(why)) => {
-            plan.block(
-                Some(&launch.instance),
-                "process-unknown",
-                format!("its process cannot be looked at: {why}"),
-                "",
-            );
+            plan.block(Some(&launch.instance), finding::PROCESS_UNKNOWN.of(&[("why", why)]));
         }
     }
 }
@@ -342,7 +327,7 @@ fn store_is_ready(launch: &Launch, observed: &Observed, plan: &mut Plan) -> Opti
             }
         },
         Some(Fact::Unknown(why)) => {
-            plan.block(Some(&launch.instance), "store-unknown", format!("its store cannot be looked at: {why}"), "");
+            plan.block(Some(&launch.instance), finding::STORE_UNKNOWN.of(&[("why", why)]));
             None
         }
         None => None,

@@ -7,7 +7,7 @@ use crate::{
         broker::NAMESRV_UNREACHABLE,
         report::{HostReport, HostView, InstanceReport},
     },
-    launch::{Cause, Role, cause},
+    launch::{Cause, Role},
     names::{HostName, InstanceName},
     placement::Placement,
 };
@@ -22,6 +22,15 @@ pub struct Seat {
     pub instance: InstanceName,
     /// What it is.
     pub role: Role,
+}
+
+impl Seat {
+    /// Which it is, for a finding that names it.
+    fn values(&self) -> [(&'static str, Value<'_>); 3] {
+        let role: &dyn Display = if self.role == Role::Namesrv { &"NameServer" } else { &self.role };
+        let of = self.role.is_broker().then_some(&self.instance as _);
+        [("role", Some(role)), ("of", of), ("on", Some(&self.host))]
+    }
 }
 
 impl std::fmt::Display for Seat {
@@ -82,16 +91,13 @@ pub fn obstacle(verb: Verb, facts: &Facts<'_>, at: usize, phase: Phase) -> Optio
         return Some(finding::ONLY_MASTER.of_known(&by_hand(verb, me)));
     }
     if verb == Verb::Stop && is_only(Role::Namesrv) {
-        let what = "it is the only NameServer: without it no client finds a broker".to_owned();
-        return Some(cause("only-namesrv", what, ""));
+        return Some(finding::ONLY_NAMESRV.of(&[]));
     }
     if verb == Verb::Stop && is_only(Role::Controller) {
-        let what = "it is the only controller: without it no group gets another master".to_owned();
-        return Some(cause("only-controller", what, ""));
+        return Some(finding::ONLY_CONTROLLER.of(&[]));
     }
     if verb == Verb::Stop && is_only(Role::Proxy) {
-        let what = "it is the only proxy: without it gRPC clients can do nothing".to_owned();
-        return Some(cause("only-proxy", what, ""));
+        return Some(finding::ONLY_PROXY.of(&[]));
     }
     // All hosts first: until they agree on the cluster there is no order.
     for view in hosts {
@@ -103,8 +109,7 @@ pub fn obstacle(verb: Verb, facts: &Facts<'_>, at: usize, phase: Phase) -> Optio
     for (index, seat) in order.iter().enumerate().filter(|(index, _)| *index != at) {
         let report = hosts.iter().find(|view| view.host == seat.host).and_then(|view| view.report.as_ref());
         let Some(instance) = report.and_then(|report| instance_of(report, seat)) else {
-            let what = format!("the agent of {} does not know {seat}", seat.host);
-            return Some(cause("instance-unknown", what, "give every host the same cluster.toml"));
+            return Some(finding::INSTANCE_UNKNOWN.of_known(&seat.values()));
         };
         others.push((seat, instance, index));
     }
@@ -116,17 +121,12 @@ pub fn obstacle(verb: Verb, facts: &Facts<'_>, at: usize, phase: Phase) -> Optio
     for (seat, instance, index) in others {
         // No message goes through a dashboard or an exporter.
         if !instance.is_ready() && !seat.role.is_jar() {
-            let fix = instance.reasons.first().map(|it| &it.fix).filter(|fix| !fix.is_empty());
-            return Some(finding::NOT_READY.of_known(&[
-                ("seat", Some(seat)),
-                ("state", Some(&instance.state)),
-                ("why", why(instance)),
-                ("host", Some(&seat.host)),
-                ("fix", fix.map(|fix| fix as _)),
-            ]));
+            let [role, of, on] = seat.values();
+            let values = [role, of, on, ("state", Some(&instance.state as _))];
+            return Some(finding::NOT_READY.telling(instance.reasons.first(), &values));
         }
         if let Some(unseen) = instance.warnings.iter().find(|it| it.id == NAMESRV_UNREACHABLE) {
-            return Some(cause("not-ready", format!("{seat}: {}", unseen.what), &unseen.fix));
+            return Some(finding::NAMESRV_UNSEEN.telling(Some(unseen), &seat.values()));
         }
         // Those that lead now come after all others of their kind.
         let is_before = match me.role == seat.role {
@@ -134,18 +134,14 @@ pub fn obstacle(verb: Verb, facts: &Facts<'_>, at: usize, phase: Phase) -> Optio
             false => index < at,
         };
         if verb == Verb::Renew && is_before && instance.restart_pending {
-            return Some(finding::NOT_ITS_TURN.of(&[("seat", seat)]));
+            return Some(finding::NOT_ITS_TURN.of_known(&seat.values()));
         }
     }
     let mine = instance_of(own, me)?;
     if !mine.is_ready() && !me.role.is_jar() {
         let [host, instance] = by_hand(verb, me);
-        return Some(finding::NOT_READY_ITSELF.of_known(&[
-            ("state", Some(&mine.state)),
-            ("why", why(mine)),
-            host,
-            instance,
-        ]));
+        let values = [("state", Some(&mine.state as _)), host, instance];
+        return Some(finding::NOT_READY_ITSELF.telling(mine.reasons.first(), &values));
     }
     None
 }
@@ -175,8 +171,7 @@ pub(super) fn host_obstacle(own: &HostReport, view: &HostView) -> Option<Cause> 
     }
     let is_jar = |name: &InstanceName| report.instances.iter().any(|it| it.instance == *name && it.role.is_jar());
     let blocked = report.blocked.iter().find(|it| !it.instance.as_ref().is_some_and(is_jar))?;
-    let found = finding::HOST_BLOCKED.of(&[("host", host), ("what", &blocked.cause.what)]);
-    Some(Cause { fix: blocked.cause.fix.clone(), ..found })
+    Some(finding::HOST_BLOCKED.telling(Some(&blocked.cause), &[("host", Some(host))]))
 }
 
 /// Whether an instance leads others and was elected to.
@@ -197,7 +192,10 @@ fn in_flight(seat: &Seat, instance: &InstanceReport, is_first: bool, me: &Seat, 
         Phase::Announced => phase == Phase::Waits || is_first,
         _ => !(phase == Phase::MasterDrains && turn.verb == Verb::Lend && seat.instance == me.instance),
     };
-    in_the_way.then(|| finding::IN_FLIGHT.of(&[("seat", seat), ("phase", &turn.in_words())]))
+    in_the_way.then(|| {
+        let [role, of, on] = seat.values();
+        finding::IN_FLIGHT.of_known(&[role, of, on, ("phase", Some(&turn.in_words()))])
+    })
 }
 
 pub(super) fn instance_of<'r>(report: &'r HostReport, seat: &Seat) -> Option<&'r InstanceReport> {
@@ -205,8 +203,4 @@ pub(super) fn instance_of<'r>(report: &'r HostReport, seat: &Seat) -> Option<&'r
         let is_its = it.role == seat.role || (seat.role == Role::Member && it.role.is_broker());
         it.instance == seat.instance && is_its
     })
-}
-
-fn why(instance: &InstanceReport) -> Value<'_> {
-    instance.reasons.first().map(|cause| &cause.what as _)
 }

@@ -9,8 +9,9 @@ use super::{
     step::{Act, Next, drain},
 };
 use crate::{
+    finding,
     health::report::{HostReport, HostView, InstanceReport, State},
-    launch::{Role, cause},
+    launch::Role,
     names::{HostName, InstanceName},
 };
 
@@ -66,8 +67,7 @@ pub(super) fn go_on(record: Record, seen: &InstanceReport, facts: &Facts<'_>) ->
             drain(record, seen, facts)
         }
         Phase::Drained if is_same_process && !is_late && !may_write(slave, seen) => {
-            let waits = cause("draining", "until its slave is back and in sync".to_owned(), "");
-            (Some(record), Act::Nothing, Some(waits))
+            (Some(record), Act::Nothing, Some(finding::DRAINING_LENT.of(&[])))
         }
         _ => (Some(record.to(Phase::Restoring, facts.now)), Act::Nothing, None),
     }

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     finding,
     health::report::{HostReport, HostView, InstanceReport, State},
-    launch::{Cause, Role, cause},
+    launch::{Cause, Role},
     names::InstanceName,
     observed::Fact,
 };
@@ -229,9 +229,7 @@ fn go_on(record: Record, facts: &Facts<'_>) -> Next {
                 (Some(record.to(Phase::Stopping, facts.now)), Act::Nothing, None)
             }
             (None, turn) => {
-                let waits = turn
-                    .and_then(|turn| turn.waits.clone())
-                    .unwrap_or_else(|| cause("draining", "its master's agent is asked for that".to_owned(), ""));
+                let waits = turn.and_then(|turn| turn.waits.clone()).unwrap_or_else(|| finding::DRAINING_ASKED.of(&[]));
                 let is_late = facts.now.saturating_sub(record.since) > LONGEST_LOAN;
                 (Some(record).filter(|_| !is_late), Act::Nothing, Some(waits))
             }
@@ -259,9 +257,8 @@ fn go_on(record: Record, facts: &Facts<'_>) -> Next {
         Phase::Starting if is_same_process => (Some(record.to(Phase::Restoring, facts.now)), Act::Nothing, None),
         Phase::Starting if seen.is_ready() => restore(record, facts),
         Phase::Starting => {
-            let what = format!("it is {}", seen.state);
-            let fix = seen.reasons.first().map(|cause| cause.what.clone()).unwrap_or_default();
-            (Some(record), Act::Nothing, Some(cause("not-ready", what, fix)))
+            let waits = finding::NOT_READY_AGAIN.telling(seen.reasons.first(), &[("state", Some(&seen.state))]);
+            (Some(record), Act::Nothing, Some(waits))
         }
         // What does not run starts from its file.
         Phase::Restoring if seen.pid.is_none() => (Some(record), Act::Nothing, None),
@@ -319,8 +316,7 @@ fn hand_over(mut record: Record, seen: &InstanceReport, obstacle: Option<Cause>,
             (Some(record.to(Phase::Stopping, facts.now)), Act::Nothing, None)
         }
         (_, obstacle) if took > LONGEST_HANDOVER => {
-            let what = "its group did not come to another master and in sync with it".to_owned();
-            (None, Act::Nothing, obstacle.or(Some(cause("no-handover", what, ""))))
+            (None, Act::Nothing, obstacle.or(Some(finding::NO_HANDOVER.of(&[]))))
         }
         (Role::Master, None) => {
             let act = match record.asked {
@@ -344,8 +340,8 @@ fn restore(record: Record, facts: &Facts<'_>) -> Next {
     match &facts.permission {
         Fact::Known(has) if *has == record.permission => (None, Act::Nothing, None),
         Fact::Known(has) => {
-            let what = format!("it runs with {PERMISSION} = {has}");
-            (Some(record), Act::Give, Some(cause("permission", what, "")))
+            let waits = finding::PERMISSION.of(&[("key", &PERMISSION), ("has", has)]);
+            (Some(record), Act::Give, Some(waits))
         }
         Fact::Unknown(why) => (Some(record), Act::Nothing, Some(finding::CONFIG_UNKNOWN.of(&[("why", why)]))),
     }

@@ -8,7 +8,8 @@ use crate::supervise::{
     record::{self, Record, Run},
 };
 use rocketmq_agent_domain::{
-    launch::{Cause, Launch, ProcessState, cause},
+    finding,
+    launch::{Cause, Launch, ProcessState},
     limits::Limits,
     names::InstanceName,
     unit,
@@ -192,8 +193,7 @@ impl Supervisor for Systemd {
         if !self.shared.lock().get(name).is_some_and(|record| record.is_outside) {
             return Vec::new();
         }
-        let what = "it runs outside of its unit: an agent with supervisor = \"embedded\" started it".to_owned();
-        vec![cause("runs-outside-systemd", what, format!("its next start is in rocketmq-{name}.service"))]
+        vec![finding::RUNS_OUTSIDE.of(&[("unit", &format!("rocketmq-{name}.service"))])]
     }
 
     fn settled(&self, name: &InstanceName) {
@@ -250,7 +250,7 @@ impl Systemd {
                 // The host goes down, and this with it.
                 Some("org.freedesktop.systemd1.TransactionIsDestructive") => Ok(Start::HeldBack { until: None }),
                 Some(_) => {
-                    let cause = cause("unit-refused", format!("systemd does not start {unit}: {error}"), "");
+                    let cause = finding::UNIT_REFUSED.of(&[("unit", &unit), ("why", &error)]);
                     self.refuse(connection, launch, before, cause).await
                 }
                 None => Err(asked(error)),
@@ -304,9 +304,5 @@ async fn stop_unit(connection: &Connection, name: &InstanceName) -> Result<(), S
 }
 
 fn outside(pid: u32) -> Cause {
-    cause(
-        "runs-outside-systemd",
-        format!("it runs already, as pid {pid}, and not in its unit: an agent started it itself, or a person did"),
-        "stop that process (SIGTERM); its unit is started then",
-    )
+    finding::RUNS_ALREADY.of(&[("pid", &pid)])
 }

@@ -10,7 +10,8 @@ use crate::supervise::{
 };
 use rocketmq_agent_domain::{
     cause::{self, Oom, explain},
-    launch::{Cause, Exit, Launch, cause},
+    finding,
+    launch::{Cause, Exit, Launch},
     names::InstanceName,
     unit,
 };
@@ -146,16 +147,10 @@ fn end(record: &Record, run: &Run, snapshot: &Snapshot, flock: &Path) -> Result<
     let forgiven = run.stopping || by_another || record.is_being_stopped;
     let cause = match forgiven {
         true if clean => None,
-        true if snapshot.result == "timeout" => Some(killed_in_time()),
+        true if snapshot.result == "timeout" => Some(finding::KILLED_IN_TIME.of(&[])),
         _ => record.hung(process.pid).or_else(|| Some(why(launch, exit, run, &process, snapshot, flock))),
     };
     Ok(Ended { exit, cause, forgiven, stopped_by_another: by_another.then_some(boot_id) })
-}
-
-fn killed_in_time() -> Cause {
-    let what = "it was told to stop and had not ended in the time that its unit gives it (TimeoutStopSec), so systemd \
-                killed it";
-    cause("killed-after-stop", what.to_owned(), "the next start checks the store from end to end")
 }
 
 fn why(launch: &Launch, exit: Exit, run: &Run, process: &Identity, snapshot: &Snapshot, flock: &Path) -> Cause {

@@ -29,7 +29,7 @@ use super::{
 };
 use crate::accounts::Account;
 use futures_util::{StreamExt, stream};
-use rocketmq_agent_domain::{launch::cause, names::InstanceName, size::Size, unit};
+use rocketmq_agent_domain::{finding, names::InstanceName, size::Size, unit};
 use std::{
     collections::BTreeMap,
     fs::File,
@@ -321,12 +321,10 @@ impl Shared {
         if record.run.as_ref().is_some_and(|run| run.process.is_some()) {
             return;
         }
-        let what =
-            format!("systemd could not start what rocketmq-{name}.service needs, such as the mount of its folder");
-        let fix = format!("`systemctl list-dependencies rocketmq-{name}.service` shows it");
-        tracing::warn!(instance = %name, cause = "dependency-failed", "{name}: not started: {what}");
+        let cause = finding::DEPENDENCY_FAILED.of(&[("unit", &format!("rocketmq-{name}.service"))]);
+        tracing::warn!(instance = %name, cause = cause.id, "{name}: not started: {}", cause.what);
         record.run = None;
-        record.cause = Some(cause("dependency-failed", what, &fix));
+        record.cause = Some(cause);
         record.backoff.failed(&record.launch.fingerprint.clone(), now(), random());
         self.write(record);
         drop(records);

@@ -7,7 +7,8 @@ use crate::{
     supervise::{SupervisorError, evidence, locks},
 };
 use rocketmq_agent_domain::{
-    launch::{Cause, Launch, cause},
+    finding,
+    launch::{Cause, Launch},
     limits::Limits,
     names::InstanceName,
     size::Size,
@@ -45,13 +46,12 @@ pub(super) async fn keep(
     });
     let (name, text) = match rendered {
         Ok(rendered) => rendered,
-        Err(error) => return Ok(Err(cause("no-unit", error.to_string(), "give it another name or folder"))),
+        Err(error) => return Ok(Err(finding::NO_UNIT.of(&[("why", &error)]))),
     };
     let path = shared.units.join(&name);
     let found = read(&path)?;
     if found.as_ref().is_some_and(|found| !found.starts_with(FIRST_LINE)) {
-        let what = format!("{} is there and was not made by this agent", path.display());
-        return Ok(Err(cause("foreign-unit", what, "stop and disable that unit and move its file away")));
+        return Ok(Err(finding::FOREIGN_UNIT.of(&[("path", &path.display())])));
     }
     let mut changed = found.as_ref() != Some(&text);
     if changed {

@@ -205,6 +205,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
     ),
     of_id("store-unknown", "存储无法查看。", "在它上面什么也不启动。", "查看原因中所说目录的权限。"),
     of_id(
+        "users-missing",
+        "dashboard 要求登录，但存放用户的文件不存在。",
+        "不会启动它：它会用自带的用户，而那些密码谁都知道。",
+        "写这个文件，每个管理员一行 name=password,1；放在哪里见 docs/cluster-file.md。",
+    ),
+    of_id(
         "waits-for-master",
         "proxy 等到某个 NameServer 有了主节点才启动。",
         "找不到主节点的 proxy 会立刻结束。",
