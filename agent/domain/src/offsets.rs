@@ -80,7 +80,7 @@ impl Carried {
         let named: Vec<&str> = self.entries.iter().take(NAMED).map(String::as_str).collect();
         let more = self.entries.len().saturating_sub(NAMED);
         let (entries, backup) = (named.join(", "), self.backup.display());
-        fn known<'v>(value: &'v dyn Display, is_said: bool) -> Option<&'v dyn Display> {
+        fn known(value: &dyn Display, is_said: bool) -> Option<&dyn Display> {
             is_said.then_some(value)
         }
         Some(finding::OFFSETS_CARRIED.of_known(&[

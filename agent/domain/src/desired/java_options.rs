@@ -76,8 +76,8 @@ pub fn arguments(
 /// Whether a process started so takes nobody in plain text. This property alone says so, and its last mention counts
 /// (`TlsSystemConfig.tlsMode` of 4.7.0-5.5.0): neither rmq-proxy.json nor the file of `tls.config.file` has such a key.
 pub fn enforces_tls(arguments: &[String]) -> bool {
-    let modes = arguments.iter().filter_map(|argument| argument.strip_prefix("-Dtls.server.mode="));
-    modes.last() == Some("enforcing")
+    let mut modes = arguments.iter().rev().filter_map(|argument| argument.strip_prefix("-Dtls.server.mode="));
+    modes.next() == Some("enforcing")
 }
 
 /// The main class and its arguments; the same names from 4.5 to 5.5.
