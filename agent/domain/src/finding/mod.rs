@@ -2,7 +2,7 @@
 //! are filled with the same values for whoever reads Chinese. What such a thing means in general is in [`crate::meaning`].
 //!
 //! A finding is made where it is found, by its name here and its values. A [`Cause`] that was made without one, by an older
-//! agent or in other words than these, is shown in English: that is never wrong, and more of them can come here one by one.
+//! agent or in other words than these, is shown in English: that is never wrong.
 
 mod ends;
 mod group;
