@@ -100,20 +100,25 @@ pub fn doctor_names_what_is_wrong_with_a_machine_and_says_when_it_is_right(lab: 
     let thief = "ip link set lo up && { timeout 60 systemd-socket-activate -l 10911 sleep 60 >/dev/null 2>&1 & } && \
                  until grep -q :2A9F /proc/net/tcp6; do :; done";
     with_and_without(vm, "ports", "fail", "port 10911 of broker-a is taken by", thief, "ip link set lo up");
-
-    let pid = vm.property("rocketmq-broker-a", "MainPID");
-    let files = |most: u32| format!("prlimit --pid {pid} --nofile={most}:{most}");
-    both_ways(vm, "limits", "warn", "broker-a may open only 600000 files", &files(600_000), &files(655_350));
+    // Not every machine lets the hosts of the lab raise it, so that what runs is said to have it.
+    let limits = |files: u32| {
+        let bound = ["namesrv", "broker-a", "broker-b"].map(|instance| {
+            let pid = vm.property(&format!("rocketmq-{instance}"), "MainPID");
+            proc(&format!("/proc/{pid}/limits"), &format!("Max open files {files} {files} files\\n"))
+        });
+        bound.join(" && ")
+    };
+    with_and_without(vm, "limits", "warn", "broker-a may open only 600000 files", &limits(600_000), &limits(655_350));
 }
 
 pub fn doctor_names_what_does_not_get_through_between_hosts_and_says_when_it_does(lab: &mut Lab) {
-    let fine = |lab: &Lab, check: &str| {
-        poll(LONG, &format!("{check} is fine"), || match found(&lab.vms[0], PLAIN, check) {
+    let fine = |lab: &Lab, around: &str, check: &str| {
+        poll(LONG, &format!("{check} is fine"), || match found(&lab.vms[0], around, check) {
             (verdict, _) if verdict == "ok" => Ok(()),
             (verdict, said) => Err(format!("{verdict} {said}")),
         });
     };
-    ["reach", "mtu"].iter().for_each(|check| fine(lab, check));
+    ["reach", "mtu"].iter().for_each(|check| fine(lab, PLAIN, check));
     lab.vms[0].drops_what_comes_to(Some(10912));
     // What the other host found a moment ago, it says again for some seconds.
     poll(LONG, "the other host gets no answer", || {
@@ -123,12 +128,12 @@ pub fn doctor_names_what_does_not_get_through_between_hosts_and_says_when_it_doe
     });
     assert_found(&lab.vms[1], PLAIN, "reach", "fail", "broker-a master (HA) of vm1 at 10.77.0.1:10912 does not answer");
     lab.vms[0].drops_what_comes_to(None);
-    fine(lab, "reach");
+    fine(lab, PLAIN, "reach");
 
     lab.vms[0].set_longest_packet(Some(1300));
     assert_found(&lab.vms[0], PLAIN, "mtu", "fail", "packets of 1500 bytes to vm2 are lost, and short ones arrive");
     lab.vms[0].set_longest_packet(None);
-    fine(lab, "mtu");
+    fine(lab, PLAIN, "mtu");
 
     // Another cluster file, for the command alone.
     let vm = &lab.vms[0];
@@ -140,7 +145,8 @@ pub fn doctor_names_what_does_not_get_through_between_hosts_and_says_when_it_doe
     assert_found(vm, PLAIN, "public-address", "skipped", "");
     assert_found(vm, other, "public-address", "fail", "broker-a slave of vm2 at its public address 10.77.0.99:");
     lab.vms[1].ok(&["ip", "address", "add", "10.77.0.99/24", "dev", "eth0"]);
-    assert_found(vm, other, "public-address", "ok", "broker-a slave of vm2 at its public address 10.77.0.99:");
+    // That nobody had the address is remembered for some seconds.
+    fine(lab, other, "public-address");
     lab.vms[1].ok(&["ip", "address", "delete", "10.77.0.99/24", "dev", "eth0"]);
     vm.write("root/cluster.toml", &file.replace("5.5.0", "5.1.0"));
     assert_found(vm, PLAIN, "release", "ok", "RocketMQ 5.5.0");
