@@ -158,6 +158,7 @@ impl Synced {
     pub fn take(&mut self, entry: &Entry, settings: &Settings) {
         self.taken = Some(entry.mark().hash);
         self.handle.runs(Some(entry));
+        self.handle.book.catch_up();
         self.look_at_file(settings);
     }
 
