@@ -33,6 +33,8 @@ const OTHERS_FIRST: Duration = Duration::from_millis(200);
 pub(super) struct Synced {
     pub handle: Handle,
     view: watch::Receiver<Arc<View>>,
+    /// What of it the daemon has looked at: what it works from and what it reports are of one moment.
+    seen: Arc<View>,
     /// When what is new in it is looked at.
     due: Option<Instant>,
     /// The document that the goal is made of.
@@ -85,12 +87,13 @@ async fn from_source(settings: &Settings, source: &settings::Source) -> anyhow::
 
 fn begun(settings: &Settings, handle: Handle, own: Goal, claim: Claim) -> anyhow::Result<(Synced, Goal)> {
     let mut view = handle.view.clone();
-    let held = view.borrow_and_update().held.clone();
+    let seen = Arc::clone(&view.borrow_and_update());
+    let held = seen.held.clone();
     // What this host cannot use now is tried again.
     let usable = held.as_ref().filter(|_| own.file_problem.is_none());
     let taken = usable.map(|entry| entry.mark().hash);
     handle.runs(usable);
-    let mut synced = Synced { handle, view, due: None, taken, file: None, _claim: claim };
+    let mut synced = Synced { handle, view, seen, due: None, taken, file: None, _claim: claim };
     let goal = match held {
         Some(_) => own,
         None => goal::of_last(settings)?.unwrap_or_else(|| Goal { waits: Some(waits()), ..own }),
@@ -140,16 +143,12 @@ impl Synced {
         }
         sleep_until(*self.due.get_or_insert_with(|| Instant::now() + OTHERS_FIRST)).await;
         self.due = None;
-        self.view.mark_unchanged();
+        self.seen = Arc::clone(&self.view.borrow_and_update());
     }
 
-    /// The goal of a document that was committed since; none where there is none, or others come first.
+    /// The goal of a document that was committed since; none where there is none.
     pub fn next(&self, settings: &Settings, goal: &Goal) -> Option<(Entry, anyhow::Result<Goal>)> {
-        // An error means that the driver is gone.
-        if self.view.has_changed().unwrap_or(false) {
-            return None;
-        }
-        let entry = self.view.borrow().held.clone().filter(|entry| Some(entry.mark().hash) != self.taken)?;
+        let entry = self.seen.held.clone().filter(|entry| Some(entry.mark().hash) != self.taken)?;
         let next = goal::next_of_document(settings, entry.document(), goal);
         Some((entry, next))
     }
@@ -166,6 +165,7 @@ impl Synced {
     /// forward; afterwards it follows the document, unless somebody is at work on it.
     pub fn look_at_file(&mut self, settings: &Settings) {
         let path = &settings.cluster_file;
+        // The newest: a file that is as it says must not be put back to the one before.
         let Some(entry) = self.view.borrow().held.clone() else { return };
         let text = entry.document().text();
         // Also what is no text is somebody's work.
@@ -215,12 +215,12 @@ impl Synced {
         let state = self.handle.state();
         let remarks = state.remarks.into_iter().chain(self.file.clone()).collect();
         let refused = self.handle.book.refused();
-        let held = self.view.borrow().held.clone();
+        let held = self.seen.held.as_ref();
         ConfigReport {
             synced: true,
-            generation: state.held.map(|held| held.generation),
-            hash: state.held.map(|held| held.hash.to_string()),
-            paused: held.as_ref().and_then(|entry| entry.document().paused().cloned()),
+            generation: held.map(|held| held.mark().generation),
+            hash: held.map(|held| held.mark().hash.to_string()),
+            paused: held.and_then(|entry| entry.document().paused().cloned()),
             confirm_until: held.and_then(|entry| entry.document().trial()).map(|trial| trial.until),
             standing: state.standing,
             remarks,
