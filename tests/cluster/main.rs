@@ -137,7 +137,7 @@ fn suites() -> Vec<Suite<Lab>> {
                 stories::the_way_through_a_store_that_was_not_closed_is_told_in_percent_and_nothing_restarts_it,
                 stories::the_first_error_is_told_and_not_the_exception_in_the_shutdown_after_it,
                 stories::a_kill_by_the_kernel_for_want_of_memory_is_told_from_any_other,
-                stories::a_full_disk_is_told_while_it_runs_and_when_it_starts_and_nothing_acknowledged_is_lost,
+                stories::a_full_disk_is_told_and_nothing_acknowledged_is_lost,
                 stories::ending_the_agent_leaves_no_jvm,
             ],
         },
