@@ -198,15 +198,13 @@ pub fn a_kill_by_the_kernel_for_want_of_memory_is_told_from_any_other(lab: &mut 
     lab.until_ready();
 }
 
-/// Fills the disk of the store but for so much.
+/// Fills the disk of a new file but for so much.
 fn fill(file: &Path, left_mib: u64) {
     let space = rustix::fs::statvfs(file.parent().unwrap()).unwrap();
-    let free = space.f_bavail * space.f_frsize;
-    let file = File::options().create(true).append(true).open(file).unwrap();
-    let more = free.saturating_sub(left_mib << 20);
+    let length = space.f_bavail * space.f_frsize - (left_mib << 20);
+    let file = File::create(file).unwrap();
     // What is not the broker's would keep it from being started.
     fchown(&file, Some(3000), Some(3000)).unwrap();
-    let length = file.metadata().unwrap().len() + more;
     rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, length).unwrap();
 }
 

@@ -2,7 +2,7 @@
 //! do next. In: the report of the whole cluster. Out: [`Point`]s. What an id means in general is said by [`meaning`].
 
 use crate::{
-    finding::{self, Finding, RESTART},
+    finding::{self, RESTART},
     health::report::{ClusterReport, DOWN, HostReport, HostView, InstanceReport, State},
     launch::{Cause, Role, cause},
     meaning,
@@ -132,10 +132,12 @@ fn of_silent_host(view: &HostView) -> Point {
 }
 
 fn of_host(host: &HostReport, own: Option<&HostReport>, points: &mut Vec<Point>) {
-    if let Some(own) = own.filter(|own| own.cluster_file != host.cluster_file) {
-        points.push(of_two(finding::OTHER_FILE, host, own));
-    } else if let Some(own) = own.filter(|own| own.placement != host.placement) {
-        points.push(of_two(finding::OTHER_PLACEMENT, host, own));
+    if let Some(own) = own
+        && let Some(difference) = host.difference(own)
+    {
+        // What is to be done is what is done about all of its kind.
+        let found = Cause { fix: String::new(), ..difference.of(&[("host", &host.host), ("own", &own.host)]) };
+        points.push(Point::of(Weight::Wrong, Some(&host.host), None, &found, None));
     }
     for blocked in &host.blocked {
         let weight = if blocked.cause.id == "installing" { Weight::Waits } else { Weight::Wrong };
@@ -144,12 +146,6 @@ fn of_host(host: &HostReport, own: Option<&HostReport>, points: &mut Vec<Point>)
     for instance in &host.instances {
         of_instance(&host.host, instance, points);
     }
-}
-
-/// What is to be done is what is done about all of its kind.
-fn of_two(finding: Finding, host: &HostReport, own: &HostReport) -> Point {
-    let found = finding.of(&[("host", &host.host), ("own", &own.host)]);
-    Point::of(Weight::Wrong, Some(&host.host), None, &Cause { fix: String::new(), ..found }, None)
 }
 
 fn of_instance(host: &HostName, it: &InstanceReport, points: &mut Vec<Point>) {

@@ -163,9 +163,14 @@ pub struct Launch {
 impl Launch {
     /// Where its own host reaches the controller that is inside a NameServer.
     pub fn controller_inside(&self) -> Option<SocketAddr> {
-        let port = self.ports.get(1).filter(|_| self.role == Role::Namesrv)?;
-        Some(SocketAddr::new(self.service.as_ref()?.address.ip(), *port))
+        let port = port_inside(self.role, &self.ports)?;
+        Some(SocketAddr::new(self.service.as_ref()?.address.ip(), port))
     }
+}
+
+/// The port of the controller that is inside a NameServer with these ports.
+pub(crate) fn port_inside(role: Role, ports: &[u16]) -> Option<u16> {
+    ports.get(1).copied().filter(|_| role == Role::Namesrv)
 }
 
 /// How a process ended.

@@ -1,6 +1,7 @@
 //! `ready`: what an instance's unit runs after its start (ExecStartPost), so that "active" means that it serves. In:
-//! addresses, as arguments: it needs no file. Out: it ends when a NameServer answers, when a controller (of its own or inside that) knows a leader, when
-//! a proxy answers over gRPC, a dashboard or exporter over HTTP, or when a broker answers and a NameServer knows it; until then systemd is told what it waits for.
+//! addresses, as arguments: it needs no file. Out: it ends when a NameServer answers, when a controller (one inside a
+//! NameServer too) knows a leader, when a proxy answers over gRPC, a dashboard or exporter over HTTP, or when a broker
+//! answers and a NameServer knows it; until then systemd is told what it waits for.
 //!
 //! It ends at once where the instance's process has ended, and it has no time limit of its own while the instance does
 //! not answer: checking a large store takes as long as it takes. A broker that answers and that no NameServer knows is

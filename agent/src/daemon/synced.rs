@@ -16,7 +16,6 @@ use rocketmq_agent_domain::{
     document::{Document, DocumentError, DocumentHash},
     finding,
     health::report::ConfigReport,
-    launch::Cause,
     register::Entry,
 };
 use std::{fs, io::ErrorKind, path::PathBuf, sync::Arc, time::Duration};
@@ -96,7 +95,9 @@ fn begun(settings: &Settings, handle: Handle, own: Goal, claim: Claim) -> anyhow
     let mut synced = Synced { handle, view, seen, due: None, taken, file: None, _claim: claim };
     let goal = match held {
         Some(_) => own,
-        None => goal::of_last(settings)?.unwrap_or_else(|| Goal { waits: Some(waits()), ..own }),
+        None => {
+            goal::of_last(settings)?.unwrap_or_else(|| Goal { waits: Some(finding::NO_DOCUMENT_YET.of(&[])), ..own })
+        }
     };
     synced.look_at_file(settings);
     let config = synced.report();
@@ -117,10 +118,6 @@ fn without_secret(settings: &Settings) -> ConfigReport {
 
 fn ledger_of(settings: &Settings) -> PathBuf {
     settings.state_dir.join("ledger")
-}
-
-fn waits() -> Cause {
-    finding::NO_DOCUMENT_YET.of(&[])
 }
 
 /// What this host's own file would be as generation 1.

@@ -18,7 +18,7 @@ pub use rendered::{Directory, Owner, RenderedFile};
 
 use crate::{
     acl::{Acl, PLAIN_ACL},
-    launch::{Launch, Registered, Role, Service, StoreFormat, StoreIdentity},
+    launch::{Launch, Registered, Role, Service, StoreFormat, StoreIdentity, port_inside},
     limits::Limits,
     names::{HostName, InstanceName, Version},
     online::live_key,
@@ -280,7 +280,7 @@ impl Builder<'_> {
         self.directory(folders.conf(), Owner::Agent);
         self.directory(folders.logs(), Owner::RocketMq);
         self.directory(folders.tmp(), Owner::RocketMq);
-        let has_controller = role == Role::Namesrv && ports.len() > 1;
+        let has_controller = port_inside(role, &ports).is_some();
         if has_controller || !matches!(role, Role::Namesrv | Role::Proxy | Role::Exporter) {
             self.directory(folders.store(), Owner::RocketMq);
         }

@@ -220,6 +220,14 @@ pub struct HostReport {
 }
 
 impl HostReport {
+    /// Why it cannot work together with another host: another file, or brokers in other places.
+    pub(crate) fn difference(&self, other: &Self) -> Option<Finding> {
+        if self.cluster_file != other.cluster_file {
+            return Some(finding::OTHER_FILE);
+        }
+        (self.placement != other.placement).then_some(finding::OTHER_PLACEMENT)
+    }
+
     /// The same host from the moment on at which the agent stops everything: load balancers must not wait for the
     /// last JVM to be gone.
     pub fn ending(mut self) -> Self {
@@ -264,12 +272,10 @@ fn found(own: Option<&HostReport>, hosts: &[HostView]) -> Vec<Cause> {
     let other = hosts.iter().filter_map(|view| match &view.report {
         Some(report) if view.unknown_since.is_none() => {
             let own = own?;
-            let of_both = |finding: Finding| finding.of(&[("host", &view.host), ("own", &own.host)]);
-            if report.cluster_file != own.cluster_file {
-                Some(Cause { fix: String::new(), ..of_both(finding::OTHER_FILE) })
-            } else {
-                (report.placement != own.placement).then(|| of_both(finding::OTHER_PLACEMENT))
-            }
+            let difference = report.difference(own)?;
+            let found = difference.of(&[("host", &view.host), ("own", &own.host)]);
+            let fix = if difference == finding::OTHER_FILE { String::new() } else { found.fix.clone() };
+            Some(Cause { fix, ..found })
         }
         _ => Some(Cause { fix: String::new(), ..finding::HOST_UNKNOWN.of(&[("host", &view.host)]) }),
     });

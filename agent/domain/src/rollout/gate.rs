@@ -163,11 +163,8 @@ pub(super) fn host_obstacle(own: &HostReport, view: &HostView) -> Option<Cause> 
             return Some(finding::HOST_UNKNOWN.of_known(&[("host", Some(host)), ("why", why)]));
         }
     };
-    if report.cluster_file != own.cluster_file {
-        return Some(finding::OTHER_FILE.of(&[("host", host)]));
-    }
-    if report.placement != own.placement {
-        return Some(finding::OTHER_PLACEMENT.of(&[("host", host)]));
+    if let Some(difference) = report.difference(own) {
+        return Some(difference.of(&[("host", host)]));
     }
     let is_jar = |name: &InstanceName| report.instances.iter().any(|it| it.instance == *name && it.role.is_jar());
     let blocked = report.blocked.iter().find(|it| !it.instance.as_ref().is_some_and(is_jar))?;
