@@ -73,8 +73,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let name = goal.desired.host.clone();
     let listener = listen(&settings, &topology, &name).await?;
     if let Some(synced) = synced.as_ref().filter(|_| settings.sync.source.is_none()) {
-        let listener = listen_sync(&settings, &topology, &name).await?;
-        tokio::spawn(sync::serve(listener, synced.handle.clone()));
+        listen_sync(&settings, &topology, &name, synced.handle.clone()).await?;
     }
     let (orders, ordered) = mpsc::channel(ORDERS);
     let audit = Audit::new(&settings.state_dir);
@@ -328,10 +327,15 @@ async fn listen(settings: &Settings, topology: &Topology, name: &HostName) -> an
     Ok(http::bind(address).await?)
 }
 
-async fn listen_sync(settings: &Settings, topology: &Topology, name: &HostName) -> anyhow::Result<TcpListener> {
+async fn listen_sync(
+    settings: &Settings,
+    topology: &Topology,
+    name: &HostName,
+    handle: sync::Handle,
+) -> anyhow::Result<()> {
     let host = topology.host(name).ok_or_else(|| HostError::unknown(topology, name))?;
     let address = settings.sync_listen.unwrap_or(SocketAddr::new(everywhere(host.address), host.sync_port));
-    Ok(sync::bind(address).await?)
+    Ok(sync::listen(address, handle).await?)
 }
 
 /// All addresses of the same kind.

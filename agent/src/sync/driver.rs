@@ -1,8 +1,9 @@
 //! The one task that owns the register and does its effects in their order: what must be on disk is there before
-//! anything further is done. In: messages, ticks, wishes. Out: writes, messages, a [`View`].
+//! anything further is done. In: messages, ticks, wishes. Out: writes, messages, a [`View`]. It waits for the disk where it
+//! runs, which is config sync's own thread.
 
 use super::{
-    AddressBook,
+    AddressBook, SyncError,
     client::Link,
     handle::{Command, Ended, Handle},
     pause, puller, random,
@@ -16,13 +17,16 @@ use rocketmq_agent_domain::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
+    future,
     path::{Path, PathBuf},
     sync::Arc,
+    thread,
     time::{Duration, Instant},
 };
 use tokio::{
+    runtime,
     sync::{mpsc, oneshot, watch},
-    task::{AbortHandle, spawn_blocking},
+    task::AbortHandle,
     time::{MissedTickBehavior, interval},
 };
 use tracing::{info, warn};
@@ -67,12 +71,20 @@ struct Driver {
     pullers: BTreeMap<HostName, AbortHandle>,
 }
 
-/// Begins config sync from what the ledger holds.
+/// Begins config sync from what the ledger holds, in a thread of its own. Nothing that the rest of the agent does keeps a
+/// document from the disk, and a slow disk keeps only config sync.
 ///
 /// # Errors
-/// The ledger cannot be opened: without it this host could forget what it promised.
-pub fn start(state_dir: &Path, book: Arc<AddressBook>, offer: Option<Document>) -> Result<Handle, LedgerError> {
-    start_with(state_dir, book, offer, Timing::default())
+/// There is no thread to be had, or the ledger cannot be opened: without it this host could forget what it promised.
+pub fn start(state_dir: &Path, book: Arc<AddressBook>, offer: Option<Document>) -> Result<Handle, SyncError> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(SyncError::Thread)?;
+    let handle = {
+        let _inside = runtime.enter();
+        start_with(state_dir, book, offer, Timing::default())?
+    };
+    let thread = thread::Builder::new().name("config-sync".to_owned());
+    thread.spawn(move || runtime.block_on(future::pending::<()>())).map_err(SyncError::Thread)?;
+    Ok(handle)
 }
 
 pub(super) fn start_with(
@@ -204,7 +216,7 @@ impl Driver {
                     }
                 }
                 write => {
-                    if let Err(error) = self.write(write).await {
+                    if let Err(error) = self.write(write) {
                         self.fail(error);
                         return Vec::new();
                     }
@@ -215,12 +227,8 @@ impl Driver {
         answers
     }
 
-    async fn write(&mut self, effect: Effect) -> Result<(), String> {
-        let ledger = Arc::clone(&self.ledger);
-        let (written, effect) = spawn_blocking(move || (ledger.write(&effect), effect))
-            .await
-            .map_err(|error| format!("the ledger cannot be written: {error}"))?;
-        written.map_err(|error| format!("{:#}", anyhow::Error::from(error)))?;
+    fn write(&mut self, effect: Effect) -> Result<(), String> {
+        self.ledger.write(&effect).map_err(|error| format!("{:#}", anyhow::Error::from(error)))?;
         match effect {
             Effect::Store(entry) => {
                 info!("{} is committed and held", entry.mark());

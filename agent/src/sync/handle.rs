@@ -16,7 +16,10 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
 };
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::{
+    runtime,
+    sync::{mpsc, oneshot, watch},
+};
 use tracing::warn;
 
 /// What the driver is asked to do.
@@ -55,16 +58,28 @@ pub struct Handle {
     runs: Arc<AtomicU64>,
     /// What is held as other hosts are told of it: written down once, however many ask.
     written: Arc<Mutex<Option<(Mark, Bytes)>>>,
+    /// The thread that all of it runs in.
+    pub(super) runtime: runtime::Handle,
 }
 
 impl Handle {
+    /// Of a driver that runs where this is called.
     pub(super) fn new(
         view: watch::Receiver<Arc<View>>,
         book: Arc<AddressBook>,
         commands: mpsc::Sender<Command>,
         ledger: Arc<Ledger>,
     ) -> Self {
-        Self { view, book, commands, ledger, said: Arc::default(), runs: Arc::default(), written: Arc::default() }
+        Self {
+            view,
+            book,
+            commands,
+            ledger,
+            said: Arc::default(),
+            runs: Arc::default(),
+            written: Arc::default(),
+            runtime: runtime::Handle::current(),
+        }
     }
 
     /// A message from another host; its answers. None when the driver is gone.

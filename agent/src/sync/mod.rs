@@ -24,7 +24,7 @@ pub use client::LinkError;
 pub use driver::start;
 pub use handle::{Ended, Handle};
 pub use proposal::Voters;
-pub use server::{SyncError, bind, serve};
+pub use server::{SyncError, listen};
 pub use source::SourceView;
 pub use state::{HostState, View};
 

@@ -4,15 +4,12 @@
 use super::{AddressBook, client::Link, handle::Command, pause, state::View};
 use rocketmq_agent_domain::{names::HostName, register::Entry};
 use std::sync::Arc;
-use tokio::{
-    sync::{mpsc, watch},
-    time::timeout,
-};
+use tokio::sync::{mpsc, oneshot, watch};
 
 pub(super) async fn pull(
     host: HostName,
     book: Arc<AddressBook>,
-    mut view: watch::Receiver<Arc<View>>,
+    view: watch::Receiver<Arc<View>>,
     commands: mpsc::Sender<Command>,
 ) {
     let mut link = Link::new(host.clone(), book);
@@ -22,16 +19,18 @@ pub(super) async fn pull(
         match link.poll(held).await {
             Ok(None) => failures = 0,
             Ok(Some(message)) => {
-                let receive = Command::Receive { from: host.clone(), message, answer: None };
-                if commands.send(receive).await.is_err() {
+                let (answer, answered) = oneshot::channel();
+                let receive = Command::Receive { from: host.clone(), message, answer: Some(answer) };
+                if commands.send(receive).await.is_err() || answered.await.is_err() {
                     return;
                 }
                 // What the register does not take will be offered again.
-                let differs = |view: &Arc<View>| view.held.as_ref().map(Entry::mark) != held;
-                failures = match timeout(pause(failures), view.wait_for(differs)).await {
-                    Ok(_) => 0,
-                    Err(_) => failures + 1,
-                };
+                if view.borrow().held.as_ref().map(Entry::mark) == held {
+                    tokio::time::sleep(pause(failures)).await;
+                    failures += 1;
+                } else {
+                    failures = 0;
+                }
             }
             Err(_) => {
                 tokio::time::sleep(pause(failures)).await;

@@ -7,6 +7,7 @@
 //! | `GET /state` | what this host holds and where it stands |
 
 use super::{ANSWER, CONNECT, HEAD_START, Handle, LONG_POLL, LONGEST_MESSAGE, keep_alive};
+use crate::ledger::LedgerError;
 use axum::{
     Json, Router,
     body::{Body, Bytes, to_bytes},
@@ -59,18 +60,37 @@ pub enum SyncError {
         #[source]
         source: io::Error,
     },
+    /// There is no thread to be had.
+    #[error("cannot begin a thread for config sync")]
+    Thread(#[source] io::Error),
+    /// What was committed cannot be read.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// Listens on an address, and serves there in config sync's thread.
+///
+/// # Errors
+/// It cannot be listened on.
+pub async fn listen(address: SocketAddr, handle: Handle) -> Result<(), SyncError> {
+    let runtime = handle.runtime.clone();
+    let begun = runtime.spawn(async move {
+        tokio::spawn(serve(bind(address).await?, handle));
+        Ok(())
+    });
+    begun.await.unwrap_or_else(|gone| Err(SyncError::Thread(gone.into())))
 }
 
 /// Listens on an address.
 ///
 /// # Errors
 /// It cannot be listened on.
-pub async fn bind(address: SocketAddr) -> Result<TcpListener, SyncError> {
+pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, SyncError> {
     TcpListener::bind(address).await.map_err(|source| SyncError::Listen { address, source })
 }
 
 /// Serves until it is dropped.
-pub async fn serve(listener: TcpListener, handle: Handle) {
+pub(super) async fn serve(listener: TcpListener, handle: Handle) {
     let open = Arc::new(());
     loop {
         let (stream, address) = match listener.accept().await {

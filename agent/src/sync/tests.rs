@@ -2,7 +2,12 @@
 
 mod refusals;
 
-use super::{client::Link, driver::start_with, *};
+use super::{
+    client::Link,
+    driver::start_with,
+    server::{bind, serve},
+    *,
+};
 use crate::trust::{Identity, Keys, Secrets};
 use rocketmq_agent_domain::{
     document::{Change, Content, Document, config_hosts},
