@@ -2,7 +2,8 @@
 
 use crate::{
     lab::{LONG, Lab, poll},
-    proxies::{grpc_client, through},
+    proxies::through,
+    real::grpc_client,
 };
 use rocketmq_agent::{
     grpc::{Proxy, query_route},

@@ -2,33 +2,16 @@
 //! part of the release.
 
 use crate::{
-    lab::{LONG, Lab, kill_9, made, poll, signal},
+    lab::{LONG, Lab, kill_9, poll, signal},
     outside::Haproxy,
+    real::{grpc_client, make_jar, sha256},
 };
 use rustix::process::Signal;
-use sha2::{Digest, Sha256};
-use std::{
-    fs,
-    path::Path,
-    process::{Command, Output},
-};
+use std::fs;
 
 /// Small heaps, and proxies that tell clients the port that they came by: here that is HAProxy's.
 pub const PROXIES: &str = "[broker.config]\nmappedFileSizeCommitLog = 1048576\n\
     [proxy]\nheap = \"192M\"\nconfig = { useEndpointPortFromRequest = true }\n[rollout]\nrestart = \"auto\"\n";
-
-/// The official gRPC client, rocketmq-client-java.
-pub fn grpc_client(arguments: &[&str], endpoints: &str) -> Output {
-    let folder = made("grpc-client");
-    let output = Command::new("java")
-        .args(["-Xmx128m", "-cp"])
-        .arg(format!("{0}/lib/*:{0}", folder.display()))
-        .arg("GrpcClient")
-        .args(arguments)
-        .args(["--endpoints", endpoints])
-        .output();
-    output.unwrap()
-}
 
 pub fn through(lab: &Lab, host: &str) -> String {
     let (ip, port) = (if host == "vm1" { "127.0.0.1" } else { "127.0.0.2" }, lab.port(host, "proxy"));
@@ -95,7 +78,7 @@ pub fn haproxy_routes_away_from_a_proxy_that_is_not_ready_and_back(lab: &mut Lab
 pub fn a_jar_with_another_checksum_is_never_run_and_the_right_one_is_kept_running(lab: &mut Lab) {
     let jar = lab.dir.join("exporter.jar");
     make_jar(&lab.dir, &jar);
-    let sum: String = Sha256::digest(fs::read(&jar).unwrap()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sum = sha256(&jar);
     let before = fs::read_to_string(lab.cluster_file()).unwrap();
     let with = |sum: &str| {
         let (jar, port) = (jar.display(), lab.port("vm1", "exporter"));
@@ -119,36 +102,4 @@ pub fn a_jar_with_another_checksum_is_never_run_and_the_right_one_is_kept_runnin
     assert_eq!(fs::read_to_string(served).unwrap(), lab.namesrv_list());
     kill_9(pid);
     until_replaced(lab, "exporter", pid);
-}
-
-/// An exporter as far as supervision goes: started as a Spring Boot jar is, it serves HTTP on `server.port`, and writes
-/// down the NameServers that it was given.
-fn make_jar(dir: &Path, jar: &Path) {
-    const SOURCE: &str = r#"
-        import com.sun.net.httpserver.HttpServer;
-        import java.io.FileInputStream;
-        import java.net.InetSocketAddress;
-        import java.nio.file.Files;
-        import java.nio.file.Paths;
-        import java.util.Properties;
-        public final class PlainJar {
-            public static void main(String[] arguments) throws Exception {
-                Properties properties = new Properties();
-                String file = arguments[0].replace("--spring.config.additional-location=file:", "");
-                properties.load(new FileInputStream(file));
-                String namesrvs = properties.getProperty("rocketmq.config.namesrvAddr");
-                Files.write(Paths.get("served.txt"), namesrvs.getBytes("UTF-8"));
-                int port = Integer.parseInt(properties.getProperty("server.port"));
-                HttpServer server = HttpServer.create(new InetSocketAddress(port), 0);
-                server.createContext("/", exchange -> { exchange.sendResponseHeaders(404, -1); exchange.close(); });
-                server.start();
-            }
-        }"#;
-    let run = |program: &str, arguments: &[&str]| {
-        let status = Command::new(program).current_dir(dir).args(arguments).status().unwrap();
-        assert!(status.success(), "{program} {arguments:?}");
-    };
-    fs::write(dir.join("PlainJar.java"), SOURCE).unwrap();
-    run("javac", &["-nowarn", "-d", "classes", "PlainJar.java"]);
-    run("jar", &["cfe", jar.to_str().unwrap(), "PlainJar", "-C", "classes", "."]);
 }

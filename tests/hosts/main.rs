@@ -17,6 +17,7 @@ mod power;
 #[path = "../real/mod.rs"]
 mod real;
 mod refusals;
+mod services;
 mod vm;
 
 use lab::Lab;
@@ -84,6 +85,9 @@ fn suites() -> Vec<Suite<Lab>> {
             claims: claims![Lab:
                 bring_up::the_package_and_one_file_bring_up_a_single_broker,
                 bring_up::systemd_finds_nothing_wrong_with_the_units_and_their_sandbox,
+                services::a_proxy_and_an_exporter_that_are_added_run_beside_the_brokers,
+                services::a_proxy_and_an_exporter_that_are_killed_come_back,
+                services::a_reboot_starts_the_proxy_after_the_brokers_that_it_needs,
                 bring_up::stopping_the_hosts_leaves_no_abort_file,
             ],
         },

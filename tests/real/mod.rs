@@ -2,10 +2,12 @@
 //! sights of a running cluster.
 #![allow(dead_code, reason = "no test program uses all of it")]
 
+mod outside;
 pub mod runner;
 mod running;
 mod sender;
 
+pub use outside::{grpc_client, make_jar, sha256};
 pub use running::RunningCluster;
 pub use sender::Sender;
 
