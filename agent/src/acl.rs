@@ -7,7 +7,9 @@ use crate::{
 };
 use rocketmq_agent_domain::{
     acl::{Acl, INNER, PLAIN_ACL, SECRET_KEY, is_secret_key},
-    desired::properties,
+    desired::{properties, tls_addresses},
+    placement::Placement,
+    topology::Topology,
 };
 use std::{
     env,
@@ -94,13 +96,14 @@ pub fn of_instance(folder: &Path) -> Option<Credential> {
     Some(Credential::new(value("accessKey")?, value("secretKey")?))
 }
 
-/// A client for a command, which signs where access is controlled.
+/// A client for a command, which signs where access is controlled, and speaks TLS where nothing else is taken.
 ///
 /// # Errors
 /// As [`credential`]: a command has nobody else who says why it is refused.
-pub fn client(acl: Option<&Acl>, connect_timeout: Duration) -> Result<Client, KeyError> {
+pub fn client(topology: &Topology, placement: &Placement, connect_timeout: Duration) -> Result<Client, KeyError> {
     let client = Client::new(connect_timeout);
-    client.sign_as(acl.map(credential).transpose()?);
+    client.sign_as(topology.acl.as_ref().map(credential).transpose()?);
+    client.speak_tls_to(tls_addresses(topology, placement));
     Ok(client)
 }
 

@@ -15,7 +15,7 @@ use rocketmq_agent_domain::{
 };
 use serde_json::Value;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     io::{self, Read, Seek, SeekFrom},
     net::SocketAddr,
@@ -62,18 +62,26 @@ pub enum OffsetsError {
 /// Takes over what is newer, and says what came of it. To be called by whoever holds the instance's lock.
 pub async fn before_start(launch: &Launch, owner: Option<Account>) {
     if let (Some(slave), Some(store)) = (launch.offsets_of, &launch.store) {
-        carry(&store.root, &launch.directory, slave, owner).await;
+        let over_tls = launch.service.iter().flat_map(|service| service.over_tls.clone()).collect();
+        carry(&store.root, &launch.directory, slave, over_tls, owner).await;
     }
 }
 
 /// The same of a `store`. In `folder`, the instance's own, are files with the credential that the slave wants, and there
-/// a note of it is kept.
-pub async fn carry(store: &Path, folder: &Path, slave: SocketAddr, owner: Option<Account>) {
+/// a note of it is kept. To the addresses `over_tls` TLS is spoken.
+pub async fn carry(
+    store: &Path,
+    folder: &Path,
+    slave: SocketAddr,
+    over_tls: BTreeSet<SocketAddr>,
+    owner: Option<Account>,
+) {
     if !file(store).exists() {
         return;
     }
     let client = Client::new(TIMEOUT);
     client.sign_as(acl::of_instance(folder));
+    client.speak_tls_to(over_tls);
     let asked = Broker::new(&client, slave.to_string(), TIMEOUT).consumer_offsets().await;
     let done = asked.map_err(OffsetsError::from).and_then(|theirs| take_over(store, folder, slave, &theirs, owner));
     let name = folder.file_name().unwrap_or_default().display();

@@ -99,6 +99,7 @@ impl Task {
 
     async fn look(&mut self, desired: &Desired, services: &Services) {
         self.client.sign_as(acl::signer(desired.acl.as_ref()));
+        self.client.speak_tls_to(desired.over_tls.clone());
         let brokers = desired.instances.iter().filter_map(|instance| {
             let Service { pid, facts: ServiceFacts::Broker(facts), .. } = services.get(&instance.launch.instance)?
             else {

@@ -22,7 +22,7 @@ use rocketmq_agent_domain::{
     rollout::{Act, Facts, PERMISSION, Phase, Record, Restart, Seat, Stop, Turn, Turns, Verb, asks, resumed, step},
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -69,6 +69,8 @@ pub struct Aim {
     pub agents: Vec<(HostName, SocketAddr)>,
     /// Who may tell brokers anything, where that is controlled.
     pub acl: Option<Acl>,
+    /// Where nobody is taken in plain text.
+    pub over_tls: BTreeSet<SocketAddr>,
     /// The digest of the file that this is from.
     pub cluster_file: String,
     /// The digest of its placement.
@@ -172,6 +174,7 @@ impl Task {
 
     async fn step(&mut self, aim: &Aim, own: &HostReport, is_asked: bool) {
         self.client.sign_as(acl::signer(aim.acl.as_ref()));
+        self.client.speak_tls_to(aim.over_tls.clone());
         let wish = self.orders.1.wish();
         let hosts = match (aim.restart, &self.record, &wish) {
             (Restart::Manual, None, None) if !is_asked => Vec::new(),
@@ -365,13 +368,10 @@ mod tests {
     }
 
     fn task(dir: &Path) -> Task {
-        let peers = Peers::new("vm1".parse().unwrap(), Vec::new());
-        let (turns, _) = watch::channel(Turns::default());
-        let slaves = Peers::new("vm1".parse().unwrap(), Vec::new());
-        let (path, client) = (dir.join("rollout.json"), Client::new(TIMEOUT));
-        let (_, orders) = mpsc::channel(1);
-        let (orders, looked, heard) = ((orders, Orders::default()), Instant::now(), BTreeMap::new());
-        Task { path, record: None, turns, peers, slaves, looked, client, heard, orders }
+        let [peers, slaves] = [(); 2].map(|()| Peers::new("vm1".parse().unwrap(), Vec::new()));
+        let (turns, orders) = (watch::channel(Turns::default()).0, (mpsc::channel(1).1, Orders::default()));
+        let (client, looked, heard) = (Client::new(TIMEOUT), Instant::now(), BTreeMap::new());
+        Task { path: dir.join("rollout.json"), record: None, turns, peers, slaves, looked, client, heard, orders }
     }
 
     #[tokio::test]

@@ -1,5 +1,5 @@
-//! TLS to RocketMQ on this very host, where it takes nothing else. In: a connection, and what to speak on it. Out: the same
-//! over TLS, whoever is at its other end.
+//! TLS to RocketMQ where it takes nothing else. In: a connection, and what to speak on it. Out: the same over TLS, whoever
+//! is at its other end.
 //!
 //! No certificate is verified here, and no signature. What is asked is whether clients are served; whom a client trusts is
 //! the client's own matter, and RocketMQ makes itself a certificate that nobody knows where it is given none
@@ -69,14 +69,14 @@ impl ServerCertVerifier for Anyone {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use rustls::{ServerConfig, pki_types::PrivatePkcs8KeyDer};
     use tokio::{io::AsyncWriteExt, net::TcpListener};
     use tokio_rustls::TlsAcceptor;
 
     /// A certificate of another name, that nobody has signed.
-    fn stranger() -> TlsAcceptor {
+    pub(crate) fn stranger() -> TlsAcceptor {
         let key = rcgen::KeyPair::generate().unwrap();
         let certificate =
             rcgen::CertificateParams::new(vec!["elsewhere".to_owned()]).unwrap().self_signed(&key).unwrap();

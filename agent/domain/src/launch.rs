@@ -3,7 +3,12 @@
 
 use crate::names::{BrokerName, InstanceName};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    path::PathBuf,
+    time::Duration,
+};
 
 /// What an instance is in RocketMQ's terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -108,9 +113,9 @@ pub struct Service {
     /// brokerClusterName.
     #[serde(default)]
     pub cluster: String,
-    /// Whether it takes nobody in plain text, as far as that follows from how it is started; of proxies only.
+    /// Which of these addresses, of a controller's inside it and of its slave's take nobody in plain text.
     #[serde(default)]
-    pub tls: bool,
+    pub over_tls: BTreeSet<SocketAddr>,
 }
 
 /// What a broker registers as in every NameServer.

@@ -15,12 +15,16 @@ pub(super) struct CarryOffsets {
     /// The instance's folder
     #[arg(long)]
     folder: PathBuf,
+    /// Of these addresses, those that take nobody in plain text
+    #[arg(long, value_delimiter = ',')]
+    tls: Vec<SocketAddr>,
 }
 
 impl CarryOffsets {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         log::init();
-        offsets::carry(&self.store, &self.folder, self.slave, None).await;
+        let over_tls = self.tls.into_iter().collect();
+        offsets::carry(&self.store, &self.folder, self.slave, over_tls, None).await;
         Ok(exit_code::code(exit_code::OK))
     }
 }

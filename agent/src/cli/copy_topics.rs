@@ -96,7 +96,7 @@ impl CopyTopics {
 
 /// All masters of the cluster, as the first NameServer that answers has them.
 async fn masters(cluster: &Cluster) -> anyhow::Result<Vec<Master>> {
-    let client = acl::client(cluster.topology.acl.as_ref(), TIMEOUT)?;
+    let client = acl::client(&cluster.topology, &cluster.placement, TIMEOUT)?;
     let mut found = None;
     for namesrv in namesrv_addresses(&cluster.topology, &cluster.placement, |host| host.address) {
         found = NameServer::new(&client, namesrv.to_string(), TIMEOUT).cluster_info().await.ok();

@@ -39,9 +39,9 @@ pub(super) struct Ready {
     /// It is a proxy of this cluster
     #[arg(long, conflicts_with = "broker")]
     proxy_of: Option<String>,
-    /// It takes nobody in plain text
-    #[arg(long, requires = "proxy_of")]
-    tls: bool,
+    /// Of these addresses, those that take nobody in plain text
+    #[arg(long, value_delimiter = ',')]
+    tls: Vec<SocketAddr>,
     /// It serves web pages
     #[arg(long, conflicts_with = "broker")]
     http: bool,
@@ -78,6 +78,7 @@ impl Ready {
 
     async fn wait(&self) {
         let client = Client::new(TIMEOUT);
+        client.speak_tls_to(self.tls.iter().copied().collect());
         let mut told = Told(String::new());
         while !self.answers(&client).await {
             told.tell(match self.broker {
@@ -108,7 +109,8 @@ impl Ready {
 
     async fn answers(&self, client: &Client) -> bool {
         if let Some(cluster) = &self.proxy_of {
-            let proxy = grpc::Proxy { address: self.address, over_tls: self.tls, signer: None };
+            let over_tls = self.tls.contains(&self.address);
+            let proxy = grpc::Proxy { address: self.address, over_tls, signer: None };
             return grpc::query_route(proxy, cluster, TIMEOUT).await.is_ok();
         }
         match self.broker {

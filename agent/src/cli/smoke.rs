@@ -37,7 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 impl Smoke {
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
         let cluster = running::cluster(self.file.as_deref(), &settings)?;
-        let client = acl::client(cluster.topology.acl.as_ref(), TIMEOUT)?;
+        let client = acl::client(&cluster.topology, &cluster.placement, TIMEOUT)?;
         let mut failed = false;
         let mut out = io::stdout();
         let mut groups = BTreeSet::new();

@@ -20,7 +20,6 @@ use rocketmq_agent_domain::{
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::{self, Write},
-    net::SocketAddr,
     path::PathBuf,
     process::ExitCode,
     time::Duration,
@@ -43,10 +42,9 @@ pub(super) struct Unread {
 impl Unread {
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
         let cluster = running::cluster(self.file.as_deref(), &settings)?;
-        let namesrvs = namesrv_addresses(&cluster.topology, &cluster.placement, |host| host.address);
         let mut left = false;
         for group in &self.groups {
-            let found = unread_on(group, &cluster.topology, &namesrvs).await;
+            let found = unread_on(group, &cluster.topology, &cluster.placement).await;
             let found = found.with_context(|| format!("whether all of {group} was read cannot be told"))?;
             left |= !found.is_empty();
             let words = in_words(group, &found).unwrap_or_else(|| format!("all of {group} was read"));
@@ -70,9 +68,8 @@ pub(super) async fn of_leaving(held: &Document, next: &Cluster) -> Leaving {
     let gone: Vec<BrokerName> = groups(held.placement()).difference(&groups(&next.placement)).cloned().collect();
     let mut leaving = Leaving::default();
     let Ok(before) = topology::read(held.text()) else { return leaving };
-    let namesrvs = namesrv_addresses(&before, held.placement(), |host| host.address);
     for group in gone {
-        match unread_on(&group, &before, &namesrvs).await {
+        match unread_on(&group, &before, held.placement()).await {
             Ok(found) => leaving.unread.extend(in_words(&group, &found)),
             Err(error) => leaving.unknown.push(format!("whether all of {group} was read cannot be told: {error:#}")),
         }
@@ -92,11 +89,11 @@ fn in_words(group: &BrokerName, unread: &BTreeMap<String, u64>) -> Option<String
 async fn unread_on(
     group: &BrokerName,
     topology: &Topology,
-    namesrvs: &[SocketAddr],
+    placement: &Placement,
 ) -> anyhow::Result<BTreeMap<String, u64>> {
-    let client = acl::client(topology.acl.as_ref(), TIMEOUT)?;
+    let client = acl::client(topology, placement, TIMEOUT)?;
     let mut master = None;
-    for namesrv in namesrvs {
+    for namesrv in namesrv_addresses(topology, placement, |host| host.address) {
         let info = NameServer::new(&client, namesrv.to_string(), TIMEOUT).cluster_info().await;
         master = master.or_else(|| info.ok()?.address(group.as_str(), 0).map(str::to_owned));
     }

@@ -44,6 +44,7 @@ pub(super) fn aim(goal: &Goal) -> Aim {
         sync,
         controllers: desired.controllers.clone(),
         acl: desired.acl.clone(),
+        over_tls: desired.over_tls.clone(),
         cluster_file: cluster.file_digest(),
         placement: cluster.placement_digest(),
     }

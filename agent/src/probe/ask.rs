@@ -95,6 +95,7 @@ impl Asker {
     /// Asks about everything that runs; and whether a NameServer has a master of the cluster.
     pub(super) async fn round(&mut self, desired: &Desired, pids: &Pids) -> (Services, Fact<bool>) {
         self.client.sign_as(acl::signer(desired.acl.as_ref()));
+        self.client.speak_tls_to(desired.over_tls.clone());
         let (views, controllers) = join(self.namesrv_views(desired), Controllers::ask(&self.client, desired)).await;
         let running = desired.instances.iter().filter_map(|i| Some((i, *pids.get(&i.launch.instance)?)));
         let running: Vec<(&Instance, u32)> = running.collect();

@@ -32,9 +32,7 @@ async fn proxy(client: &Client, instance: &Instance) -> (ServiceFacts, bool) {
     let launch = &instance.launch;
     // Every master has a topic of the cluster's name (TopicConfigManager of 4.5.2-5.5.0).
     let cluster = launch.service.as_ref().map_or("", |service| &service.cluster);
-    let over_tls = launch.service.as_ref().is_some_and(|service| service.tls);
-    let tls_client = over_tls.then(|| client.over_tls());
-    let client = tls_client.as_ref().unwrap_or(client);
+    let over_tls = launch.service.as_ref().is_some_and(|service| service.over_tls.contains(&instance.address));
     let remoting = launch.ports.get(1).map(|port| SocketAddr::new(instance.address.ip(), *port));
     let remoting = async {
         let Some(address) = remoting else { return Fact::Known(()) };

@@ -1,16 +1,24 @@
 //! Calls to any number of addresses over one kept connection each. A connection is made at the first call to its
 //! address and again at the first call after it broke. Every call has a deadline, connecting included. What the bodies
 //! mean is not known here.
+//!
+//! TLS is spoken where it is said to be ([`Client::speak_tls_to`]). A server may still run otherwise than it is to be
+//! started: after a connection that came to nothing for that, the next one to the address is tried the other way. No
+//! request is sent twice.
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    io,
+    collections::{BTreeMap, BTreeSet, HashMap},
+    io, mem,
+    net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use bytes::Bytes;
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, timeout_at},
+};
 
 use super::{
     Credential, DEFAULT_FRAME_LIMIT, FrameCodec, Malformation, RemotingCommand, RemotingError, RequestCode,
@@ -53,12 +61,19 @@ pub struct Client {
     slots: Arc<Mutex<HashMap<String, Slot>>>,
     connect_timeout: Duration,
     signer: Arc<Mutex<Option<Credential>>>,
-    over_tls: bool,
+    over_tls: Arc<Mutex<BTreeSet<SocketAddr>>>,
     codec: FrameCodec,
 }
 
-/// The connection to one address. Locked while connecting, so that calls made meanwhile share the new connection.
-type Slot = Arc<tokio::sync::Mutex<Option<Connection>>>;
+/// What is kept of one address. Locked while connecting, so that calls made meanwhile share the new connection.
+type Slot = Arc<tokio::sync::Mutex<Kept>>;
+
+#[derive(Debug, Default)]
+struct Kept {
+    connection: Option<Connection>,
+    /// The next one is to speak TLS where that is not expected, or the other way round.
+    otherwise: bool,
+}
 
 impl Client {
     /// A client without connections that waits `connect_timeout` for a new one, and no longer than the call's own
@@ -70,13 +85,12 @@ impl Client {
     /// As [`Client::new`], taking answers of up to `limit` bytes, at most [`super::LARGEST_FRAME_LIMIT`].
     pub fn with_frame_limit(connect_timeout: Duration, limit: usize) -> Self {
         let codec = FrameCodec::with_limit(limit);
-        Self { slots: Arc::default(), connect_timeout, signer: Arc::default(), over_tls: false, codec }
+        Self { slots: Arc::default(), connect_timeout, signer: Arc::default(), over_tls: Arc::default(), codec }
     }
 
-    /// The same over TLS, with its own connections and whoever is at their other end.
-    #[must_use]
-    pub fn over_tls(&self) -> Self {
-        Self { slots: Arc::default(), over_tls: true, ..self.clone() }
+    /// Speaks TLS on every new connection to these, of clones too, and plain text to all others.
+    pub fn speak_tls_to(&self, addresses: BTreeSet<SocketAddr>) {
+        *self.over_tls.lock().unwrap_or_else(PoisonError::into_inner) = addresses;
     }
 
     /// Signs every further request, of clones too, or none.
@@ -135,18 +149,22 @@ impl Client {
             body: request.body,
             ..RemotingCommand::default()
         };
-        match timeout_at(deadline, connection.call(command)).await {
+        let result = timeout_at(deadline, connection.call(command)).await;
+        // Who takes TLS only closes at the first byte that is none.
+        let is_shut_out = matches!(result, Ok(Err(CallError::Closed(_)))) && !connection.has_heard();
+        // A locked slot is being replaced already.
+        if (result.is_err() || is_shut_out)
+            && let Ok(mut kept) = slot.try_lock()
+            && kept.connection.as_ref().is_some_and(|kept| kept.is(&connection))
+        {
+            // Where the peer's host vanished, TCP takes minutes to notice. The next call starts on a new
+            // connection; calls under way on this one keep it.
+            kept.connection = None;
+            kept.otherwise = is_shut_out && connection.over_tls == self.expects_tls(address);
+        }
+        match result {
             Ok(result) => result.map_err(|error| call_error(address, code, error)),
-            Err(_) => {
-                // Where the peer's host vanished, TCP takes minutes to notice. The next call starts on a new
-                // connection; calls under way on this one keep it. A locked slot is being replaced already.
-                if let Ok(mut slot) = slot.try_lock()
-                    && slot.as_ref().is_some_and(|kept| kept.is(&connection))
-                {
-                    *slot = None;
-                }
-                Err(RemotingError::Timeout { address: address.to_owned(), request: code, timeout })
-            }
+            Err(_) => Err(RemotingError::Timeout { address: address.to_owned(), request: code, timeout }),
         }
     }
 
@@ -169,15 +187,27 @@ impl Client {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn expects_tls(&self, address: &str) -> bool {
+        let over_tls = self.over_tls.lock().unwrap_or_else(PoisonError::into_inner);
+        address.parse().is_ok_and(|address| over_tls.contains(&address))
+    }
+
     async fn connection(&self, address: &str, slot: &Slot) -> io::Result<Connection> {
-        let mut slot = slot.lock().await;
-        if let Some(open) = slot.as_ref().filter(|open| !open.is_closed()) {
+        let mut kept = slot.lock().await;
+        if let Some(open) = kept.connection.as_ref().filter(|open| !open.is_closed()) {
             return Ok(open.clone());
         }
-        *slot = None;
-        let open = Connection::open(address, self.over_tls, self.codec.clone());
+        kept.connection = None;
+        let expected = self.expects_tls(address);
+        let over_tls = expected != mem::take(&mut kept.otherwise);
+        let open = async {
+            let stream = TcpStream::connect(address).await?;
+            let open = Connection::over(stream, over_tls, self.codec.clone()).await;
+            kept.otherwise = open.is_err() && over_tls == expected;
+            open
+        };
         let open = tokio::time::timeout(self.connect_timeout, open).await??;
-        Ok(slot.insert(open).clone())
+        Ok(kept.connection.insert(open).clone())
     }
 }
 
@@ -205,7 +235,7 @@ fn call_error(address: &str, request: RequestCode, error: CallError) -> Remoting
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
-    use crate::remoting::scripted_peer::{ScriptedPeer, answer_to};
+    use crate::remoting::scripted_peer::{ScriptedPeer, TlsMode, answer_to};
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     const LONG: Duration = Duration::from_secs(20);
@@ -217,8 +247,13 @@ mod tests {
 
     /// A peer that answers with the number of the connection, unless told to keep silent or to hang up.
     async fn counting_peer() -> ScriptedPeer {
+        peer_in(&Arc::new(Mutex::new(TlsMode::Disabled))).await
+    }
+
+    /// One that takes TLS, plain text or both.
+    async fn peer_in(mode: &Arc<Mutex<TlsMode>>) -> ScriptedPeer {
         let connections = Arc::new(AtomicUsize::new(0));
-        ScriptedPeer::start(move |mut peer| {
+        ScriptedPeer::taking(mode, move |mut peer| {
             let number = connections.fetch_add(1, Ordering::SeqCst) + 1;
             async move {
                 while let Some(request) = peer.request().await {
@@ -253,10 +288,37 @@ mod tests {
     #[tokio::test]
     async fn a_peer_that_hangs_up_is_connected_to_again() {
         let (client, peer) = (Client::new(LONG), counting_peer().await);
+        connection_number(&client, &peer).await;
         let close = request().field("do", "close");
         let result = client.call(&peer.address, close, LONG).await;
         assert!(matches!(result, Err(RemotingError::Closed { .. })), "{result:?}");
         assert_eq!(connection_number(&client, &peer).await, "2");
+    }
+
+    #[tokio::test]
+    async fn tls_is_spoken_where_it_is_said_to_be_and_its_connection_is_kept() {
+        let [tls, plain] = [TlsMode::Enforcing, TlsMode::Disabled].map(|mode| Arc::new(Mutex::new(mode)));
+        let (client, tls, plain) = (Client::new(LONG), peer_in(&tls).await, peer_in(&plain).await);
+        client.clone().speak_tls_to([tls.address.parse().unwrap()].into());
+        for peer in [&tls, &plain, &tls, &plain] {
+            assert_eq!(connection_number(&client, peer).await, "1");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_runs_otherwise_than_it_is_to_is_asked_the_other_way_until_it_does() {
+        for (runs, is_to) in [(TlsMode::Enforcing, TlsMode::Disabled), (TlsMode::Disabled, TlsMode::Enforcing)] {
+            let mode = Arc::new(Mutex::new(runs));
+            let (client, peer) = (Client::new(LONG), peer_in(&mode).await);
+            if is_to == TlsMode::Enforcing {
+                client.speak_tls_to([peer.address.parse().unwrap()].into());
+            }
+            client.call(&peer.address, request(), LONG).await.unwrap_err();
+            assert_eq!(connection_number(&client, &peer).await, "1");
+            *mode.lock().unwrap() = is_to;
+            client.call(&peer.address, request().field("do", "close"), LONG).await.unwrap_err();
+            assert_eq!(connection_number(&client, &peer).await, "2");
+        }
     }
 
     #[tokio::test]

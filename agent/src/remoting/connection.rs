@@ -3,7 +3,14 @@
 //! nothing is locked. An idle connection costs that task, its socket and an 8 KiB buffer. No timeouts here: who calls,
 //! stops waiting. Requests that a broker sends by itself are read and dropped.
 
-use std::{collections::HashMap, io, sync::Arc};
+use std::{
+    collections::HashMap,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use bytes::BytesMut;
 use futures_util::StreamExt;
@@ -24,6 +31,9 @@ const QUEUED_CALLS: usize = 16;
 #[derive(Debug, Clone)]
 pub(super) struct Connection {
     calls: mpsc::Sender<Call>,
+    /// Whether it speaks TLS.
+    pub(super) over_tls: bool,
+    has_heard: Arc<AtomicBool>,
 }
 
 struct Call {
@@ -54,19 +64,27 @@ impl From<FrameError> for CallError {
 }
 
 impl Connection {
-    /// Connects to `host:port`, over TLS or not, and starts the task that serves the connection.
-    pub(super) async fn open(address: &str, over_tls: bool, codec: FrameCodec) -> io::Result<Self> {
-        let stream = TcpStream::connect(address).await?;
+    /// Starts the task that serves a connection, over TLS or not.
+    ///
+    /// # Errors
+    /// The other end does not shake hands.
+    pub(super) async fn over(stream: TcpStream, over_tls: bool, codec: FrameCodec) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         let (calls, queue) = mpsc::channel(QUEUED_CALLS);
+        let has_heard = Arc::new(AtomicBool::new(false));
         if over_tls {
             let (reader, writer) = split(tls::to_anyone(stream, &[]).await?);
-            tokio::spawn(serve(reader, writer, queue, codec));
+            tokio::spawn(serve(reader, writer, queue, codec, Arc::clone(&has_heard)));
         } else {
             let (reader, writer) = stream.into_split();
-            tokio::spawn(serve(reader, writer, queue, codec));
+            tokio::spawn(serve(reader, writer, queue, codec, Arc::clone(&has_heard)));
         }
-        Ok(Self { calls })
+        Ok(Self { calls, over_tls, has_heard })
+    }
+
+    /// Whether anything was ever understood of what came.
+    pub(super) fn has_heard(&self) -> bool {
+        self.has_heard.load(Ordering::Relaxed)
     }
 
     /// Whether every further call would fail.
@@ -94,6 +112,7 @@ async fn serve(
     mut writer: impl AsyncWrite + Unpin,
     mut calls: mpsc::Receiver<Call>,
     mut codec: FrameCodec,
+    has_heard: Arc<AtomicBool>,
 ) {
     let mut frames = FramedRead::new(reader, codec.clone());
     let mut outgoing = BytesMut::new();
@@ -104,6 +123,7 @@ async fn serve(
             // Cancel-safe: a frame read in part stays in the buffer of FramedRead.
             frame = frames.next() => match frame {
                 Some(Ok(answer)) if answer.is_response() => {
+                    has_heard.store(true, Ordering::Relaxed);
                     if let Some(waiting) = pending.remove(&answer.opaque) {
                         // An error means that the caller gave up meanwhile.
                         let _ = waiting.send(Ok(answer));
@@ -160,7 +180,11 @@ mod tests {
     }
 
     async fn open(address: &str) -> Connection {
-        Connection::open(address, false, FrameCodec::default()).await.unwrap()
+        open_with(address, FrameCodec::default()).await
+    }
+
+    async fn open_with(address: &str, codec: FrameCodec) -> Connection {
+        Connection::over(TcpStream::connect(address).await.unwrap(), false, codec).await.unwrap()
     }
 
     #[tokio::test]
@@ -232,8 +256,7 @@ mod tests {
     #[tokio::test]
     async fn a_command_too_long_fails_alone() {
         let peer = ScriptedPeer::answering(|request| Some(answer_to(request))).await;
-        let codec = FrameCodec::with_limit(1000);
-        let connection = Connection::open(&peer.address, false, codec).await.unwrap();
+        let connection = open_with(&peer.address, FrameCodec::with_limit(1000)).await;
         let mut long = command(1);
         long.body = vec![0; 1000].into();
         let result = connection.call(long).await;

@@ -24,8 +24,8 @@
 //!
 //! Layers, each knowing those above it in this list only: [`FrameCodec`] (bytes and commands), `connection` (calls over
 //! one socket), [`Client`] (a connection an address, deadlines), [`NameServer`] and [`Broker`] (what is asked and what
-//! the answers mean). TLS is not spoken. Requests are signed where
-//! a client has a [`Credential`].
+//! the answers mean). Requests are signed where a client has a [`Credential`], and TLS is spoken to the addresses
+//! that it is given for that.
 //!
 //! An error is never proof that a process is down; see [`RemotingError`] for what each says.
 

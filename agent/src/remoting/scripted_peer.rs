@@ -1,21 +1,19 @@
 //! For tests only: a peer on a port of its own on 127.0.0.1 that speaks frames, or bytes that are none.
 #![allow(clippy::unwrap_used)]
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bytes::BytesMut;
 use futures_util::StreamExt;
 use tokio::{
-    io::AsyncWriteExt,
-    net::{
-        TcpListener,
-        tcp::{OwnedReadHalf, OwnedWriteHalf},
-    },
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, split},
+    net::{TcpListener, TcpStream},
     task::JoinHandle,
 };
 use tokio_util::codec::{Encoder, FramedRead};
 
 use super::{FrameCodec, RemotingCommand};
+use crate::tls::tests::stranger;
 
 /// A listener that plays a script on each connection; it ends with the value.
 pub(super) struct ScriptedPeer {
@@ -25,24 +23,49 @@ pub(super) struct ScriptedPeer {
 
 /// The peer's side of one connection.
 pub(super) struct PeerConnection {
-    frames: FramedRead<OwnedReadHalf, FrameCodec>,
-    writer: OwnedWriteHalf,
+    frames: FramedRead<Box<dyn AsyncRead + Send + Unpin>, FrameCodec>,
+    writer: Box<dyn AsyncWrite + Send + Unpin>,
 }
+
+/// What a connection may begin with (`NettyRemotingServer.TlsModeHandler` of 4.7.0-5.5.0).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TlsMode {
+    /// Anything but a handshake.
+    Disabled,
+    /// A handshake.
+    Enforcing,
+}
+
+/// The first byte of a TLS handshake.
+const HANDSHAKE: u8 = 0x16;
 
 impl ScriptedPeer {
     /// Runs `script` on each connection, all at once; a connection closes when its script returns.
     pub(super) async fn start<S, F>(script: S) -> Self
     where
-        S: Fn(PeerConnection) -> F + Send + 'static,
+        S: Fn(PeerConnection) -> F + Send + Sync + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        Self::taking(&Arc::new(Mutex::new(TlsMode::Disabled)), script).await
+    }
+
+    /// The same in a mode that may change from one connection to the next; what does not fit it is closed.
+    pub(super) async fn taking<S, F>(mode: &Arc<Mutex<TlsMode>>, script: S) -> Self
+    where
+        S: Fn(PeerConnection) -> F + Send + Sync + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
+        let (mode, script) = (Arc::clone(mode), Arc::new(script));
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (reader, writer) = stream.into_split();
-                let frames = FramedRead::new(reader, FrameCodec::default());
-                tokio::spawn(script(PeerConnection { frames, writer }));
+                let (mode, script) = (*mode.lock().unwrap(), Arc::clone(&script));
+                tokio::spawn(async move {
+                    if let Some(connection) = taken(stream, mode).await {
+                        script(connection).await;
+                    }
+                });
             }
         });
         Self { address, task }
@@ -66,6 +89,24 @@ impl ScriptedPeer {
         })
         .await
     }
+}
+
+async fn taken(stream: TcpStream, mode: TlsMode) -> Option<PeerConnection> {
+    let mut first = [0];
+    stream.peek(&mut first).await.ok()?;
+    let (reader, writer): (Box<dyn AsyncRead + Send + Unpin>, Box<dyn AsyncWrite + Send + Unpin>) =
+        match (mode, first == [HANDSHAKE]) {
+            (TlsMode::Disabled, false) => {
+                let (reader, writer) = stream.into_split();
+                (Box::new(reader), Box::new(writer))
+            }
+            (TlsMode::Enforcing, true) => {
+                let (reader, writer) = split(stranger().accept(stream).await.ok()?);
+                (Box::new(reader), Box::new(writer))
+            }
+            _ => return None,
+        };
+    Some(PeerConnection { frames: FramedRead::new(reader, FrameCodec::default()), writer })
 }
 
 impl Drop for ScriptedPeer {

@@ -2,6 +2,7 @@
 //! must look like from outside when it is right.
 //! In: a topology, its placement, the host's name and facts. Out: [`Desired`]. Nothing is looked up here.
 
+mod addresses;
 pub mod conf;
 mod expected;
 pub mod folders;
@@ -12,6 +13,7 @@ pub mod memory;
 pub mod properties;
 mod rendered;
 
+pub use addresses::{controller_addresses, namesrv_addresses, tls_addresses};
 pub use expected::{Elections, ExpectedBroker, Partner};
 pub use java_options::Java;
 pub use rendered::{Directory, Owner, RenderedFile};
@@ -26,11 +28,12 @@ use crate::{
     size::Size,
     topology::{Host, Jar, Mode, Source, Topology},
 };
+use addresses::near;
 use folders::Folders;
 use sha2::{Digest, Sha256};
 use std::{
-    collections::BTreeMap,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, SocketAddr},
     path::PathBuf,
     time::Duration,
 };
@@ -94,6 +97,8 @@ pub struct Desired {
     pub controllers: Vec<SocketAddr>,
     /// Every NameServer of the cluster, as the hosts reach them.
     pub namesrvs: Vec<SocketAddr>,
+    /// Where nobody is taken in plain text, of what this host reaches, itself included.
+    pub over_tls: BTreeSet<SocketAddr>,
     /// What its instances may take together.
     pub limits: Limits,
     /// Folders, parents first.
@@ -147,8 +152,9 @@ pub fn desired(
 
     let namesrvs = namesrv_addresses(topology, placement, |host| host.address);
     let mut controllers = controller_addresses(topology, placement);
-    let mut builder =
-        Builder { topology, host, facts, namesrvs, directories: Vec::new(), files: Vec::new(), instances: Vec::new() };
+    let over_tls = addresses::tls_addresses_from(host, topology, placement);
+    let (directories, files, instances) = (Vec::new(), Vec::new(), Vec::new());
+    let mut builder = Builder { topology, host, facts, namesrvs, over_tls, directories, files, instances };
     if placement.uses(&host.name) {
         builder.directory(host.base_dir.clone(), Owner::Agent);
     }
@@ -213,6 +219,7 @@ pub fn desired(
         acl: topology.acl.clone(),
         controllers,
         namesrvs: builder.namesrvs,
+        over_tls: builder.over_tls,
         limits: host.limits,
         directories: builder.directories,
         files: builder.files,
@@ -220,27 +227,12 @@ pub fn desired(
     })
 }
 
-/// The NameServers, by their hosts' addresses of one kind.
-pub fn namesrv_addresses(
-    topology: &Topology,
-    placement: &Placement,
-    address: impl Fn(&Host) -> IpAddr,
-) -> Vec<SocketAddr> {
-    let seats = placement.namesrvs.iter();
-    seats.filter_map(|seat| Some(SocketAddr::new(address(topology.host(&seat.host)?), seat.port))).collect()
-}
-
-/// The controllers, in the order of the placement.
-pub fn controller_addresses(topology: &Topology, placement: &Placement) -> Vec<SocketAddr> {
-    let seats = placement.controllers.iter();
-    seats.filter_map(|seat| Some(SocketAddr::new(topology.host(&seat.host)?.address, seat.port))).collect()
-}
-
 struct Builder<'t> {
     topology: &'t Topology,
     host: &'t Host,
     facts: &'t HostFacts,
     namesrvs: Vec<SocketAddr>,
+    over_tls: BTreeSet<SocketAddr>,
     directories: Vec<Directory>,
     files: Vec<RenderedFile>,
     instances: Vec<Instance>,
@@ -344,8 +336,11 @@ impl Builder<'_> {
             address: broker.client_address,
         });
         let cluster = topology.name.to_string();
-        let tls = role == Role::Proxy && java_options::enforces_tls(&arguments);
-        let service = Service { address, namesrvs: self.namesrvs.clone(), registered, cluster, tls };
+        let offsets_of = broker.as_ref().and_then(ExpectedBroker::slave);
+        let inside = port_inside(role, &ports).map(|port| SocketAddr::new(address.ip(), port));
+        let asked = [address].into_iter().chain(inside).chain(offsets_of).chain(self.namesrvs.iter().copied());
+        let over_tls = asked.filter(|it| self.over_tls.contains(it)).collect();
+        let service = Service { address, namesrvs: self.namesrvs.clone(), registered, cluster, over_tls };
         let launch = Launch {
             instance: name,
             role,
@@ -357,7 +352,7 @@ impl Builder<'_> {
             logs,
             store,
             service: Some(service),
-            offsets_of: broker.as_ref().and_then(ExpectedBroker::slave),
+            offsets_of,
             ports,
             stop_deadline: if is_broker { BROKER_STOP } else { NAMESRV_STOP },
             fingerprint,
@@ -365,11 +360,6 @@ impl Builder<'_> {
         let jar = jar.map(|jar| JarFile { path: folders::jar(&self.host.base_dir, jar), jar: jar.clone() });
         self.instances.push(Instance { launch, address, broker, jar });
     }
-}
-
-/// Where a host reaches what runs on itself.
-fn near(host: &Host) -> IpAddr {
-    if host.nat { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { host.address }
 }
 
 fn environment(folders: &Folders) -> BTreeMap<String, String> {

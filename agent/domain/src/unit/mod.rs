@@ -177,6 +177,7 @@ fn carry(launch: &Launch, options: &Options<'_>) -> Result<Option<String>, UnitE
     words.extend(["carry-offsets".to_owned(), "--slave".to_owned(), slave.to_string()]);
     words.extend(["--store".to_owned(), quoting::argument(&path_text(&store.root)?)]);
     words.extend(["--folder".to_owned(), quoting::argument(&path_text(&launch.directory)?)]);
+    words.extend(tls(launch));
     Ok(Some(format!("-{}", words.join(" "))))
 }
 
@@ -194,10 +195,7 @@ fn ready(launch: &Launch, options: &Options<'_>) -> Result<Option<String>, UnitE
     words.extend(["--address".to_owned(), service.address.to_string()]);
     match launch.role {
         Role::Controller => words.push("--controller".to_owned()),
-        Role::Proxy => {
-            words.extend(["--proxy-of".to_owned(), quoting::argument(&service.cluster)]);
-            words.extend(service.tls.then(|| "--tls".to_owned()));
-        }
+        Role::Proxy => words.extend(["--proxy-of".to_owned(), quoting::argument(&service.cluster)]),
         role if role.is_jar() => words.push("--http".to_owned()),
         _ => {}
     }
@@ -211,7 +209,15 @@ fn ready(launch: &Launch, options: &Options<'_>) -> Result<Option<String>, UnitE
         words.extend(["--registered".to_owned(), registered.address.to_string()]);
         words.extend(["--namesrv".to_owned(), namesrvs.join(",")]);
     }
+    words.extend(tls(launch));
     Ok(Some(words.join(" ")))
+}
+
+/// Where what the unit runs is to speak TLS.
+fn tls(launch: &Launch) -> Option<String> {
+    let over_tls = launch.service.iter().flat_map(|service| &service.over_tls);
+    let addresses: Vec<String> = over_tls.map(ToString::to_string).collect();
+    (!addresses.is_empty()).then(|| format!("--tls {}", addresses.join(",")))
 }
 
 fn path_text(path: &Path) -> Result<String, UnitError> {

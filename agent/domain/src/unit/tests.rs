@@ -26,7 +26,7 @@ fn launch() -> Launch {
         logs: vec![home.join("logs/rocketmqlogs/store.log")],
         service: Some(Service {
             cluster: "DefaultCluster".to_owned(),
-            tls: false,
+            over_tls: Default::default(),
             address: "10.0.0.1:10911".parse().unwrap(),
             namesrvs: ["10.0.0.1:9876", "10.0.0.2:9876"].map(|address| address.parse().unwrap()).into(),
             registered: Some(Registered {
@@ -71,16 +71,25 @@ fn an_instance_is_active_when_it_answers_in_its_own_way_and_so_does_a_controller
     let ready = |role, ports: &[u16]| {
         let mut launch = launch();
         (launch.role, launch.ports) = (role, ports.to_vec());
-        let service = launch.service.as_mut().unwrap();
-        (service.registered, service.tls) = (None, role == Role::Proxy);
+        launch.service.as_mut().unwrap().registered = None;
         let text = render(&launch, &options()).unwrap();
         let line = text.lines().find(|line| line.starts_with("ExecStartPost=")).unwrap();
         line.rsplit_once(launch.service.unwrap().address.to_string().as_str()).unwrap().1.to_owned()
     };
-    assert_eq!(ready(Role::Proxy, &[8081, 8080]), " --proxy-of DefaultCluster --tls");
+    assert_eq!(ready(Role::Proxy, &[8081, 8080]), " --proxy-of DefaultCluster");
     assert_eq!(ready(Role::Exporter, &[5557]), " --http");
     assert_eq!(ready(Role::Namesrv, &[9876]), "");
     assert_eq!(ready(Role::Namesrv, &[9876, 9879]), " --controller-inside 10.0.0.1:9879");
+}
+
+#[test]
+fn what_a_unit_runs_is_told_where_nobody_is_taken_in_plain_text() {
+    let mut launch = launch();
+    let over_tls = ["10.0.0.1:9876", "10.0.0.2:11911"].map(|address| address.parse().unwrap());
+    launch.service.as_mut().unwrap().over_tls = over_tls.into();
+    let text = render(&launch, &options()).unwrap();
+    let told: Vec<&str> = text.lines().filter(|line| line.ends_with(" --tls 10.0.0.1:9876,10.0.0.2:11911")).collect();
+    assert!(told.len() == 2 && told[0].contains("carry-offsets") && told[1].contains("ready"), "{text}");
 }
 
 #[test]
