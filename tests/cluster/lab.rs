@@ -180,6 +180,11 @@ impl Lab {
         self.dir.join("cluster.toml")
     }
 
+    /// Whether the official Java client speaks TLS.
+    pub fn clients_over_tls(&mut self, over_tls: bool) {
+        self.cluster.java_options = if over_tls { &["-Dtls.enable=true"] } else { &[] };
+    }
+
     pub fn agent(&mut self, host: &str) -> &mut Agent {
         self.agents.iter_mut().find(|agent| agent.host == host).unwrap()
     }

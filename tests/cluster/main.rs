@@ -22,6 +22,7 @@ mod real;
 mod rollout;
 mod starts;
 mod stories;
+mod tls;
 mod topics;
 mod traps;
 mod upgrades;
@@ -210,6 +211,15 @@ fn suites() -> Vec<Suite<Lab>> {
             ],
         },
         Suite {
+            name: "tls",
+            lab: tls::enforcing,
+            claims: claims![Lab:
+                tls::nobody_is_taken_in_plain_text_and_all_come_up_in_sync,
+                tls::a_client_that_speaks_tls_sends_and_receives_and_one_that_does_not_is_shut_out,
+                claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
+            ],
+        },
+        Suite {
             name: "adoption",
             lab: adoption::lab,
             claims: claims![Lab:
@@ -247,6 +257,14 @@ fn more() -> Vec<Suite<Lab>> {
                 elections::a_master_lost_with_its_host_is_followed_by_another_and_nothing_acknowledged_is_lost,
                 elections::namesrvs_are_rolled_out_with_the_controllers_leader_last_and_nothing_acknowledged_is_lost,
                 elections::controllers_leave_the_namesrvs_when_their_data_was_moved_and_not_before,
+                claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
+            ],
+        },
+        Suite {
+            name: "tls-rollout",
+            lab: tls::speaking,
+            claims: claims![Lab:
+                tls::plain_text_is_shut_out_and_let_in_again_under_load_and_nothing_is_lost,
                 claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
             ],
         },

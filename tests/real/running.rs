@@ -20,6 +20,8 @@ pub struct RunningCluster {
     runtime: Runtime,
     web: reqwest::Client,
     pub client: Client,
+    /// What the Java client is started with besides.
+    pub java_options: &'static [&'static str],
 }
 
 impl RunningCluster {
@@ -31,7 +33,16 @@ impl RunningCluster {
     ) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let web = runtime.block_on(async { web::to_agents(Duration::from_secs(5)).unwrap() });
-        Self { version, dir, hosts, namesrvs, runtime, web, client: Client::new(Duration::from_secs(3)) }
+        Self {
+            version,
+            dir,
+            hosts,
+            namesrvs,
+            runtime,
+            web,
+            client: Client::new(Duration::from_secs(3)),
+            java_options: &[],
+        }
     }
 
     /// Runs a future of the product's own clients.
@@ -124,7 +135,9 @@ impl RunningCluster {
         let folder = made(&format!("client-{}", self.version));
         let mut command = Command::new("java");
         command
-            .args(["--add-opens", "java.base/java.nio=ALL-UNNAMED", "-Xmx128m", "-cp"])
+            .args(["--add-opens", "java.base/java.nio=ALL-UNNAMED", "-Xmx128m"])
+            .args(self.java_options)
+            .arg("-cp")
             .arg(format!("{0}/lib/*:{0}", folder.display()))
             .arg("Client")
             .args(arguments)
