@@ -6,7 +6,7 @@ use crate::{
     names::Version,
     placement::Placement,
     releases,
-    topology::Topology,
+    topology::{Topology, tls},
 };
 use std::collections::BTreeSet;
 
@@ -17,6 +17,13 @@ pub fn between(before: (&Topology, &Placement), after: (&Topology, &Placement)) 
         .into_iter()
         .map(|line| format!("RocketMQ {} to {}: {line}", old.version, new.version))
         .collect();
+    // One by one: who is restarted first is asked by those that still run as before.
+    lines.extend(tls::shut_out(new, old).into_iter().map(|(section, silent)| {
+        format!(
+            "[{section}] is to take nobody in plain text while [{silent}] speaks nothing else: first roll out \
+             \"-Dtls.enable=true\" in {silent}.java_options, then this"
+        )
+    }));
     for seat in &after.1.brokers {
         if !before.1.brokers.iter().any(|other| other.group == seat.group && other.host == seat.host) {
             continue;
@@ -73,6 +80,18 @@ mod tests {
     #[test]
     fn what_is_only_written_out_is_no_change() {
         assert!(said(("5.5.0", ""), ("5.5.0", "mappedFileSizeCommitLog = 1073741824\n")).is_empty());
+    }
+
+    #[test]
+    fn enforcing_tls_before_the_others_speak_it_is_named() {
+        let options =
+            |options: &str| format!("[namesrv]\njava_options = [{options}]\n[broker]\njava_options = [{options}]\n");
+        let enforcing = options("\"-Dtls.server.mode=enforcing\"");
+        let lines = said(("5.5.0", ""), ("5.5.0", &enforcing));
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines[1].starts_with("[namesrv] is to take nobody in plain text while [broker] speaks nothing else: "));
+        assert!(said(("5.5.0", &options("\"-Dtls.enable=true\"")), ("5.5.0", &enforcing)).is_empty());
+        assert!(said(("5.5.0", &enforcing), ("5.5.0", "")).is_empty());
     }
 
     #[test]

@@ -42,6 +42,7 @@ pub mod secret;
 pub mod size;
 pub mod store;
 pub mod sync_policy;
+pub mod tls;
 pub mod topics;
 pub mod topology;
 pub mod unit;

@@ -51,6 +51,7 @@ pub const RULES: &[&str] = &[
     "port-clash",
     "reserved-name",
     "syntax",
+    "tls-not-spoken",
     "too-few-hosts",
     "too-many-groups",
     "too-many-hosts",

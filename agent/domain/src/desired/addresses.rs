@@ -1,10 +1,10 @@
 //! Where the instances of a cluster are reached, and where over TLS alone. In: a topology and its placement. Out:
 //! addresses.
 
-use super::java_options::enforces_tls;
 use crate::{
     launch::Role,
     placement::Placement,
+    tls,
     topology::{Host, Topology},
 };
 use std::{
@@ -48,7 +48,7 @@ pub fn tls_addresses(topology: &Topology, placement: &Placement) -> BTreeSet<Soc
         .filter(|it| it.role == Role::Proxy)
         .flat_map(|it| it.ports.iter().map(|port| (&it.host, *port, layers.service(&it.host, it.role))));
     let all = namesrvs.chain(controllers).chain(brokers).chain(proxies);
-    let enforcing = all.filter(|(.., settings)| enforces_tls(&settings.java_options));
+    let enforcing = all.filter(|(.., settings)| tls::enforces(&settings.java_options));
     let reached = enforcing.filter_map(|(host, port, _)| Some((topology.host(host)?, port)));
     reached.flat_map(|(host, port)| [host.address, host.public_address].map(|ip| SocketAddr::new(ip, port))).collect()
 }

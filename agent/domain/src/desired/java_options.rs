@@ -73,13 +73,6 @@ pub fn arguments(
     args
 }
 
-/// Whether a process started so takes nobody in plain text. This property alone says so, and its last mention counts
-/// (`TlsSystemConfig.tlsMode` of 4.7.0-5.5.0): neither rmq-proxy.json nor the file of `tls.config.file` has such a key.
-pub fn enforces_tls(arguments: &[String]) -> bool {
-    let mut modes = arguments.iter().rev().filter_map(|argument| argument.strip_prefix("-Dtls.server.mode="));
-    modes.next() == Some("enforcing")
-}
-
 /// The main class and its arguments; the same names from 4.5 to 5.5.
 pub fn main_class(role: Role) -> &'static str {
     match role {
@@ -89,19 +82,5 @@ pub fn main_class(role: Role) -> &'static str {
         Role::Proxy => "org.apache.rocketmq.proxy.ProxyStartup",
         // A jar names its own.
         Role::Dashboard | Role::Exporter => "-jar",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_enforces_tls_is_the_last_word_on_it() {
-        let enforces = |options: &[&str]| enforces_tls(&options.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>());
-        assert!(enforces(&["-Dtls.server.mode=permissive", "-Dtls.server.mode=enforcing", "-Dtls.enable=true"]));
-        assert!(!enforces(&["-Dtls.server.mode=enforcing", "-Dtls.server.mode=permissive"]));
-        assert!(!enforces(&["-Dtls.server.mode=ENFORCING"]), "RocketMQ takes what it does not know for permissive");
-        assert!(!enforces(&["-Dtls.enable=true"]));
     }
 }

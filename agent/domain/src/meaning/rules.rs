@@ -138,6 +138,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
     refused("reserved-name", "A group has the name of something else on a host."),
     refused("syntax", "It is not TOML."),
     of_id(
+        "tls-not-spoken",
+        "One kind of instance is to take TLS only (-Dtls.server.mode=enforcing), and one that asks it speaks plain text.",
+        "Brokers would register nowhere, proxies would find nobody, slaves would get no topics.",
+        "Give -Dtls.enable=true to those first. docs/tls.md has the steps.",
+    ),
+    of_id(
         "too-few-hosts",
         "The mode needs more hosts.",
         "Both copies of a group would be on one machine, or no majority would be left without one.",

@@ -9,6 +9,7 @@ mod hosts;
 mod properties;
 mod services;
 mod settings;
+pub(crate) mod tls;
 mod voters;
 
 pub use hosts::AGENT_PORT;
@@ -229,10 +230,9 @@ pub fn read(text: &str) -> Result<Topology, Vec<Problem>> {
         // What follows from text that could not be read would only hide what is wrong with it.
         return Err(problems.into_vec().into_iter().filter(|problem| problem.rule == "syntax").collect());
     }
-    match judge(&file, &mut problems) {
-        Some(topology) if problems.is_empty() => Ok(topology),
-        _ => Err(problems.into_vec()),
-    }
+    let topology = judge(&file, &mut problems);
+    topology.iter().for_each(|topology| tls::judge(&file, topology, &mut problems));
+    topology.filter(|_| problems.is_empty()).ok_or_else(|| problems.into_vec())
 }
 
 /// `None` only where something without which no topology can be had is missing; that has been reported.

@@ -102,8 +102,18 @@ impl Layers {
     /// The settings of a broker of that group and role on that host: `[broker]`, then the host's, then the group's,
     /// at each level what is said for the role after what is said for both.
     pub fn broker(&self, host: &HostName, group: &BrokerName, role: Role) -> JvmSettings {
+        self.broker_with(host, self.group.get(group), role)
+    }
+
+    /// The same for each group that the file says something of, and for any other one.
+    pub(super) fn brokers(&self, host: &HostName, role: Role) -> impl Iterator<Item = JvmSettings> {
+        let groups = [None].into_iter().chain(self.group.values().map(Some));
+        groups.map(move |group| self.broker_with(host, group, role))
+    }
+
+    fn broker_with(&self, host: &HostName, group: Option<&Roles>, role: Role) -> JvmSettings {
         let mut settings = JvmSettings::default();
-        for roles in [Some(&self.broker), self.host_broker.get(host), self.group.get(group)].into_iter().flatten() {
+        for roles in [Some(&self.broker), self.host_broker.get(host), group].into_iter().flatten() {
             settings.add(&roles.both);
             match role {
                 Role::Slave => settings.add(&roles.slave),

@@ -125,6 +125,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
     refused("reserved-name", "组的名字与主机上别的东西同名。"),
     refused("syntax", "不是 TOML。"),
     of_id(
+        "tls-not-spoken",
+        "一类实例只接受 TLS（-Dtls.server.mode=enforcing），而要访问它的另一类实例只用明文。",
+        "broker 将注册不上，proxy 找不到任何实例，slave 拿不到主题。",
+        "先给后者加上 -Dtls.enable=true。步骤见 docs/tls.md。",
+    ),
+    of_id(
         "too-few-hosts",
         "这个模式需要更多主机。",
         "一个组的两份会在同一台机器上，或者少一台就没有多数了。",
