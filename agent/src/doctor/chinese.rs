@@ -5,7 +5,7 @@ pub fn in_chinese(id: &str) -> Option<(&'static str, &'static str)> {
     TEXTS.iter().find(|(of, ..)| *of == id).map(|(_, what, why)| (*what, *why))
 }
 
-const TEXTS: [(&str, &str, &str); 21] = [
+const TEXTS: [(&str, &str, &str); 22] = [
     ("cluster-file", "集群文件有效，这台主机在其中。", "没有它 agent 不会启动；这里的错误会掩盖下面的检查。"),
     (
         "release",
@@ -94,6 +94,11 @@ const TEXTS: [(&str, &str, &str); 21] = [
         "certificate",
         "agent.toml 为配置同步指定的这台主机自己的证书可用，也不会很快过期。",
         "其他主机拒绝过期的证书：这时这台主机取不到集群文件的变更，也没有投票权。",
+    ),
+    (
+        "tls",
+        "实例在 TLS 中出示的证书和密钥存在、可用、只有运行它的账号能读密钥，也不会很快过期。",
+        "读不到它们的 RocketMQ 仍然启动，只在日志中说一句，然后拒绝每个 TLS 连接；证书过期后核对证书的客户端就连不上了。",
     ),
 ];
 

@@ -27,6 +27,7 @@ mod release;
 mod secrets;
 mod swap;
 mod sysctl;
+mod tls;
 
 pub use chinese::in_chinese;
 pub use host::Host;
@@ -143,7 +144,7 @@ pub struct Report {
 }
 
 /// All checks, in the order in which a host comes to work.
-pub static CHECKS: [&Check; 21] = [
+pub static CHECKS: [&Check; 22] = [
     &cluster_file::CHECK,
     &release::CHECK,
     &account::CHECK,
@@ -165,4 +166,5 @@ pub static CHECKS: [&Check; 21] = [
     &firewall::CHECK,
     &secrets::CHECK,
     &certificate::CHECK,
+    &tls::CHECK,
 ];

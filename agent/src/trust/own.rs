@@ -56,6 +56,20 @@ pub(super) fn read(files: &Certificates, host: &HostName) -> Result<(Material, V
     Ok((Material { roots, chain, key }, validity))
 }
 
+/// When the first certificate of a file holds, whoever vouches for it.
+///
+/// # Errors
+/// There is none, or it is damaged.
+pub fn validity(path: &Path) -> Result<Validity, TrustError> {
+    let chain = certificates(path)?;
+    let mut roots = RootCertStore::empty();
+    // Its dates are looked at before it is asked who vouches for it.
+    for certificate in &chain {
+        roots.add(certificate.clone()).map_err(|error| unusable(path, error))?;
+    }
+    verified(&chain, &roots.into()).and_then(|at| dates(&at)).map_err(|error| unusable(path, error))
+}
+
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TrustError> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     match found {
@@ -75,11 +89,30 @@ fn unusable(path: &Path, why: impl std::fmt::Display) -> TrustError {
 
 /// When the certificate holds, as TLS itself judges it; an error where it would be taken at no time.
 fn judge(chain: &[CertificateDer<'static>], roots: &Arc<RootCertStore>) -> Result<Validity, Error> {
+    let at = verified(chain, roots)?;
+    let validity = dates(&at)?;
+    match at(validity.until) {
+        // Of the authority's own.
+        Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) => {
+            Ok(Validity { until: since_1970(not_after), ..validity })
+        }
+        other => other.map(|()| validity),
+    }
+}
+
+/// Whether TLS takes the certificate at a time, since 1970.
+fn verified(
+    chain: &[CertificateDer<'static>],
+    roots: &Arc<RootCertStore>,
+) -> Result<impl Fn(Duration) -> Result<(), Error>, Error> {
     let builder = WebPkiClientVerifier::builder_with_provider(Arc::clone(roots), Arc::new(ring::default_provider()));
     let verifier = builder.build().map_err(|error| Error::General(error.to_string()))?;
-    let Some((own, between)) = chain.split_first() else { return Err(Error::NoCertificatesPresented) };
-    let at = |time: Duration| verifier.verify_client_cert(own, between, UnixTime::since_unix_epoch(time)).map(|_| ());
-    let since_1970 = |time: UnixTime| Duration::from_secs(time.as_secs());
+    let (own, between) = chain.split_first().ok_or(Error::NoCertificatesPresented)?;
+    Ok(move |time| verifier.verify_client_cert(own, between, UnixTime::since_unix_epoch(time)).map(|_| ()))
+}
+
+/// What TLS says of a certificate's own dates.
+fn dates(at: &impl Fn(Duration) -> Result<(), Error>) -> Result<Validity, Error> {
     let long = Duration::from_secs(u64::from(u32::MAX) * 100);
     let until = match at(long) {
         Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) => since_1970(not_after),
@@ -91,13 +124,11 @@ fn judge(chain: &[CertificateDer<'static>], roots: &Arc<RootCertStore>) -> Resul
         }
         _ => Duration::ZERO,
     };
-    match at(until) {
-        // Of the authority's own.
-        Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) => {
-            Ok(Validity { from, until: since_1970(not_after) })
-        }
-        other => other.map(|()| Validity { from, until }),
-    }
+    Ok(Validity { from, until })
+}
+
+fn since_1970(time: UnixTime) -> Duration {
+    Duration::from_secs(time.as_secs())
 }
 
 /// Which of these hosts a verified certificate speaks for.
