@@ -8,7 +8,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    io, mem,
+    io,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -24,6 +24,7 @@ use super::{
     Credential, DEFAULT_FRAME_LIMIT, FrameCodec, Malformation, RemotingCommand, RemotingError, RequestCode,
     ResponseCode,
     connection::{CallError, Connection},
+    kept::Kept,
 };
 
 /// What is asked, before it gets an opaque and an address.
@@ -67,13 +68,6 @@ pub struct Client {
 
 /// What is kept of one address. Locked while connecting, so that calls made meanwhile share the new connection.
 type Slot = Arc<tokio::sync::Mutex<Kept>>;
-
-#[derive(Debug, Default)]
-struct Kept {
-    connection: Option<Connection>,
-    /// The next one is to speak TLS where that is not expected, or the other way round.
-    otherwise: bool,
-}
 
 impl Client {
     /// A client without connections that waits `connect_timeout` for a new one, and no longer than the call's own
@@ -160,7 +154,9 @@ impl Client {
             // Where the peer's host vanished, TCP takes minutes to notice. The next call starts on a new
             // connection; calls under way on this one keep it.
             kept.connection = None;
-            kept.otherwise = is_shut_out && connection.over_tls == self.expects_tls(address);
+            if is_shut_out {
+                kept.shut_out(connection.over_tls == self.expects_tls(address));
+            }
         }
         match result {
             Ok(result) => result.map_err(|error| call_error(address, code, error)),
@@ -199,12 +195,11 @@ impl Client {
         }
         kept.connection = None;
         let expected = self.expects_tls(address);
-        let over_tls = expected != mem::take(&mut kept.otherwise);
+        let over_tls = expected != kept.take_turn();
         let open = async {
             let stream = TcpStream::connect(address).await?;
             let open = Connection::over(stream, over_tls, self.codec.clone()).await;
-            kept.otherwise = open.is_err() && over_tls == expected;
-            open
+            open.inspect_err(|_| kept.shut_out(over_tls == expected))
         };
         let open = tokio::time::timeout(self.connect_timeout, open).await??;
         Ok(kept.connection.insert(open).clone())
@@ -235,8 +230,9 @@ fn call_error(address: &str, request: RequestCode, error: CallError) -> Remoting
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
-    use crate::remoting::scripted_peer::{ScriptedPeer, TlsMode, answer_to};
+    use crate::remoting::scripted_peer::{HANDSHAKE, ScriptedPeer, TlsMode, answer_to};
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use tokio::net::TcpListener;
 
     const LONG: Duration = Duration::from_secs(20);
     const SHORT: Duration = Duration::from_millis(50);
@@ -319,6 +315,24 @@ mod tests {
             client.call(&peer.address, request().field("do", "close"), LONG).await.unwrap_err();
             assert_eq!(connection_number(&client, &peer).await, "2");
         }
+    }
+
+    #[tokio::test]
+    async fn who_takes_neither_tls_nor_plain_text_is_mostly_asked_as_expected() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (client, address) = (Client::new(LONG), listener.local_addr().unwrap().to_string());
+        let mut spoken = Vec::new();
+        for _ in 0..4 {
+            let shut_out = async {
+                let (stream, mut first) = (listener.accept().await.unwrap().0, [0]);
+                stream.peek(&mut first).await.unwrap();
+                first == [HANDSHAKE]
+            };
+            let (asked, is_tls) = tokio::join!(client.call(&address, request(), LONG), shut_out);
+            asked.unwrap_err();
+            spoken.push(is_tls);
+        }
+        assert_eq!(spoken, [false, true, false, false]);
     }
 
     #[tokio::test]

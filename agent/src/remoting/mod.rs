@@ -40,6 +40,7 @@ mod error;
 mod frame;
 mod ha_status;
 mod json;
+mod kept;
 mod message;
 mod namesrv;
 mod properties;

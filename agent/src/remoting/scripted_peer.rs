@@ -37,7 +37,7 @@ pub(super) enum TlsMode {
 }
 
 /// The first byte of a TLS handshake.
-const HANDSHAKE: u8 = 0x16;
+pub(super) const HANDSHAKE: u8 = 0x16;
 
 impl ScriptedPeer {
     /// Runs `script` on each connection, all at once; a connection closes when its script returns.
