@@ -268,6 +268,15 @@ fn more() -> Vec<Suite<Lab>> {
                 claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
             ],
         },
+        Suite {
+            name: "tls-controller",
+            lab: tls::elected,
+            claims: claims![Lab:
+                elections::one_file_brings_up_a_group_that_elects_its_master,
+                elections::a_master_lost_with_its_host_is_followed_by_another_and_nothing_acknowledged_is_lost,
+                claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
+            ],
+        },
         Suite { name: "dledger-4.7.0", lab: || Lab::new(10, "4.7.0", "dledger", 3, SMALL_FILES), claims: elections() },
         Suite { name: "dledger-5.5.0", lab: || Lab::new(11, "5.5.0", "dledger", 3, SMALL_FILES), claims: elections() },
         Suite {

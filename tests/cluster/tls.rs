@@ -1,7 +1,8 @@
-//! NameServers and brokers that take nobody in plain text: they work with each other, for clients and for the agents, and a
-//! cluster gets there and back while it serves.
+//! NameServers, controllers and brokers that take nobody in plain text: they work with each other, for clients and for the
+//! agents, and a cluster gets there and back while it serves.
 
 use crate::{
+    elections::CONTROLLERS,
     lab::{Lab, Sender},
     rollout::{ORDER, follow, with_file},
 };
@@ -13,11 +14,11 @@ const SPEAKS: &str = "java_options = [\"-Dtls.enable=true\"]\n";
 /// And so speaks TLS by itself.
 const ENFORCES: &str = "java_options = [\"-Dtls.server.mode=enforcing\"]\n";
 
-fn lab(groups: usize, options: &str) -> Lab {
-    let mut lab = Lab::new(19, "5.5.0", "2m-2s-sync", 2, "[rollout]\nrestart = \"auto\"\n");
+fn lab(mode: &str, hosts: u16, groups: usize, more: &str, options: &str) -> Lab {
+    let mut lab = Lab::new(19, "5.5.0", mode, hosts, more);
     let text = fs::read_to_string(lab.cluster_file()).unwrap();
     let text = text.replace("[cluster]\n", &format!("[cluster]\ngroups = {groups}\n"));
-    let kinds = ["[namesrv]\n", "[broker]\n"];
+    let kinds = ["[namesrv]\n", "[controller]\n", "[broker]\n"];
     let text = kinds.iter().fold(text, |text, kind| text.replace(kind, &format!("{kind}{options}")));
     fs::write(lab.cluster_file(), text).unwrap();
     lab.clients_over_tls(true);
@@ -25,11 +26,15 @@ fn lab(groups: usize, options: &str) -> Lab {
 }
 
 pub fn enforcing() -> Lab {
-    lab(1, ENFORCES)
+    lab("2m-2s-sync", 2, 1, "", ENFORCES)
 }
 
 pub fn speaking() -> Lab {
-    lab(2, SPEAKS)
+    lab("2m-2s-sync", 2, 2, "[rollout]\nrestart = \"auto\"\n", SPEAKS)
+}
+
+pub fn elected() -> Lab {
+    lab("controller", 3, 1, CONTROLLERS, ENFORCES)
 }
 
 fn instances(lab: &Lab) -> Vec<(&'static str, &'static str, String)> {
