@@ -33,6 +33,7 @@ pub mod reconcile;
 pub mod remoting;
 pub mod remove;
 pub mod rollout;
+pub mod room;
 pub mod settings;
 pub mod stores;
 pub mod supervise;

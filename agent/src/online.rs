@@ -8,11 +8,13 @@ use crate::{
     peers::Peers,
     probe::{Service, Services},
     remoting::{Broker, Client, OnlineConfig, OnlineKey, RemotingError},
+    room,
 };
 use rocketmq_agent_domain::{
     desired::{Desired, ExpectedBroker, Instance},
     health::facts::{BrokerFacts, HaConnection, ServiceFacts},
     health::report::HostReport,
+    held::{self, HELD, is_held, says_so},
     names::{HostName, InstanceName},
     observed::Fact,
     online::{Due, Live, due},
@@ -130,6 +132,13 @@ impl Task {
                 Due::Nothing => known.taken = Some(expected.live.clone()),
                 Due::Set(keys) if is_of_release => change = keys,
                 Due::Set(_) | Due::Drifted => {}
+            }
+            let before = says_so(config.get(held::KEY.name()));
+            let is_held = is_held(desired.version, instance, before, room::used(instance));
+            // What somebody else has set is left alone.
+            if before != is_held && (before || config.get(held::KEY.name()).is_some_and(|value| value == "0")) {
+                // Both are values that it may have.
+                let _ = change.set(held::KEY, if is_held { HELD } else { "0" });
             }
             let host = expected.partner.as_ref().and_then(|partner| hosts.get(&partner.host)?.known());
             if let Some(count) = wait_for(self.began.elapsed(), known, expected, facts, name, host) {

@@ -22,6 +22,7 @@ pub mod finding;
 pub mod hang;
 pub mod hazards;
 pub mod health;
+pub mod held;
 pub mod launch;
 pub mod limits;
 pub mod meaning;

@@ -6,6 +6,7 @@ use crate::{
     daemon::goal,
     exit_code,
     reconcile::{Installer, observe},
+    room::with_sends_held,
     settings::Settings,
     supervise::embedded,
 };
@@ -35,7 +36,8 @@ pub(super) struct PlanCommand {
 impl PlanCommand {
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
         let file = self.file.as_deref().unwrap_or(&settings.cluster_file);
-        let desired = goal::of_file(&settings, file)?.desired;
+        let goal = goal::of_file(&settings, file)?;
+        let desired = with_sends_held(&goal.desired);
         let name = &desired.host;
         let account = accounts::run_as(settings.embedded.run_as)?;
         let wanted = desired.instances.iter().map(|instance| &instance.launch.instance);

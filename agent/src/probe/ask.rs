@@ -27,6 +27,7 @@ use rocketmq_agent_domain::{
         forecast::DiskTrend,
         lag::LagClock,
     },
+    held,
     launch::Role,
     names::InstanceName,
     observed::Fact,
@@ -201,7 +202,9 @@ impl Asker {
                     Ok(config) => {
                         let live: BTreeSet<&str> = expected.live.keys().map(|key| key.name()).collect();
                         let is_ours = |key: &String| {
-                            key == PERMISSION || expected.config.contains_key(key) || live.contains(key.as_str())
+                            [PERMISSION, held::KEY.name()].contains(&key.as_str())
+                                || expected.config.contains_key(key)
+                                || live.contains(key.as_str())
                         };
                         let ours: BTreeMap<_, _> = config.into_iter().filter(|(key, _)| is_ours(key)).collect();
                         (Fact::Known(ours.clone()), Some(ours))
@@ -336,6 +339,7 @@ fn agrees(config: &BTreeMap<String, String>, expected: &ExpectedBroker) -> bool 
     let is_its_own =
         expected.config.contains_key(PERMISSION) || config.get(PERMISSION).is_none_or(|permission| permission == "6");
     is_its_own
+        && !held::says_so(config.get(held::KEY.name()))
         && expected.config.iter().all(|(key, wanted)| config.get(key) == Some(wanted))
         && expected.live.iter().all(|(key, wanted)| config.get(key.name()).is_none_or(|found| found == wanted))
 }

@@ -18,6 +18,7 @@ use crate::{
     cluster::Cluster,
     offsets,
     probe::{Pids, Services},
+    room::with_sends_held,
     stores,
     supervise::{Supervisor, SupervisorError},
 };
@@ -115,8 +116,9 @@ impl<S: Supervisor> Reconciler<S> {
             }
         };
         let has_master = self.channels.has_master.borrow_and_update().clone();
-        let observed = observe(&goal.desired, processes, has_master, &self.installer, self.account);
-        let mut plan = plan(&goal.desired, &observed);
+        let desired = with_sends_held(&goal.desired);
+        let observed = observe(&desired, processes, has_master, &self.installer, self.account);
+        let mut plan = plan(&desired, &observed);
         for cause in goal.waits.iter().chain(&goal.account_problem) {
             plan.steps.clear();
             plan.blocked.push(Blocked { instance: None, cause: cause.clone() });
@@ -136,7 +138,7 @@ impl<S: Supervisor> Reconciler<S> {
         }
         for step in &plan.steps {
             (self.channels.alive)();
-            let done = apply::apply(step, &goal.desired, &self.supervisor, &self.installer, self.account).await;
+            let done = apply::apply(step, &desired, &self.supervisor, &self.installer, self.account).await;
             if let Err(error) = done {
                 let why = format!("{:#}", anyhow::Error::from(error));
                 let cause = finding::STEP_FAILED.of(&[("step", step), ("why", &why)]);

@@ -125,6 +125,11 @@ findings! {
         "make room on it, or lower fileReservedTime so that messages expire sooner"
         => "它的磁盘已用 {percent} %；到 90 % RocketMQ 就不再接收消息",
         "在磁盘上腾出空间，或减小 fileReservedTime，让消息更早过期";
+    SENDS_HELD: "sends-held",
+        "it takes no messages: the agent holds sends back while its disk is full, for RocketMQ acknowledges what it cannot write in the first minute of a broker",
+        "make room on its disk; the agent then lets it take messages again, without a restart"
+        => "它不接收消息：磁盘满时 agent 不让它接收发送，因为 RocketMQ 在 broker 启动后的第一分钟会确认它写不下的消息",
+        "在它的磁盘上腾出空间；之后 agent 会让它重新接收消息，不用重启";
     DISK_DELETES: "disk-nearly-full",
         "its disk is {percent} % full; from 85 % on RocketMQ deletes messages before they expire",
         "make room on it, or lower fileReservedTime so that messages expire sooner"

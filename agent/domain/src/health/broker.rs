@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     desired::{ExpectedBroker, Instance},
-    finding,
+    finding, held,
     launch::{Cause, Role},
     observed::Fact,
     online::OnlineKey,
@@ -61,6 +61,10 @@ pub(super) fn judge(instance: &Instance, facts: &BrokerFacts, report: &mut Insta
         judge_registration(expected, facts, findings);
     }
     judge_config(expected, facts, report, findings);
+    let takes_sends = report.role != Role::Slave;
+    if takes_sends && facts.config.known().is_some_and(|config| held::says_so(config.get(held::KEY.name()))) {
+        findings.reasons.push(finding::SENDS_HELD.of(&[]));
+    }
     if instance.launch.role == Role::Master {
         tell_of_sends(expected, facts, findings);
     }

@@ -214,6 +214,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "See the agent's log: `journalctl -u rocketmq-agent`.",
     ),
     of_id(
+        "sends-held",
+        "The agent holds sends back from a broker whose disk is more than 90 % full (startAcceptSendRequestTimeStamp).",
+        "RocketMQ refuses them only from a minute after its start on; until then it acknowledges what it cannot write.",
+        "Make room: below 89 % the agent lets it take messages again, without a restart.",
+    ),
+    of_id(
         "slave-ahead",
         "The slave has more than its master.",
         "The master lost the end of its log, mostly by a power failure; messages that were acknowledged may be on the slave only.",

@@ -34,8 +34,9 @@ pub fn live_key(version: Version, name: &str) -> Option<OnlineKey> {
         OnlineKey::NamesrvAddr => version >= Version::new(4, 9, 4),
         // `true` makes TBW102, which is made at the start only.
         OnlineKey::AutoCreateTopicEnable => false,
-        // The roll-out's and the sync policy's; a file cannot set them, or only with its mode.
+        // The roll-out's, a full disk's and the sync policy's; a file cannot set them, or only with its mode.
         OnlineKey::BrokerPermission
+        | OnlineKey::StartAcceptSendRequestTimeStamp
         | OnlineKey::InSyncReplicas
         | OnlineKey::TotalReplicas
         | OnlineKey::MinInSyncReplicas => false,
@@ -63,6 +64,7 @@ fn default_of(key: OnlineKey) -> Option<&'static str> {
         OnlineKey::NamesrvAddr
         | OnlineKey::AutoCreateTopicEnable
         | OnlineKey::BrokerPermission
+        | OnlineKey::StartAcceptSendRequestTimeStamp
         | OnlineKey::InSyncReplicas
         | OnlineKey::TotalReplicas
         | OnlineKey::MinInSyncReplicas => return None,

@@ -5,6 +5,7 @@
 
 mod live;
 
+use crate::held::HELD;
 pub use live::{Due, Live, due, live, live_key};
 
 use std::{collections::BTreeMap, fmt, net::SocketAddr, str::FromStr};
@@ -54,13 +55,15 @@ pub enum OnlineKey {
     HaSlaveFallbehindMax,
     /// Whether message tracing is offered to clients.
     TraceOn,
+    /// Milliseconds since 1970 before which sends are refused; only as [`crate::held`] sets it.
+    StartAcceptSendRequestTimeStamp,
     /// The NameServers, `ip:port` with `;` between them. Read anew every two minutes from 4.9.4 on.
     NamesrvAddr,
 }
 
 impl OnlineKey {
     /// Every key there is.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::FileReservedTime,
         Self::DeleteWhen,
         Self::DiskMaxUsedSpaceRatio,
@@ -82,6 +85,7 @@ impl OnlineKey {
         Self::HaMaxGapNotInSync,
         Self::HaSlaveFallbehindMax,
         Self::TraceOn,
+        Self::StartAcceptSendRequestTimeStamp,
         Self::NamesrvAddr,
     ];
 
@@ -109,6 +113,7 @@ impl OnlineKey {
             Self::HaMaxGapNotInSync => "haMaxGapNotInSync",
             Self::HaSlaveFallbehindMax => "haSlaveFallbehindMax",
             Self::TraceOn => "traceOn",
+            Self::StartAcceptSendRequestTimeStamp => "startAcceptSendRequestTimeStamp",
             Self::NamesrvAddr => "namesrvAddr",
         }
     }
@@ -131,6 +136,9 @@ impl OnlineKey {
             Self::AutoCreateTopicEnable => (flag().filter(|flag| flag == "false"), "false; true needs a restart"),
             Self::BrokerPermission => {
                 (matches!(value, "2" | "4" | "6").then(|| value.to_owned()), "2 (write), 4 (read) or 6 (both)")
+            }
+            Self::StartAcceptSendRequestTimeStamp => {
+                (["0", HELD].contains(&value).then(|| value.to_owned()), "0, or what the agent holds sends back with")
             }
             Self::AutoCreateSubscriptionGroup | Self::SlaveReadEnable | Self::TraceOn => (flag(), "true or false"),
             Self::NamesrvAddr => {
@@ -275,6 +283,7 @@ mod tests {
             ("brokerPermission", "0"),
             ("slaveReadEnable", "TRUE"),
             ("slaveReadEnable", "true\nbrokerName=x"),
+            ("startAcceptSendRequestTimeStamp", "1"),
             ("namesrvAddr", "10.0.0.1:9876;"),
             ("namesrvAddr", "10.0.0.1:9876\nbrokerName=x"),
         ] {

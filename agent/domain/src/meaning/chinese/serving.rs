@@ -209,6 +209,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "查看 agent 的日志：`journalctl -u rocketmq-agent`。",
     ),
     of_id(
+        "sends-held",
+        "磁盘使用超过 90% 的 broker，agent 不让它接收发送（startAcceptSendRequestTimeStamp）。",
+        "RocketMQ 启动一分钟之后才会拒绝发送；在那之前，写不下的消息它也会确认。",
+        "腾出空间：低于 89% 时 agent 会让它重新接收消息，不用重启。",
+    ),
+    of_id(
         "slave-ahead",
         "从节点的内容比主节点多。",
         "主节点丢了日志的末尾，多半是因为断电；已确认的消息可能只在从节点上。",
