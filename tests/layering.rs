@@ -100,7 +100,7 @@ fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("online", &["acl", "peers", "probe", "remoting", "room"]),
         ("owners", &["accounts"]),
         ("peers", &["clock", "web"]),
-        ("probe", &["acl", "grpc", "remoting", "supervise", "web"]),
+        ("probe", &["acl", "grpc", "remoting", "room", "supervise", "web"]),
         ("reach", &[]),
         (
             "reconcile",

@@ -140,6 +140,7 @@ fn suites() -> Vec<Suite<Lab>> {
                 stories::a_kill_by_the_kernel_for_want_of_memory_is_told_from_any_other,
                 stories::a_full_disk_is_told_and_nothing_acknowledged_is_lost,
                 stories::a_broker_started_on_a_full_disk_takes_nothing_until_there_is_room_and_then_without_a_restart,
+                stories::a_broker_whose_log_has_a_gap_is_given_no_more_messages_until_it_is_restarted,
                 stories::ending_the_agent_leaves_no_jvm,
             ],
         },

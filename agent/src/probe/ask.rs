@@ -12,6 +12,7 @@ use super::{
 use crate::{
     acl,
     remoting::{Broker, Client, ClusterInfo, NameServer, SyncState},
+    room,
     supervise::sockets::Sockets,
     web,
 };
@@ -221,8 +222,14 @@ impl Asker {
             };
             (own, partner, members, refused)
         };
-        let (((runtime, answered), partner, members, unauthorized), (config, read)) = join(offsets, ask_config).await;
+        let (((mut runtime, answered), partner, members, unauthorized), (config, read)) =
+            join(offsets, ask_config).await;
         let registered = views.iter().map(|(address, view)| (*address, addresses_of(view, expected))).collect();
+        if let (Fact::Known(runtime), Some(store)) = (&mut runtime, &instance.launch.store)
+            && held::says_so(config.known().and_then(|config| config.get(held::KEY.name())))
+        {
+            runtime.gap = room::gap(store, runtime.max_offset);
+        }
         let permission = config.known().and_then(|config| config.get(PERMISSION)?.parse().ok());
         let (ha_reconnects, behind_for) = (0, None);
         let facts = BrokerFacts {

@@ -130,6 +130,11 @@ findings! {
         "make room on its disk; the agent then lets it take messages again, without a restart"
         => "它不接收消息：磁盘满时 agent 不让它接收发送，因为 RocketMQ 在 broker 启动后的第一分钟会确认它写不下的消息",
         "在它的磁盘上腾出空间；之后 agent 会让它重新接收消息，不用重启";
+    LOG_GAP: "log-gap",
+        "its commit log has a gap at offset {offset}: RocketMQ acknowledged what it could not write while its disk was full; it takes no messages, for the next start drops all that comes behind the gap",
+        "make room on its disk, then restart it: `rocketmq-agent restart INSTANCE`"
+        => "它的 commit log 在偏移 {offset} 处有缺口：磁盘满时 RocketMQ 确认了它写不下的消息；它不接收消息，因为下次启动会丢弃缺口之后的一切",
+        "在它的磁盘上腾出空间，然后重启它：`rocketmq-agent restart INSTANCE`";
     DISK_DELETES: "disk-nearly-full",
         "its disk is {percent} % full; from 85 % on RocketMQ deletes messages before they expire",
         "make room on it, or lower fileReservedTime so that messages expire sooner"

@@ -61,9 +61,12 @@ pub(super) fn judge(instance: &Instance, facts: &BrokerFacts, report: &mut Insta
         judge_registration(expected, facts, findings);
     }
     judge_config(expected, facts, report, findings);
-    let takes_sends = report.role != Role::Slave;
-    if takes_sends && facts.config.known().is_some_and(|config| held::says_so(config.get(held::KEY.name()))) {
-        findings.reasons.push(finding::SENDS_HELD.of(&[]));
+    let is_told = report.role != Role::Slave || runtime.gap.is_some();
+    if is_told && facts.config.known().is_some_and(|config| held::says_so(config.get(held::KEY.name()))) {
+        findings.reasons.push(match runtime.gap {
+            Some(offset) => finding::LOG_GAP.of(&[("offset", &offset)]),
+            None => finding::SENDS_HELD.of(&[]),
+        });
     }
     if instance.launch.role == Role::Master {
         tell_of_sends(expected, facts, findings);

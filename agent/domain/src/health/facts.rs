@@ -128,6 +128,8 @@ pub struct Runtime {
     pub min_offset: Option<u64>,
     /// End of the commit log.
     pub max_offset: u64,
+    /// Where the commit log lacks what was acknowledged; looked for where sends are held back.
+    pub gap: Option<u64>,
     /// Store time of its oldest message, milliseconds since 1970.
     pub earliest_message: Option<u64>,
     /// Used part of the fullest disk that the store lies on, 0 to 1.

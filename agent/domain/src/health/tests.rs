@@ -257,6 +257,25 @@ fn a_master_without_write_permission_is_not_ready_and_a_slave_needs_none() {
     assert_eq!(judged("2m-2s-sync", "broker-a", unknown).state, State::Ready);
 }
 
+#[test]
+fn a_master_from_which_sends_are_held_back_says_why_and_a_slave_only_that_its_log_has_a_gap() {
+    let held = |gap: Option<u64>| {
+        move |facts: &mut BrokerFacts| {
+            let (Fact::Known(config), Fact::Known(runtime)) = (&mut facts.config, &mut facts.runtime) else { return };
+            config.insert("startAcceptSendRequestTimeStamp".to_owned(), "4102444800000".to_owned());
+            runtime.gap = gap;
+        }
+    };
+    let reasons = |name, gap| {
+        let report = judged("2m-2s-sync", name, held(gap));
+        report.reasons.into_iter().map(|it| it.id).collect::<Vec<_>>()
+    };
+    assert_eq!(reasons("broker-a", None), ["sends-held"]);
+    assert_eq!(reasons("broker-a", Some(512)), ["log-gap"]);
+    assert!(reasons("broker-b", None).is_empty());
+    assert_eq!(reasons("broker-b", Some(512)), ["log-gap"]);
+}
+
 /// A broker that is to be retired, say.
 #[test]
 fn a_master_whose_file_takes_its_write_permission_is_as_it_should_be() {

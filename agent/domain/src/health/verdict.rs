@@ -29,7 +29,7 @@ pub enum Verdict {
 }
 
 /// Reasons with which a master that answers takes no messages.
-const REFUSES: [&str; 3] = ["disk-full", finding::SENDS_HELD.id, READ_ONLY];
+const REFUSES: [&str; 4] = ["disk-full", finding::SENDS_HELD.id, finding::LOG_GAP.id, READ_ONLY];
 /// The same where controllers say who is in sync; a group that elects by itself is only seen from outside.
 const TOO_FEW: &str = "too-few-in-sync";
 /// What is said where a group may have a master that a member's host does not see.

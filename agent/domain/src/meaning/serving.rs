@@ -64,6 +64,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "It passes in seconds; if not, see whether they reach each other: `rocketmq-agent doctor reach`.",
     ),
     of_id(
+        "log-gap",
+        "The commit log lacks messages that RocketMQ acknowledged while its disk was full.",
+        "What it would take now is behind the gap, where the next start drops it: the agent goes on holding sends back.",
+        "Make room, then `rocketmq-agent restart INSTANCE`: the log ends before the gap then, and it takes messages again.",
+    ),
+    of_id(
         "master-unreachable",
         "The slave's master does not answer.",
         "Nothing new comes to this group; its messages are still read from the slave where slaveReadEnable is on.",

@@ -64,6 +64,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "几秒后会过去；如果没有，查看它们能否互相连通：`rocketmq-agent doctor reach`。",
     ),
     of_id(
+        "log-gap",
+        "commit log 缺少磁盘满时 RocketMQ 已确认的消息。",
+        "现在接收的消息会在缺口之后，下次启动时被丢弃：agent 继续不让它接收发送。",
+        "腾出空间，然后执行 `rocketmq-agent restart INSTANCE`：之后日志到缺口之前为止，它会重新接收消息。",
+    ),
+    of_id(
         "master-unreachable",
         "从节点的主节点没有回答。",
         "这个组不再有新消息；slaveReadEnable 打开时，仍可从从节点读取它的消息。",
