@@ -135,7 +135,7 @@ impl Task {
             }
             let before = says_so(config.get(held::KEY.name()));
             // What is taken behind a gap is dropped by the next start.
-            let has_gap = facts.runtime.known().is_some_and(|runtime| runtime.gap.is_some());
+            let has_gap = facts.runtime.known().is_none_or(|runtime| runtime.gap.is_some());
             let is_held = is_held(desired.version, instance, before, room::used(instance)) || before && has_gap;
             // What somebody else has set is left alone.
             if before != is_held && (before || config.get(held::KEY.name()).is_some_and(|value| value == "0")) {

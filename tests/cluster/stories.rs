@@ -291,7 +291,7 @@ pub fn a_broker_started_on_a_full_disk_takes_nothing_until_there_is_room_and_the
     lab.until_ready();
 }
 
-/// What 5.5.0 acknowledges behind the gap, with all the room there is, a start drops too: of 500 that were sent then, none was left.
+/// What 5.5.0 acknowledges behind the gap, with all the room there is, the start after a kill drops too: of 500 none was left.
 pub fn a_broker_whose_log_has_a_gap_is_given_no_more_messages_until_it_is_restarted(lab: &mut Lab) {
     let filler = store(lab).join("filler");
     // In its first minute it does not look at its disk.
@@ -304,6 +304,8 @@ pub fn a_broker_whose_log_has_a_gap_is_given_no_more_messages_until_it_is_restar
     sender.until_acknowledged(2000);
     let agent = lab.agents[0].pid();
     signal(agent, Signal::STOP);
+    // Quickly at the end, so that the broker does not take it first.
+    fill(&filler, 4 << 20);
     fill(&filler, 40 << 10);
     until(LONG, "the rest is written full", || rustix::fs::statvfs(&filler).unwrap().f_bavail == 0);
     sender.until_sent(20);
@@ -325,10 +327,6 @@ pub fn a_broker_whose_log_has_a_gap_is_given_no_more_messages_until_it_is_restar
     lab.until_ready();
     let acknowledged = send(lab, "whole", 20);
     assert_eq!(acknowledged.len(), 20);
-    let pid = lab.pid("vm1", "broker-a");
-    kill_9(pid);
-    next_process(lab, pid);
-    lab.until_ready();
     lab.receive_all("Many", "after-gap", &acknowledged);
 }
 
