@@ -2,12 +2,12 @@
 //! the state folder and in the log. In: what was asked, by whom. It holds nothing of the cluster file, and so no secret.
 
 use crate::clock;
-use nix::unistd::{Uid, User};
+use nix::unistd::{Uid, User, gethostname};
 use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, File},
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt, fchown},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -38,6 +38,9 @@ impl Who {
 pub struct Line {
     /// Milliseconds since 1970.
     pub at: u64,
+    /// The name of the machine on which it was done; empty where an older agent wrote it.
+    #[serde(default)]
+    pub host: String,
     /// Who.
     pub who: Who,
     /// Who they say they are, such as the user behind sudo.
@@ -50,6 +53,14 @@ pub struct Line {
     pub message: String,
     /// What became of it.
     pub outcome: String,
+}
+
+impl Line {
+    /// Before it is known what becomes of it. When and where is added as it is noted.
+    pub fn asked(who: Who, author: &str, verb: &str, what: String, message: &str) -> Self {
+        let (author, verb, message) = (author.to_owned(), verb.to_owned(), message.to_owned());
+        Self { at: 0, host: String::new(), who, author, verb, what, message, outcome: "asked for".to_owned() }
+    }
 }
 
 /// The file.
@@ -67,7 +78,6 @@ impl Audit {
 
     /// Adds a line. A disk that is full must not keep a person from stopping a broker: that is only said.
     pub fn note(&self, line: Line) {
-        let line = Line { at: clock::now(), ..line };
         let (verb, what, uid, author) = (&line.verb, &line.what, line.who.uid, &line.author);
         info!(uid, %author, message = %line.message, "{verb} {what}: {}", line.outcome);
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
@@ -76,13 +86,24 @@ impl Audit {
         }
     }
 
-    fn append(&self, line: &Line) -> io::Result<()> {
+    /// The same without a word in the log, for a command that does it itself.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn append(&self, line: &Line) -> io::Result<()> {
+        let host = gethostname()?.to_string_lossy().into_owned();
+        let line = Line { at: clock::now(), host, ..line.clone() };
         if fs::metadata(&self.path).is_ok_and(|file| file.len() >= LONGEST) {
             fs::rename(&self.path, self.aside())?;
         }
         let mut file = File::options().create(true).append(true).mode(0o600).open(&self.path)?;
+        let (owner, own) = (fs::metadata(self.path.with_file_name(""))?, file.metadata()?);
+        if own.uid() != owner.uid() {
+            // Root's command made it, and the agent, which is another user, has to go on with it.
+            fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
+        }
         // At once: a line is whole or not there.
-        file.write_all(format!("{}\n", serde_json::to_string(line)?).as_bytes())
+        file.write_all(format!("{}\n", serde_json::to_string(&line)?).as_bytes())
     }
 
     fn aside(&self) -> PathBuf {
@@ -114,8 +135,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     fn line(message: &str) -> Line {
-        let (verb, what, outcome) = ("stop".to_owned(), "broker-a".to_owned(), "asked".to_owned());
-        Line { at: 0, who: Who::of(0), author: "ann".to_owned(), verb, what, message: message.to_owned(), outcome }
+        Line::asked(Who::of(0), "ann", "stop", "broker-a".to_owned(), message)
     }
 
     #[test]
@@ -129,7 +149,7 @@ mod tests {
             (kept.len(), kept[0].message.as_str(), kept[0].who.user.as_deref()),
             (1, "two\nlines", Some("root"))
         );
-        assert!(kept[0].at > 0);
+        assert!(kept[0].at > 0 && !kept[0].host.is_empty());
         assert_eq!(fs::metadata(&audit.path).unwrap().permissions().mode() & 0o777, 0o600);
         for _ in 0..30 {
             audit.note(line(&"x".repeat(100_000)));
@@ -137,7 +157,10 @@ mod tests {
         let size = |path: &Path| fs::metadata(path).unwrap().len();
         assert!(size(&audit.path) < LONGEST + 101_000 && size(&audit.aside()) < LONGEST + 101_000);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
-        fs::write(&audit.path, "{\"at\": 1, ").unwrap();
+        let before =
+            r#"{"at":1,"who":{"uid":0,"user":null},"author":"","verb":"","what":"","message":"","outcome":"older"}"#;
+        fs::write(&audit.path, format!("{before}\n{{\"at\": 1, ")).unwrap();
+        assert_eq!(audit.lines().unwrap().last().unwrap().outcome, "older");
         assert!(!audit.lines().unwrap().is_empty(), "the one before is still there");
     }
 }

@@ -37,6 +37,12 @@ pub fn a_master_without_the_topics_of_the_others_is_named_and_gets_them_when_som
     assert_eq!(there.map(|it| (it.read_queue_nums, it.write_queue_nums, it.perm)), Some((5, 3, topic.perm)));
     assert!(lab.wait(second.subscription_groups()).unwrap().contains_key(GROUP));
     assert!(copy(lab, &["--dry-run"], 0).contains("every master has"));
+    let audit = lab.agents[0].run(&["history", "--audit"]).stdout;
+    let audit = String::from_utf8_lossy(&audit);
+    let lines: Vec<&str> = audit.lines().filter(|line| line.contains("copy-topics")).collect();
+    let said = "broker-b: consumer group OrdersShop, topic Orders";
+    assert!(lines.len() == 2 && lines.iter().all(|line| line.contains(said)), "{audit}");
+    assert!(lines[0].ends_with("made, and read back") && lines[1].ends_with("asked for"), "{audit}");
     poll(LONG, "nothing is said any more", || match lab.instance("vm2", "broker-b")?.warnings {
         warnings if warnings.iter().any(|it| it.id == "topics-missing") => Err(format!("{warnings:?}")),
         _ => Ok(()),

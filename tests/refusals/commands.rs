@@ -1,6 +1,9 @@
-//! The commands that only look: what they say, their exit status, and that they look only.
+//! The commands: what they say, their exit status, that those that look only look, and that the others are noted.
 
-use super::world::{World, free_port};
+use super::{
+    edits::waiting,
+    world::{World, free_port},
+};
 use std::{fs, os::unix::fs::PermissionsExt};
 
 #[test]
@@ -114,4 +117,37 @@ fn status_finds_the_agent_while_the_cluster_file_has_a_mistake() {
     }
     agent.end();
     world.run(&["status"]).refuses(1, &[&format!("no agent answers on 127.0.0.1:{port}")]);
+}
+
+#[test]
+fn what_restore_puts_back_is_noted_with_who_did_it_where_and_how_it_ended() {
+    let world = waiting();
+    let agent = world.agent();
+    agent.reason("install-failed");
+    world.write("base/broker-a/store/config/topics.json", b"{\"topicConfigTable\":{");
+    world.write("base/broker-a/config-copies/topics.json.1000", b"{\"topicConfigTable\":{}}");
+    world.run(&["restore", "broker-a"]);
+    let audit = || serde_json::from_str(&world.run(&["history", "--audit", "--json"]).out).unwrap();
+    assert_eq!(audit(), serde_json::json!([]), "nobody has said yes");
+    assert_eq!(world.run(&["restore", "broker-a", "--yes"]).status, Some(0));
+    assert!(world.run(&["restore", "broker-a", "--yes"]).out.contains("nothing to put back"));
+    let lines: serde_json::Value = audit();
+    let outcomes: Vec<_> = lines.as_array().unwrap().iter().map(|line| line["outcome"].as_str().unwrap()).collect();
+    assert_eq!(outcomes, ["asked for", "put back from the newest copies"]);
+    let machine = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    assert_eq!((&lines[1]["verb"], &lines[1]["what"]), (&"restore".into(), &"broker-a: topics.json".into()));
+    assert_eq!(
+        (&lines[1]["who"]["uid"], &lines[1]["host"]),
+        (&rustix::process::getuid().as_raw().into(), &machine.trim_end().into())
+    );
+
+    // A copy that cannot be read.
+    world.write("base/broker-a/store/config/topics.json", b"");
+    let folder = world.path("base/broker-a/config-copies");
+    fs::remove_file(folder.join("topics.json.1000")).unwrap();
+    fs::create_dir(folder.join("topics.json.2000")).unwrap();
+    world.run(&["restore", "broker-a", "--yes"]).status.filter(|it| *it == 1).unwrap();
+    let lines: serde_json::Value = audit();
+    assert!(lines[3]["outcome"].as_str().unwrap().contains("cannot read"), "{lines}");
+    agent.end();
 }

@@ -7,7 +7,7 @@ use super::{
 use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt};
 
 /// A host whose broker waits for its release, so that nothing starts whatever the file says.
-fn waiting() -> World {
+pub fn waiting() -> World {
     let world = World::new();
     world.edit("cluster.toml", "release.zip\"\n", "no-release.zip\"\n");
     world

@@ -1,7 +1,7 @@
 //! `copy-topics`: makes on each master the topics and consumer groups that it has not and another master has, as they
 //! are there. Shows them first, and asks.
 
-use super::{question::asked, running};
+use super::{noted::Noted, question::asked, running};
 use crate::{
     acl,
     cluster::Cluster,
@@ -13,6 +13,7 @@ use anyhow::Context;
 use rocketmq_agent_domain::{desired::namesrv_addresses, names::BrokerName, topics::is_of_users};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     io::{self, Write},
     path::PathBuf,
     process::ExitCode,
@@ -52,6 +53,14 @@ struct Missing<'m> {
     groups: Vec<&'m SubscriptionGroup>,
 }
 
+impl fmt::Display for Missing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let topics = self.topics.iter().map(|(_, it)| format!("topic {}", it.topic_name));
+        let groups = self.groups.iter().map(|it| format!("consumer group {}", it.name));
+        write!(f, "{}: {}", self.master.group, groups.chain(topics).collect::<Vec<_>>().join(", "))
+    }
+}
+
 impl CopyTopics {
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
         let cluster = running::cluster(self.file.as_deref(), &settings)?;
@@ -87,7 +96,10 @@ impl CopyTopics {
             return Ok(exit_code::code(exit_code::FAILED));
         }
         for it in &missing {
-            make(it).await.with_context(|| format!("{} has only a part of them", it.master.group))?;
+            let noted = Noted::begins(&settings, "copy-topics", it.to_string());
+            let made = make(it).await.with_context(|| format!("{} has only a part of them", it.master.group));
+            noted.ended("made, and read back", &made);
+            made?;
             writeln!(out, "{}: made, and read back", it.master.group)?;
         }
         Ok(exit_code::code(exit_code::OK))

@@ -10,6 +10,7 @@ mod document;
 mod explain;
 mod history;
 mod language;
+mod noted;
 mod orders;
 mod plan;
 mod question;

@@ -1,7 +1,7 @@
 //! `restore`: puts the newest good copy in the place of a broker's files of topics, consumer groups or offsets that neither
 //! it nor RocketMQ can read any more. Shows them first, and asks.
 
-use super::question::asked;
+use super::{noted::Noted, question::asked};
 use crate::{
     accounts, clock,
     copies::{self, Torn},
@@ -11,7 +11,7 @@ use crate::{
     supervise::occupant_of,
 };
 use anyhow::{Context, bail};
-use rocketmq_agent_domain::names::InstanceName;
+use rocketmq_agent_domain::{launch::Launch, names::InstanceName};
 use std::{
     io::{self, Write},
     process::ExitCode,
@@ -50,14 +50,22 @@ impl Restore {
             writeln!(out, "nothing was changed")?;
             return Ok(exit_code::code(exit_code::FAILED));
         }
-        if let Some(occupant) = occupant_of(launch)? {
-            bail!("{occupant} works on this store: nothing is changed there before it has ended");
-        }
-        let account = accounts::run_as(settings.embedded.run_as)?;
+        let names: Vec<_> = torn.iter().filter_map(|it| it.path.file_name()?.to_str()).collect();
+        let noted = Noted::begins(&settings, "restore", format!("{}: {}", self.instance, names.join(", ")));
+        let done = put_back(launch, &torn, &settings);
+        noted.ended("put back from the newest copies", &done);
+        done?;
         for it in &torn {
-            copies::put_back(it, account)?;
             writeln!(out, "{} is put back; what lay there is beside it as .torn", it.path.display())?;
         }
         Ok(exit_code::code(exit_code::OK))
     }
+}
+
+fn put_back(launch: &Launch, torn: &[Torn], settings: &Settings) -> anyhow::Result<()> {
+    if let Some(occupant) = occupant_of(launch)? {
+        bail!("{occupant} works on this store: nothing is changed there before it has ended");
+    }
+    let account = accounts::run_as(settings.embedded.run_as)?;
+    Ok(torn.iter().try_for_each(|it| copies::put_back(it, account))?)
 }

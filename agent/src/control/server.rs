@@ -161,19 +161,13 @@ async fn audit(State(doors): State<Doors>) -> Result<Json<Vec<Line>>, Failed> {
     doors.audit.lines().map(Json).map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
 }
 
-/// Who wants what, before it is known what becomes of it.
-fn line(who: Who, author: &str, verb: &str, what: String, message: &str) -> Line {
-    let (author, verb, message) = (author.to_owned(), verb.to_owned(), message.to_owned());
-    Line { at: 0, who, author, verb, what, message, outcome: "asked for".to_owned() }
-}
-
 async fn apply(
     State(doors): State<Doors>,
     Extension(who): Extension<Who>,
     Json(apply): Json<Apply>,
 ) -> Result<Json<Applied>, Failed> {
     let handle = doors.sync()?;
-    let line = line(
+    let line = Line::asked(
         who,
         &apply.author,
         "apply",
@@ -194,7 +188,7 @@ async fn decide(
         Decision::Resume => "resume",
         Decision::Confirm => "confirm",
     };
-    let line = line(who, &decide.author, verb, String::new(), &decide.message);
+    let line = Line::asked(who, &decide.author, verb, String::new(), &decide.message);
     Ok(Json(propose(&doors, handle, line, decided(handle, decide)).await))
 }
 
@@ -218,7 +212,7 @@ async fn order(
     Json(Ordered { wanted, author, message }): Json<Ordered>,
 ) -> Response {
     let verb = if wanted.now { format!("{} --now", wanted.verb.word()) } else { wanted.verb.word().to_owned() };
-    let line = line(who, &author, &verb, wanted.instance.to_string(), &message);
+    let line = Line::asked(who, &author, &verb, wanted.instance.to_string(), &message);
     doors.audit.note(line.clone());
     let (told, progress) = mpsc::unbounded_channel();
     if doors.orders.send(Order { wanted, told }).await.is_err() {

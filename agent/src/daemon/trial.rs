@@ -59,14 +59,13 @@ async fn revert(handle: &Handle, held: &Entry, audit: &Audit) {
         Ok(document) => document,
         Err(why) => return warn!("generation {number} was not confirmed, and cannot be taken back here: {why}"),
     };
-    let author = "rocketmq-agent".to_owned();
-    let (verb, what) = ("take back".to_owned(), format!("generation {number}"));
-    let message = "nobody confirmed it".to_owned();
     let who = Who::of(rustix::process::geteuid().as_raw());
+    let what = format!("generation {number}");
+    let line = Line::asked(who, "rocketmq-agent", "take back", what, "nobody confirmed it");
     match handle.propose(document.clone()).await {
         Ended::Decided(Outcome::Committed { .. }) => {
             let outcome = format!("committed as generation {}", document.generation());
-            audit.note(Line { at: 0, who, author, verb, what, message, outcome });
+            audit.note(Line { outcome, ..line });
         }
         // Another host may have done it, or somebody has confirmed; what is held in the end tells.
         other => info!("generation {number} is not taken back by this host: {other:?}"),
