@@ -4,7 +4,7 @@
 use rocketmq_agent::doctor::CHECKS;
 use rocketmq_agent_domain::{
     catalogue,
-    cluster_file::shape::{Kind, every_key},
+    cluster_file::shape::{Kind, ROOT, every_key},
     desired::{java_options::OPENED, javas},
     finding,
     meaning::{self, Language},
@@ -27,7 +27,7 @@ fn reference() -> String {
          set in `config`: `check` says where each comes from. Every other key is checked against those that the release has,\n\
          read out of its jars; for a release between two that were read, a key of either is taken, and `check` says so.\n",
     );
-    for (path, key) in every_key() {
+    for (path, key) in every_key(ROOT) {
         let kind = match key.kind {
             Kind::Section(_) => {
                 text += &format!("\n## `[{path}]`\n\n{}\n\n", key.doc);

@@ -4,6 +4,7 @@
 
 use rocketmq_agent::cluster::Cluster;
 use rocketmq_agent_domain::{
+    cluster_file::shape,
     desired::{Desired, HostFacts, Java, desired, properties},
     size::Size,
 };
@@ -180,7 +181,7 @@ fn the_sample_files_are_good_and_show_every_key() {
     let sample = root().join("conf/cluster.toml");
     Cluster::read(&sample, None).unwrap();
     let text = fs::read_to_string(sample).unwrap();
-    for (path, key) in rocketmq_agent_domain::cluster_file::shape::every_key() {
+    for (path, key) in shape::every_key(shape::ROOT) {
         assert!(text.contains(key.name), "conf/cluster.toml does not show {path}");
     }
     rocketmq_agent::settings::Settings::read(&root().join("conf/agent.toml")).unwrap();

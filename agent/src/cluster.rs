@@ -5,13 +5,13 @@ use rocketmq_agent_domain::{
     desired::memory::{self, LimitTooLow},
     meaning::Language,
     placement::{Placement, PlacementError, place},
-    problem::{self, Problem},
+    problem::{self, Listing, Problem},
     topology::{self, Topology},
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::{
-    fmt, fs, io,
+    fs, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -84,18 +84,6 @@ impl ClusterError {
 
 fn said(language: Language, path: &Path, what: &str) -> String {
     format!("{}: {}", path.display(), problem::in_language(language, what))
-}
-
-struct Listing<'e>(&'e Path, &'e [Problem]);
-
-impl fmt::Display for Listing<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.0.file_name().unwrap_or(self.0.as_os_str()).to_string_lossy();
-        for (index, problem) in self.1.iter().enumerate() {
-            write!(f, "{}{name}:{problem}", if index == 0 { "" } else { "\n" })?;
-        }
-        Ok(())
-    }
 }
 
 impl Cluster {

@@ -13,10 +13,12 @@ fn settings_that_were_named_and_are_missing_are_an_error() {
 }
 
 #[test]
-fn an_unknown_key_in_the_settings_is_named_with_its_line_and_what_there_is() {
+fn every_mistake_in_the_settings_is_named_with_its_line_and_what_there_is() {
     let world = World::new();
     world.edit("agent.toml", "cluster_file", "clusterfile");
-    world.run_is_refused(78, &["agent.toml", "line 2", "`clusterfile`", "`cluster_file`"]);
+    world.edit("agent.toml", "[embedded]\nrun_as", "[embedded]\nruns_as");
+    let wrong = ["agent.toml:2:1: clusterfile:", "\"cluster_file\"? [unknown-key]\nagent.toml:8:1: embedded.runs_as:"];
+    world.run_is_refused(78, &wrong);
 }
 
 #[test]

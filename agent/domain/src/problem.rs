@@ -1,4 +1,4 @@
-//! What is wrong with a cluster file: every mistake with its place, the key, the rule it breaks and the way out.
+//! What is wrong with a cluster file, or with `agent.toml`: every mistake with its place, the key, the rule it breaks and the way out.
 //! In: byte offsets and rules. Out: lines that a person can act on.
 
 mod chinese;
@@ -6,7 +6,7 @@ mod chinese;
 pub use chinese::in_language;
 
 use serde::Serialize;
-use std::fmt;
+use std::{fmt, path::Path};
 
 /// Every rule that a cluster file can break.
 pub const RULES: &[&str] = &[
@@ -98,6 +98,20 @@ impl fmt::Display for Problem {
             write!(f, "; {}", self.fix)?;
         }
         write!(f, " [{}]", self.rule)
+    }
+}
+
+/// Mistakes of the file at a path, a line each that begins as editors want it: `cluster.toml:2:1: `.
+#[derive(Debug)]
+pub struct Listing<'e>(pub &'e Path, pub &'e [Problem]);
+
+impl fmt::Display for Listing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.0.file_name().unwrap_or(self.0.as_os_str()).to_string_lossy();
+        for (index, problem) in self.1.iter().enumerate() {
+            write!(f, "{}{name}:{problem}", if index == 0 { "" } else { "\n" })?;
+        }
+        Ok(())
     }
 }
 

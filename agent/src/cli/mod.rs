@@ -125,11 +125,10 @@ pub fn run(arguments: Arguments) -> ExitCode {
         // `plan | head` has shown what was asked for.
         Err(error) if is_closed_pipe(&error) => exit_code::code(exit_code::OK),
         Err(error) => {
-            match error.downcast_ref() {
-                // One mistake a line, each beginning with file:line:column, which is where editors jump to.
-                Some(ClusterError::Invalid { .. }) => eprintln!("{error:#}"),
-                _ => eprintln!("rocketmq-agent: {error:#}"),
-            }
+            // One mistake a line, each beginning with file:line:column, which is where editors jump to.
+            let are_listed = matches!(error.downcast_ref(), Some(ClusterError::Invalid { .. }))
+                || matches!(error.downcast_ref(), Some(SettingsError::Invalid { .. }));
+            eprintln!("{}{error:#}", if are_listed { "" } else { "rocketmq-agent: " });
             exit_code::code(status_of(&error))
         }
     }

@@ -1,9 +1,15 @@
 //! `[sync.source]`: where the document of the cluster lies, where the hosts do not decide on it among themselves.
 //! In: the table as it is written. Out: a [`Source`], or all its mistakes.
 
+use super::{key, path};
 use reqwest::Url;
-use rocketmq_agent_domain::duration::Span;
-use serde::Deserialize;
+use rocketmq_agent_domain::{
+    cluster_file::{
+        At, Section, Text,
+        shape::{Key, Kind},
+    },
+    duration::Span,
+};
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 const POLL: Span = Span(Duration::from_secs(30));
@@ -13,8 +19,7 @@ const ETCD_KEY: &str = "/rocketmq-agent/document";
 const GIT_PATH: &str = "document";
 
 /// A place where the document lies, and how it is reached.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "Written")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
     /// Which.
     pub place: Place,
@@ -60,104 +65,98 @@ pub struct Login {
     pub password_file: PathBuf,
 }
 
-/// The table's keys.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Written {
-    etcd: Option<Vec<String>>,
-    url: Option<String>,
-    git: Option<PathBuf>,
-    document: Option<String>,
-    branch: Option<String>,
-    poll: Option<String>,
-    user: Option<String>,
-    password_file: Option<PathBuf>,
-    ca: Option<PathBuf>,
-    certificate: Option<PathBuf>,
-    key: Option<PathBuf>,
-}
+pub(super) const KEYS: &[Key] = &[
+    key("etcd", Kind::Texts),
+    key("url", Kind::Text),
+    key("git", Kind::Text),
+    key("document", Kind::Text),
+    key("branch", Kind::Text),
+    key("poll", Kind::Text),
+    key("user", Kind::Text),
+    key("password_file", Kind::Text),
+    key("ca", Kind::Text),
+    key("certificate", Kind::Text),
+    key("key", Kind::Text),
+];
 
-impl TryFrom<Written> for Source {
-    type Error = String;
-
-    fn try_from(written: Written) -> Result<Self, String> {
-        let mut mistakes = Vec::new();
-        let is_git = written.git.is_some();
-        for (key, is_there) in [
-            ("user", written.user.is_some()),
-            ("password_file", written.password_file.is_some()),
-            ("ca", written.ca.is_some()),
-            ("certificate", written.certificate.is_some()),
-            ("key", written.key.is_some()),
+impl Source {
+    pub(super) fn read(section: &Section<'_, '_>) -> Option<Self> {
+        let is_git = section.has("git");
+        for key in ["user", "password_file", "ca", "certificate", "key"] {
+            if let (true, Some(At { at, .. })) = (is_git, section.text(key)) {
+                let what = "is for etcd and url: a repository is read from this host's disk";
+                section.problem(at, "bad-source", key, what, "");
+            }
+        }
+        if let (false, Some(At { at, .. })) = (is_git, section.text("branch")) {
+            section.problem(at, "bad-source", "branch", "is for git", "");
+        }
+        let poll = section.parsed("poll", "bad-duration");
+        let poll = poll.map_or(POLL.0, |At { value: Span(poll), at }| {
+            if poll.is_zero() || poll > LONGEST_POLL {
+                section.problem(at, "out-of-range", "poll", "must be a time from 1s to 1h", "");
+            }
+            poll
+        });
+        for (one, other, fix) in [
+            ("user", "password_file", "user and password_file go together"),
+            ("certificate", "key", "certificate and key go together"),
         ] {
-            if is_git && is_there {
-                mistakes.push(format!("{key} is for etcd and url: a repository is read from this host's disk"));
+            match (section.has(one), section.has(other)) {
+                (true, false) => section.missing(other, fix),
+                (false, true) => section.missing(one, fix),
+                _ => {}
             }
         }
-        if !is_git && written.branch.is_some() {
-            mistakes.push("branch is for git".to_owned());
-        }
-        let poll = written.poll.map_or(Ok(POLL), |poll| poll.parse());
-        let poll = poll.map_or(Duration::ZERO, |Span(poll)| poll);
-        if poll.is_zero() || poll > LONGEST_POLL {
-            mistakes.push("poll is a time from 1s to 1h".to_owned());
-        }
-        let login = match (written.user, written.password_file) {
-            (Some(user), Some(password_file)) => Some(Login { user, password_file }),
-            (None, None) => None,
-            _ => {
-                mistakes.push("user and password_file go together".to_owned());
-                None
-            }
-        };
-        let certificate = match (written.certificate, written.key) {
-            (Some(certificate), Some(key)) => Some((certificate, key)),
-            (None, None) => None,
-            _ => {
-                mistakes.push("certificate and key go together".to_owned());
-                None
-            }
-        };
-        let place = match (written.etcd, written.url, written.git) {
-            (Some(members), None, None) => {
-                if members.is_empty() {
-                    mistakes.push("etcd names at least one member".to_owned());
-                }
-                let members = members.iter().filter_map(|member| address(member, &mut mistakes)).collect();
-                Some(Place::Etcd { members, key: written.document.unwrap_or_else(|| ETCD_KEY.to_owned()) })
-            }
-            (None, Some(url), None) => {
-                if written.document.is_some() {
-                    mistakes.push("document is for etcd and git: a url names the document itself".to_owned());
-                }
-                address(&url, &mut mistakes).map(Place::Url)
-            }
-            (None, None, Some(repository)) => {
-                if !repository.is_absolute() {
-                    mistakes.push("git is the absolute path of a repository on this host".to_owned());
-                }
-                let path = written.document.unwrap_or_else(|| GIT_PATH.to_owned());
-                Some(Place::Git { repository, branch: written.branch, path })
-            }
-            _ => {
-                mistakes.push("it says one of etcd, url and git".to_owned());
-                None
-            }
-        };
-        match place {
-            Some(place) if mistakes.is_empty() => Ok(Self { place, poll, login, ca: written.ca, certificate }),
-            _ => Err(mistakes.join("; ")),
-        }
+        let user = section.text("user").map(|user| user.value);
+        Some(Self {
+            place: place(section)?,
+            poll,
+            login: user.zip(path(section, "password_file")).map(|(user, password_file)| Login { user, password_file }),
+            ca: path(section, "ca"),
+            certificate: path(section, "certificate").zip(path(section, "key")),
+        })
     }
 }
 
+fn place(section: &Section<'_, '_>) -> Option<Place> {
+    let document = section.text("document");
+    let (etcd, url, git) = (section.list::<Text>("etcd", "bad-source"), section.text("url"), section.text("git"));
+    if ["etcd", "url", "git"].into_iter().filter(|key| section.has(key)).count() != 1 {
+        section.problem(section.at, "bad-source", "etcd", "must be there, or url, or git: one of the three", "");
+        return None;
+    }
+    if let Some(At { value: members, at }) = etcd {
+        if members.is_empty() {
+            section.problem(at, "empty-list", "etcd", "must name at least one member", "");
+        }
+        let members = members.into_iter().filter_map(|it| address(section, "etcd", it.map(|text| text.0))).collect();
+        return Some(Place::Etcd { members, key: document.map_or(ETCD_KEY.to_owned(), |key| key.value) });
+    }
+    if let Some(url) = url {
+        if let Some(At { at, .. }) = document {
+            let what = "is for etcd and git: a url names the document itself";
+            section.problem(at, "bad-source", "document", what, "");
+        }
+        return address(section, "url", url).map(Place::Url);
+    }
+    let At { value, at } = git?;
+    let repository = PathBuf::from(value);
+    if !repository.is_absolute() {
+        section.problem(at, "bad-path", "git", "must be the absolute path of a repository on this host", "");
+    }
+    let branch = section.text("branch").map(|branch| branch.value);
+    Some(Place::Git { repository, branch, path: document.map_or(GIT_PATH.to_owned(), |path| path.value) })
+}
+
 /// An address that nobody on the way can answer for: what comes from it is run.
-fn address(text: &str, mistakes: &mut Vec<String>) -> Option<Url> {
+fn address(section: &Section<'_, '_>, key: &'static str, At { value, at }: At<String>) -> Option<Url> {
     // Where a name and a password stand in it, it must not be shown.
-    let url = match Url::parse(text) {
+    let wrong = |what: String, fix: &str| section.problem(at, "bad-source", key, what, fix);
+    let url = match Url::parse(&value) {
         Ok(url) => url,
         Err(error) => {
-            mistakes.push(format!("an address cannot be read: {error}"));
+            wrong(format!("cannot be read: {error}"), "");
             return None;
         }
     };
@@ -165,12 +164,12 @@ fn address(text: &str, mistakes: &mut Vec<String>) -> Option<Url> {
     let stays_here = host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback());
     match url.scheme() {
         _ if !url.username().is_empty() || url.password().is_some() => {
-            mistakes.push("user and password_file say who this host is, and not the address".to_owned());
+            wrong("has a name or password in it".to_owned(), "user and password_file say who this host is");
         }
         "https" => return Some(url),
         "http" if stays_here => return Some(url),
-        "http" => mistakes.push(format!("{url}: without TLS anybody on the way could change what runs here: https://")),
-        _ => mistakes.push(format!("{url}: it begins with https://")),
+        "http" => wrong(format!("{url}: without TLS anybody on the way could change what runs here"), "use https://"),
+        _ => wrong(format!("{url}: is no address of the web"), "it begins with https://"),
     }
     None
 }
@@ -179,9 +178,13 @@ fn address(text: &str, mistakes: &mut Vec<String>) -> Option<Url> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::settings::Settings;
+    use rocketmq_agent_domain::problem::Problem;
 
     fn read(text: &str) -> Result<Source, String> {
-        toml::from_str(text).map_err(|error| error.message().to_owned())
+        let settings = Settings::parse(&format!("[sync.source]\n{text}"));
+        let said = |problems: Vec<Problem>| problems.iter().map(|it| format!("{it}\n")).collect();
+        settings.map(|settings| settings.sync.source.unwrap()).map_err(said)
     }
 
     #[test]
@@ -196,31 +199,20 @@ mod tests {
     }
 
     #[test]
-    fn the_sample_names_every_key() {
-        let sample = include_str!("../../../conf/agent.toml").split_once("#[sync.source]").unwrap().1;
-        let keys: Vec<&str> =
-            sample.lines().filter_map(|line| line.strip_prefix('#')?.split_once(" = ")).map(|it| it.0).collect();
-        let refused = read("unknown = 1").unwrap_err();
-        let known: Vec<&str> = refused.split('`').skip(3).step_by(2).collect();
-        assert_eq!(known.len(), 11, "{refused}");
-        assert!(known.iter().all(|key| keys.contains(key)), "{known:?} {keys:?}");
-    }
-
-    #[test]
     fn all_mistakes_are_named_at_once() {
         let text = "git = \"config\"\nurl = \"http://a/b\"\nuser = \"u\"\nkey = \"/k\"\npoll = \"0s\"";
         let error = read(text).unwrap_err();
         for words in [
-            "it says one of etcd, url and git",
-            "user and password_file go together",
-            "certificate and key go together",
-            "poll is a time from 1s to 1h",
-            "user is for etcd and url",
+            "1:1: sync.source.etcd: must be there, or url, or git: one of the three",
+            "sync.source.password_file: is missing; user and password_file go together",
+            "sync.source.certificate: is missing; certificate and key go together",
+            "6:8: sync.source.poll: must be a time from 1s to 1h",
+            "4:8: sync.source.user: is for etcd and url",
         ] {
             assert!(error.contains(words), "no {words:?} in {error}");
         }
-        assert!(read("polls = \"3s\"\nurl = \"https://a\"").unwrap_err().contains("unknown field"));
-        assert!(read("").unwrap_err().contains("one of etcd, url and git"));
+        assert!(read("polls = \"3s\"\nurl = \"https://a\"").unwrap_err().contains("did you mean \"poll\"?"));
+        assert!(read("").unwrap_err().contains("one of the three"));
     }
 
     #[test]

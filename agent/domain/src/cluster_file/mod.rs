@@ -6,7 +6,7 @@ mod reader;
 pub mod shape;
 
 pub use acl::AclFile;
-pub use reader::{At, Properties};
+pub use reader::{At, Properties, Section, document};
 
 use crate::{
     duration::Span,
@@ -18,9 +18,7 @@ use crate::{
     size::Size,
     sync_policy::SyncPolicy,
 };
-use reader::Section;
 use std::{cell::RefCell, net::IpAddr, str::FromStr};
-use toml::de::DeTable;
 
 /// Any string; for keys whose rules depend on others and are judged later.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -242,13 +240,8 @@ pub struct GroupFile {
 
 /// Reads the file. What could be read is returned even when there are problems, so that they can all be reported.
 pub fn parse<'a>(text: &'a str, problems: &RefCell<Problems<'a>>) -> ClusterFile {
-    let (document, errors) = DeTable::parse_recoverable(text);
-    for error in errors {
-        let at = error.span().map_or(0, |span| span.start);
-        let rule = if error.message().contains("duplicate key") { "duplicate-key" } else { "syntax" };
-        problems.borrow_mut().add(at, rule, "", error.message().trim(), "");
-    }
-    let root = Section::new(String::new(), 0, document.get_ref(), shape::ROOT, problems);
+    let document = document(text, problems);
+    let root = Section::top(document.get_ref(), shape::ROOT, problems);
     let cluster = root.section("cluster");
     let rocketmq = root.section("rocketmq");
     let namesrv = root.section("namesrv");

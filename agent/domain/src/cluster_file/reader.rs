@@ -1,10 +1,14 @@
 //! Reads one table of the file key by key, against its list of keys: wrong kinds, unknown keys and values that do not
-//! parse become problems with their place, and reading goes on, so that one run reports every mistake.
+//! parse become problems with their place, and reading goes on, so that one run reports every mistake. `agent.toml` is
+//! read by the same code.
 
-use super::shape::{Key, Kind};
+use super::shape::{Key, Kind, every_key};
 use crate::problem::{Problems, did_you_mean};
 use std::{cell::RefCell, collections::BTreeMap, fmt::Display, str::FromStr};
-use toml::de::{DeTable, DeValue};
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
 
 /// A value and where in the file it stands (byte offset).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +29,17 @@ impl<T> At<T> {
 /// `key = value` lines that go into a RocketMQ properties file, in the order of their keys.
 pub type Properties = BTreeMap<String, At<String>>;
 
+/// The tables of a text. What is no TOML becomes problems, and the rest is read all the same.
+pub fn document<'a>(text: &'a str, problems: &RefCell<Problems<'a>>) -> Spanned<DeTable<'a>> {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    for error in errors {
+        let at = error.span().map_or(0, |span| span.start);
+        let rule = if error.message().contains("duplicate key") { "duplicate-key" } else { "syntax" };
+        problems.borrow_mut().add(at, rule, "", error.message().trim(), "");
+    }
+    document
+}
+
 /// One table being read.
 pub struct Section<'r, 'a> {
     path: String,
@@ -32,31 +47,53 @@ pub struct Section<'r, 'a> {
     pub at: usize,
     table: &'r DeTable<'a>,
     keys: &'static [Key],
+    /// Those at the top of the file.
+    top: &'static [Key],
     problems: &'r RefCell<Problems<'a>>,
 }
 
 impl<'r, 'a> Section<'r, 'a> {
-    /// Starts on a table; unknown keys are reported at once.
-    pub fn new(
-        path: String,
-        at: usize,
-        table: &'r DeTable<'a>,
-        keys: &'static [Key],
-        problems: &'r RefCell<Problems<'a>>,
-    ) -> Self {
-        let section = Self { path, at, table, keys, problems };
+    /// Starts on a whole file; unknown keys are reported at once, here and in the tables inside.
+    pub fn top(table: &'r DeTable<'a>, keys: &'static [Key], problems: &'r RefCell<Problems<'a>>) -> Self {
+        Self { path: String::new(), at: 0, table, keys, top: keys, problems }.checked()
+    }
+
+    fn inside(&self, path: String, at: usize, table: &'r DeTable<'a>, keys: &'static [Key]) -> Self {
+        Self { path, at, table, keys, top: self.top, problems: self.problems }.checked()
+    }
+
+    fn checked(self) -> Self {
+        let Self { table, keys, .. } = self;
         for (name, _) in table.iter() {
             let typed: &str = name.get_ref();
             if !keys.iter().any(|key| key.name == typed) {
                 let known = || keys.iter().map(|key| key.name);
                 let fix = match did_you_mean(typed, known()) {
-                    guess if guess.is_empty() => format!("known here: {}", known().collect::<Vec<_>>().join(", ")),
+                    guess if guess.is_empty() => self
+                        .place_of(typed)
+                        .unwrap_or_else(|| format!("known here: {}", known().collect::<Vec<_>>().join(", "))),
                     guess => guess,
                 };
-                section.problem(name.span().start, "unknown-key", typed, "there is no such key", fix);
+                self.problem(name.span().start, "unknown-key", typed, "there is no such key", fix);
             }
         }
-        section
+        self
+    }
+
+    /// Where a key would be right; none where that is nowhere, or in so many tables that it helps nobody.
+    fn place_of(&self, typed: &str) -> Option<String> {
+        let is_meant = |key: &Key| key.name == typed && !matches!(key.kind, Kind::Section(_) | Kind::Sections(_));
+        let found = every_key(self.top).into_iter().filter(|(_, key)| is_meant(key));
+        let tables = found.map(|(path, _)| path.rsplit_once('.').map(|(table, _)| table.to_owned()));
+        let Some(tables) = tables.collect::<Option<Vec<String>>>() else {
+            return Some("its place is the top of the file, above every table".to_owned());
+        };
+        let in_brackets = |table: &String| match table.strip_suffix("[]") {
+            Some(array) => format!("[[{array}]]"),
+            None => format!("[{}]", table.replace("[]", "")),
+        };
+        let named: Vec<String> = tables.iter().map(in_brackets).collect();
+        (1..=3).contains(&named.len()).then(|| format!("its place is {}", named.join(", ")))
     }
 
     /// The full name of a key of this table.
@@ -163,7 +200,7 @@ impl<'r, 'a> Section<'r, 'a> {
     pub fn section(&self, key: &'static str) -> Option<Section<'r, 'a>> {
         let table = self.get(key, "a table", DeValue::as_table)?;
         let Some(Kind::Section(keys)) = self.keys.iter().find(|k| k.name == key).map(|k| k.kind) else { return None };
-        Some(Section::new(self.path_of(key), table.at, table.value, keys, self.problems))
+        Some(self.inside(self.path_of(key), table.at, table.value, keys))
     }
 
     /// An array of tables inside this one.
@@ -176,7 +213,7 @@ impl<'r, 'a> Section<'r, 'a> {
         for (index, item) in array.value.iter().enumerate() {
             let path = format!("{}[{index}]", self.path_of(key));
             match item.get_ref().as_table() {
-                Some(table) => sections.push(Section::new(path, item.span().start, table, keys, self.problems)),
+                Some(table) => sections.push(self.inside(path, item.span().start, table, keys)),
                 None => self.problem(item.span().start, "wrong-type", key, "must be an array of tables", ""),
             }
         }

@@ -378,8 +378,8 @@ const GROUP: &[Key] = &[
     key("slave", Kind::Section(BROKER_ROLE), "", "Overrides for this group's slave."),
 ];
 
-/// Every key with its full path (`host[].broker.heap`), in the order above.
-pub fn every_key() -> Vec<(String, &'static Key)> {
+/// Every key of a file whose top has these, with its full path (`host[].broker.heap`), in their order.
+pub fn every_key(top: &'static [Key]) -> Vec<(String, &'static Key)> {
     fn walk(prefix: &str, keys: &'static [Key], out: &mut Vec<(String, &'static Key)>) {
         for key in keys {
             let path = if prefix.is_empty() { key.name.to_owned() } else { format!("{prefix}.{}", key.name) };
@@ -392,6 +392,6 @@ pub fn every_key() -> Vec<(String, &'static Key)> {
         }
     }
     let mut out = Vec::new();
-    walk("", ROOT, &mut out);
+    walk("", top, &mut out);
     out
 }
