@@ -3,7 +3,7 @@
 
 use super::{Host, Layout, Mode, hosts::is_in_namesrv};
 use crate::{
-    cluster_file::{At, ClusterFile, JvmFile},
+    cluster_file::{At, ClusterFile, JvmFile, NamesrvFile},
     names::{HostName, Version},
     problem::Problems,
 };
@@ -20,11 +20,10 @@ pub(super) fn judge(
     problems: &mut Problems<'_>,
 ) -> usize {
     let Some(mode) = mode else { return MEMBERS };
-    if let Some(key) = file.in_namesrv.as_ref().filter(|_| mode != Mode::Controller) {
-        without_effect(key.at, "controller.in_namesrv", mode, problems);
+    if mode != Mode::Controller {
+        judge_leftovers(file, mode, problems);
     }
     if !mode.is_elected() {
-        judge_leftovers(file, mode, problems);
         return MEMBERS;
     }
     let mode_at = file.mode.as_ref().map_or(0, |mode| mode.at);
@@ -92,10 +91,9 @@ fn brokers(file: &ClusterFile) -> impl Iterator<Item = &crate::cluster_file::Bro
 fn judge_in_namesrv(file: &ClusterFile, hosts: &[Host], problems: &mut Problems<'_>) -> bool {
     let key_at = file.in_namesrv.as_ref().map_or(0, |key| key.at);
     let controllers = std::iter::once(&file.controller).chain(file.hosts.iter().map(|host| &host.controller));
-    for JvmFile { heap, young, direct_memory, java_options, path, .. } in controllers.map(|it| &it.jvm) {
-        let sizes = [("heap", heap), ("young", young), ("direct_memory", direct_memory)];
-        let sizes = sizes.into_iter().filter_map(|(key, size)| Some((key, size.as_ref()?.at)));
-        for (key, at) in sizes.chain(java_options.iter().take(1).map(|option| ("java_options", option.at))) {
+    for jvm in controllers.map(|it| &it.jvm) {
+        let path = &jvm.path;
+        for (key, at) in own_of_a_jvm(jvm) {
             let own = path.replace("controller", "namesrv");
             let fix = format!("a controller in a NameServer has no JVM of its own: set {own}.{key}");
             problems.add(at, "not-in-this-mode", format!("{path}.{key}"), "is without effect", fix);
@@ -138,27 +136,34 @@ fn judge_controllers(file: &ClusterFile, hosts: &[Host], mode_at: usize, problem
 
 /// What would be without effect.
 fn judge_leftovers(file: &ClusterFile, mode: Mode, problems: &mut Problems<'_>) {
-    let mut add = |at: usize, key: &str| without_effect(at, key, mode, problems);
-    if let Some(members) = &file.members {
+    let mut add = |at: usize, key: &str| {
+        let what = format!("is without effect in mode {mode}");
+        problems.add(at, "not-in-this-mode", key, what, "leave it out, or use mode \"controller\"");
+    };
+    if let Some(members) = file.members.as_ref().filter(|_| !mode.is_elected()) {
         add(members.at, "cluster.members");
     }
-    if let Some(hosts) = &file.controller_hosts {
-        add(hosts.at, "controller.hosts");
-    }
-    let said = file.controller_hosts.is_some() || file.in_namesrv.is_some();
+    let hosts = file.controller_hosts.as_ref().map(|hosts| ("hosts", hosts.at));
+    let mut of_all: Vec<_> =
+        hosts.into_iter().chain(file.in_namesrv.as_ref().map(|it| ("in_namesrv", it.at))).collect();
     let sections = std::iter::once(&file.controller).chain(file.hosts.iter().map(|host| &host.controller));
-    for section in sections.filter(|section| !section.jvm.path.is_empty()) {
-        let JvmFile { heap, young, direct_memory, path, .. } = &section.jvm;
-        let at = |size: &Option<At<_>>| size.as_ref().map(|size| size.at);
-        let first = section.port.as_ref().map(|port| port.at).or(at(heap)).or(at(young)).or(at(direct_memory));
-        let mode_at = file.mode.as_ref().map_or(0, |mode| mode.at);
-        if !said || path != "controller" {
-            add(first.unwrap_or(mode_at), path);
+    for NamesrvFile { port, jvm } in sections.filter(|section| !section.jvm.path.is_empty()) {
+        let mut said = std::mem::take(&mut of_all);
+        said.extend(port.as_ref().map(|port| ("port", port.at)));
+        said.extend(own_of_a_jvm(jvm));
+        said.extend(jvm.config.values().map(|value| ("config", value.at)).min_by_key(|(_, at)| *at));
+        if said.is_empty() {
+            add(file.mode.as_ref().map_or(0, |mode| mode.at), &jvm.path);
+        }
+        for (key, at) in said {
+            add(at, &format!("{}.{key}", jvm.path));
         }
     }
 }
 
-fn without_effect(at: usize, key: &str, mode: Mode, problems: &mut Problems<'_>) {
-    let what = format!("is without effect in mode {mode}");
-    problems.add(at, "not-in-this-mode", key, what, "leave it out, or use mode \"controller\"");
+/// The keys that only a JVM of its own can have, and where they stand.
+fn own_of_a_jvm(JvmFile { heap, young, direct_memory, java_options, .. }: &JvmFile) -> Vec<(&'static str, usize)> {
+    let sizes = [("heap", heap), ("young", young), ("direct_memory", direct_memory)];
+    let sizes = sizes.into_iter().filter_map(|(key, size)| Some((key, size.as_ref()?.at)));
+    sizes.chain(java_options.first().map(|option| ("java_options", option.at))).collect()
 }
