@@ -253,7 +253,7 @@ fn more() -> Vec<Suite<Lab>> {
         },
         Suite {
             name: "embedded",
-            lab: || Lab::new(17, "5.5.0", "controller", 3, elections::EMBEDDED),
+            lab: || Lab::new(18, "5.5.0", "controller", 3, elections::EMBEDDED),
             claims: claims![Lab:
                 elections::one_file_brings_up_a_group_that_elects_its_master,
                 elections::a_master_lost_with_its_host_is_followed_by_another_and_nothing_acknowledged_is_lost,
