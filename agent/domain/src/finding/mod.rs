@@ -47,7 +47,7 @@ pub struct Finding {
 
 /// Names each finding, and lists them all.
 macro_rules! findings {
-    ($($name:ident: $id:literal, $what:literal, $fix:literal => $chinese:literal, $chinese_fix:literal;)*) => {
+    ($($name:ident: $id:literal, $what:literal, $fix:expr => $chinese:literal, $chinese_fix:expr;)*) => {
         $(#[doc = concat!("`", $id, "`: ", $what)]
         pub const $name: $crate::finding::Finding = $crate::finding::Finding {
             id: $id,

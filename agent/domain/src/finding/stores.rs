@@ -2,6 +2,12 @@
 
 use super::findings;
 
+/// What to do about a store of another mode, in both languages.
+const BACK: [&str; 2] = [
+    "set cluster.mode back: RocketMQ cannot take a store from one mode to another; to change it, set up new groups, let consumers finish the old ones, and take those away",
+    "把 cluster.mode 改回来：RocketMQ 不能把存储从一种模式转到另一种；要换模式，就建立新的组，让消费者消费完旧的组，再撤掉旧的",
+];
+
 findings! {
     STORE_OF_ANOTHER_BROKER: "foreign-store",
         "the store {store} belongs to {owner} of cluster {cluster}, not to {broker} of {own}",
@@ -40,19 +46,19 @@ findings! {
         "把每个存储放回写入它的成员所在的主机";
     OTHER_MODE: "other-mode",
         "the messages of {store} are in {found}, and the broker would look in {wanted}",
-        "set cluster.mode back: RocketMQ cannot take a store from one mode to another; to change it, set up new groups, let consumers finish the old ones, and take those away"
+        BACK[0]
         => "{store} 的消息在 {found}，而 broker 会在 {wanted} 里找",
-        "把 cluster.mode 改回来：RocketMQ 不能把存储从一种模式转到另一种；要换模式，就建立新的组，让消费者消费完旧的组，再撤掉旧的";
+        BACK[1];
     NOT_OF_CONTROLLER_MODE: "other-mode",
         "the store {store} was not made in controller mode",
-        "set cluster.mode back: RocketMQ cannot take a store from one mode to another; to change it, set up new groups, let consumers finish the old ones, and take those away"
+        BACK[0]
         => "存储 {store} 不是在 controller 模式下建立的",
-        "把 cluster.mode 改回来：RocketMQ 不能把存储从一种模式转到另一种；要换模式，就建立新的组，让消费者消费完旧的组，再撤掉旧的";
+        BACK[1];
     OF_CONTROLLER_MODE: "other-mode",
         "the store {store} was made in controller mode",
-        "set cluster.mode back: RocketMQ cannot take a store from one mode to another; to change it, set up new groups, let consumers finish the old ones, and take those away"
+        BACK[0]
         => "存储 {store} 是在 controller 模式下建立的",
-        "把 cluster.mode 改回来：RocketMQ 不能把存储从一种模式转到另一种；要换模式，就建立新的组，让消费者消费完旧的组，再撤掉旧的";
+        BACK[1];
     STORE_UNKNOWN: "store-unknown",
         "its store cannot be looked at: {why}", ""
         => "无法查看它的存储：{why}", "";
