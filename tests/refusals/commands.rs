@@ -120,6 +120,23 @@ fn status_finds_the_agent_while_the_cluster_file_has_a_mistake() {
 }
 
 #[test]
+fn doctor_lists_the_port_of_config_sync_where_there_is_a_secret() {
+    let world = World::new();
+    let secret = world.path("cluster.secret");
+    world.edit("agent.toml", "host =", &format!("secret_file = \"{}\"\nhost =", secret.display()));
+    let listed = || {
+        let out = world.run(&["doctor", "firewall"]).out;
+        let line = out.lines().find(|line| line.contains("config sync")).map(str::to_owned);
+        line.inspect(|_| assert!(out.contains("tcp dport { 9877, 9878 } accept"), "{out}"))
+    };
+    assert_eq!(listed(), None);
+    world.write("cluster.secret", "5e".repeat(32).as_bytes());
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+    let line = listed().unwrap();
+    assert!(line.contains("9878 config sync from vm2 (127."), "{line}");
+}
+
+#[test]
 fn what_restore_puts_back_is_noted_with_who_did_it_where_and_how_it_ended() {
     let world = waiting();
     let agent = world.agent();

@@ -31,12 +31,25 @@ pub struct Opening {
     pub why: &'static str,
 }
 
+fn others(topology: &Topology, host: &Host, wanted: &dyn Fn(&Host) -> bool) -> Source {
+    let all = topology.hosts.iter().filter(|other| other.name != host.name && wanted(other));
+    Source::Hosts(all.map(|other| (other.name.clone(), other.address)).collect())
+}
+
+/// What config sync needs where the hosts keep the file together: every host may ask, and vote on, what another one holds.
+pub fn config_sync(topology: &Topology, host: &Host) -> Option<Opening> {
+    Some(Opening {
+        port: host.sync_port,
+        what: "config sync".to_owned(),
+        from: others(topology, host, &|_| true),
+        why: "the hosts keep one cluster file together; who has not the secret is turned away",
+    })
+    .filter(|opening| opening.from != Source::Hosts(Vec::new()))
+}
+
 /// The openings of one host, in the order agent, NameServer, controller, brokers, proxy, dashboard, exporter.
 pub fn openings(topology: &Topology, placement: &Placement, host: &Host) -> Vec<Opening> {
-    let others = |wanted: &dyn Fn(&Host) -> bool| {
-        let all = topology.hosts.iter().filter(|other| other.name != host.name && wanted(other));
-        Source::Hosts(all.map(|other| (other.name.clone(), other.address)).collect())
-    };
+    let others = |wanted: &dyn Fn(&Host) -> bool| others(topology, host, wanted);
     let mut found = vec![Opening {
         port: host.agent_port,
         what: "agent".to_owned(),
@@ -184,5 +197,9 @@ mod tests {
     fn a_host_that_is_alone_has_nothing_for_other_hosts() {
         let alone = "[cluster]\nmode = \"single\"\n[rocketmq]\nversion = \"5.5.0\"\n[[host]]\nname = \"vm1\"\naddress = \"10.0.0.1\"\n";
         assert!(of_vm1(alone).iter().all(|opening| opening.from == Source::Everybody));
+        let of_sync = |file: &str| read(file).map(|topology| config_sync(&topology, &topology.hosts[0])).unwrap();
+        assert_eq!(of_sync(alone), None);
+        let vm2 = ("vm2".parse().unwrap(), "10.0.0.2".parse().unwrap());
+        assert_eq!(of_sync(FILE).map(|it| (it.port, it.from)), Some((9878, Source::Hosts(vec![vm2]))));
     }
 }

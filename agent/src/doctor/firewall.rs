@@ -2,7 +2,8 @@
 //! and a cloud has its own in front of the host.
 
 use super::{Check, Finding, Host};
-use rocketmq_agent_domain::openings::{Source, firewall_lines, openings};
+use crate::{settings::Settings, trust::Keys};
+use rocketmq_agent_domain::openings::{Source, config_sync, firewall_lines, openings};
 
 pub(super) static CHECK: Check = Check {
     id: "firewall",
@@ -16,7 +17,10 @@ fn run(host: &Host) -> Vec<Finding> {
     let (Ok(it), Some(in_file)) = (&host.inventory, host.in_file()) else {
         return vec![Finding::skipped("no cluster file")];
     };
-    let openings = openings(&it.cluster.topology, &it.cluster.placement, in_file);
+    let mut openings = openings(&it.cluster.topology, &it.cluster.placement, in_file);
+    if shares_the_file(&host.settings) {
+        openings.extend(config_sync(&it.cluster.topology, in_file));
+    }
     let mut text = String::from("where this host has a firewall, it has to let in:");
     for opening in &openings {
         let from = match &opening.from {
@@ -32,4 +36,9 @@ fn run(host: &Host) -> Vec<Finding> {
         text += &format!("\n  {line}");
     }
     vec![Finding::ok(text)]
+}
+
+/// Whether the hosts keep the file together. A secret that cannot be used is one, too.
+fn shares_the_file(settings: &Settings) -> bool {
+    settings.sync.source.is_none() && !matches!(Keys::find(settings.certificates(), &settings.secret_file), Ok(None))
 }
