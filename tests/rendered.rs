@@ -188,6 +188,27 @@ fn the_sample_files_are_good_and_show_every_key() {
 }
 
 #[test]
+fn the_samples_answer_agent_checks_where_nothing_else_listens_by_default() {
+    let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
+    let named = |text: String, before: &str| -> BTreeSet<u16> {
+        let digits = |rest: &str| rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap();
+        text.match_indices(before).map(|(at, _)| digits(&text[at + before.len()..])).collect()
+    };
+    let places = [("conf/agent.toml", "agent_check = \"0.0.0.0:"), ("conf/haproxy.cfg", "agent-port ")];
+    let more =
+        [("conf/haproxy.cfg", places[0].1), ("docs/monitoring.md", places[0].1), ("docs/monitoring.md", places[1].1)];
+    let ports = places.into_iter().chain(more).map(|(path, before)| named(read(path), before));
+    assert_eq!(ports.collect::<BTreeSet<_>>(), [[9880].into()].into());
+    for path in examples() {
+        let hosts = Cluster::read(&path, None).unwrap().topology.hosts.clone();
+        let agents = hosts.iter().flat_map(|host| [host.agent_port, host.sync_port]);
+        let instances = desired_of(&path, 17).into_iter().flat_map(|host| host.instances);
+        let taken: BTreeSet<u16> = instances.flat_map(|instance| instance.launch.ports).chain(agents).collect();
+        assert!(!taken.contains(&9880), "{}: {taken:?}", path.display());
+    }
+}
+
+#[test]
 fn clients_get_the_public_address_and_slaves_the_internal_one() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("cluster.toml");

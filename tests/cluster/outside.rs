@@ -49,7 +49,7 @@ impl Haproxy {
             put(&format!("{example}:8081 check port 9877"), format!("{ip}:{proxy} check port {http}"));
             put(&format!("{example}:9876 check port 9877"), format!("{ip}:{namesrv} check port {http}"));
             let asks = "check agent-check agent-port";
-            put(&format!("{example}:9876 {asks} 9879"), format!("{ip}:{namesrv} {asks} {check}"));
+            put(&format!("{example}:9876 {asks} 9880"), format!("{ip}:{namesrv} {asks} {check}"));
         }
         let file = lab.dir.join("haproxy.cfg");
         fs::write(&file, text).unwrap();

@@ -137,6 +137,29 @@ fn doctor_lists_the_port_of_config_sync_where_there_is_a_secret() {
 }
 
 #[test]
+fn check_and_doctor_refuse_a_port_for_agent_checks_that_something_else_of_the_host_has() {
+    let world = World::new();
+    world.edit("agent.toml", "listen =", "agent_check = \"0.0.0.0:9880\"\nlisten =");
+    assert_eq!(world.run(&["check"]).status, Some(0));
+    for (before, port, what) in [(9880, 10912, "broker-a"), (10912, 9878, "config sync")] {
+        world.edit("agent.toml", &format!("0.0.0.0:{before}"), &format!("0.0.0.0:{port}"));
+        let words =
+            format!("port {port} of agent_check in agent.toml is that of {what}: take another one, such as 9880");
+        world.run(&["check"]).refuses(78, &[&words]);
+        let said = world.run(&["doctor", "ports"]);
+        assert!(said.status == Some(1) && said.out.contains(&words), "{said:#?}");
+        let chinese = world.run(&["check", "--lang", "zh"]);
+        assert!(
+            chinese.status == Some(78) && chinese.err.contains(&format!("端口 {port} 是 {what} 的")),
+            "{chinese:#?}"
+        );
+    }
+    // A file of other hosts has nothing to do with this one's settings.
+    world.edit("agent.toml", "host = \"vm1\"", "host = \"vm9\"");
+    assert_eq!(world.run(&["check"]).status, Some(0));
+}
+
+#[test]
 fn what_restore_puts_back_is_noted_with_who_did_it_where_and_how_it_ended() {
     let world = waiting();
     let agent = world.agent();

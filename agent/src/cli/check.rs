@@ -1,7 +1,7 @@
 //! `check`: validates a cluster file offline and says what would run where.
 
 use super::language::Lang;
-use crate::{cluster::Cluster, exit_code, settings::Settings};
+use crate::{cluster::Cluster, exit_code, inventory::Inventory, settings::Settings};
 use rocketmq_agent_domain::{
     document::config_hosts,
     hazards,
@@ -30,7 +30,7 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
-        let path = self.file.unwrap_or(settings.cluster_file);
+        let path = self.file.unwrap_or_else(|| settings.cluster_file.clone());
         let language = self.lang.chosen();
         let cluster = match Cluster::read(&path, None) {
             Err(error) if language != Language::English => {
@@ -40,6 +40,12 @@ impl Check {
             read => read?,
         };
         let said = |line: &str| in_language(language, line);
+        // Where the file is not of this host, its settings have nothing to do with it.
+        let inventory = Inventory::of(&settings, cluster.clone()).ok();
+        if let Some(clash) = inventory.and_then(|inventory| inventory.agent_check_clash(&settings)) {
+            eprintln!("{}", said(&clash));
+            return Ok(exit_code::code(exit_code::BAD_CONFIGURATION));
+        }
         let warning = said("warning: ");
         let topology = &cluster.topology;
         let mut out = io::stdout().lock();

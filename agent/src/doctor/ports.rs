@@ -5,7 +5,7 @@ use crate::supervise::{process, sockets::Sockets};
 
 pub(super) static CHECK: Check = Check {
     id: "ports",
-    what: "Each port of each instance is free, or the instance itself listens there.",
+    what: "Each port of each instance is free, or the instance itself listens there; HAProxy's agent-checks have one of their own.",
     why: "A broker whose third port is taken serves for a moment and ends.",
     run,
     repair: None,
@@ -17,7 +17,8 @@ fn run(host: &Host) -> Vec<Finding> {
         Err(error) => return vec![Finding::skipped(format!("the ports in use cannot be read: {error}"))],
     };
     let (mut free, mut ours) = (0, 0);
-    let mut findings = Vec::new();
+    let clash = host.inventory.as_ref().ok().and_then(|it| it.agent_check_clash(&host.settings));
+    let mut findings: Vec<Finding> = clash.into_iter().map(|clash| Finding::fail(clash, "")).collect();
     for instance in host.instances() {
         let own = Host::occupant(instance).ok().flatten().and_then(|occupant| occupant.pid);
         for port in &instance.launch.ports {
