@@ -1,6 +1,7 @@
 //! Instances that run and do not answer.
 
 use crate::lab::{LONG, Lab, is_running, poll, signal, until};
+use rocketmq_agent::remoting::NameServer;
 use rustix::process::Signal;
 use std::fs;
 
@@ -44,6 +45,18 @@ pub fn a_hang_is_named_and_clears_and_nothing_is_restarted_unasked(lab: &mut Lab
     lab.until_ready();
 }
 
+/// Brokers register every 30 s.
+fn knows_all_brokers_when_it_is_ready(lab: &Lab, host: &str) {
+    let said = lab.until_reason(host, "namesrv", "routes-incomplete");
+    assert!(said.starts_with("it has not heard yet of ") && said.contains("broker-"), "{said}");
+    assert_eq!(lab.get(host, "/health/namesrv").unwrap().0, 503, "{said}");
+    until(LONG, "the NameServer is ready", || lab.instance(host, "namesrv").is_ok_and(|it| it.is_ready()));
+    let namesrv = NameServer::new(&lab.client, lab.namesrvs[1].to_string(), LONG);
+    let groups = lab.wait(namesrv.cluster_info()).unwrap().groups;
+    let brokers: usize = groups.values().map(|group| group.addresses.len()).sum();
+    assert_eq!(brokers, 4, "{groups:?}");
+}
+
 pub fn a_hang_is_ended_where_that_is_asked_for_and_the_other_member_answers(lab: &mut Lab) {
     let original = fs::read_to_string(lab.cluster_file()).unwrap();
     with_supervision(lab, &original, "restart");
@@ -67,6 +80,9 @@ pub fn a_hang_is_ended_where_that_is_asked_for_and_the_other_member_answers(lab:
         until(LONG, "another one runs", || {
             lab.instance(host, name).is_ok_and(|i| i.pid.is_some_and(|pid| pid != hung))
         });
+        if name == "namesrv" {
+            knows_all_brokers_when_it_is_ready(lab, host);
+        }
         lab.until_ready();
     }
     let after = lab.pids();

@@ -2,16 +2,17 @@
 
 use super::{
     Pids, Service, Services,
-    answers::{connections, is_answer, others, own, unauthorized},
+    answers::{connections, others, own, unauthorized},
     controllers::Controllers,
+    namesrvs::{Namesrvs, Views},
     replication::Replication,
     services::{self, has_master},
-    silence::Track,
+    silence::{Track, is_new},
     topics::Topics,
 };
 use crate::{
     acl,
-    remoting::{Broker, Client, ClusterInfo, NameServer, SyncState},
+    remoting::{Broker, Client, ClusterInfo, SyncState},
     room,
     supervise::sockets::Sockets,
     web,
@@ -36,7 +37,6 @@ use rocketmq_agent_domain::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::SocketAddr,
     time::{Duration, Instant},
 };
 
@@ -91,19 +91,24 @@ struct Asked {
     answered: bool,
 }
 
-pub(super) type Views = BTreeMap<SocketAddr, Fact<ClusterInfo>>;
-
 impl Asker {
     /// Asks about everything that runs; and whether a NameServer has a master of the cluster.
     pub(super) async fn round(&mut self, desired: &Desired, pids: &Pids) -> (Services, Fact<bool>) {
         self.client.sign_as(acl::signer(desired.acl.as_ref()));
         self.client.speak_tls_to(desired.over_tls.clone());
-        let (views, controllers) = join(self.namesrv_views(desired), Controllers::ask(&self.client, desired)).await;
+        let (namesrvs, controllers) =
+            join(Namesrvs::ask(&self.client, desired), Controllers::ask(&self.client, desired)).await;
+        let views = &namesrvs.views;
         let running = desired.instances.iter().filter_map(|i| Some((i, *pids.get(&i.launch.instance)?)));
         let running: Vec<(&Instance, u32)> = running.collect();
         let ha = self.replication(&running);
-        let asked =
-            join_all(running.iter().map(|(instance, pid)| self.one(instance, *pid, &views, &controllers, &ha))).await;
+        let asked = running.iter().map(|(instance, pid)| async {
+            if instance.launch.role == Role::Namesrv {
+                return self.namesrv(instance, *pid, desired, &namesrvs, &controllers).await;
+            }
+            self.one(instance, *pid, views, &controllers, &ha).await
+        });
+        let asked = join_all(asked).await;
         let mut services = Services::new();
         for ((instance, pid), Asked { mut facts, config, answered }) in running.into_iter().zip(asked) {
             let name = instance.launch.instance.clone();
@@ -113,14 +118,14 @@ impl Asker {
             }
             if let (ServiceFacts::Broker(broker), Some(expected)) = (&mut facts, &instance.broker) {
                 self.note(instance, broker);
-                broker.missing_topics = self.topics.look(&self.client, &name, pid, expected, &views).await;
+                broker.missing_topics = self.topics.look(&self.client, &name, pid, expected, views).await;
             }
             let track = self.tracks.entry(name.clone()).or_insert_with(|| Track::new(pid));
             let silence =
-                track.look(pid, instance.address, answered, || others_of(instance, &facts, &views, &controllers)).await;
+                track.look(pid, instance.address, answered, || others_of(instance, &facts, views, &controllers)).await;
             services.insert(name, Service { pid, facts, silence });
         }
-        (services, has_master(&views, &desired.cluster))
+        (services, has_master(views, &desired.cluster))
     }
 
     /// What only comes of more than one round.
@@ -158,14 +163,6 @@ impl Asker {
         found
     }
 
-    async fn namesrv_views(&self, desired: &Desired) -> Views {
-        let asked = join_all(desired.namesrvs.iter().map(|address| async {
-            let namesrv = NameServer::new(&self.client, address.to_string(), TIMEOUT);
-            (*address, Fact::from(namesrv.cluster_info().await))
-        }));
-        asked.await.into_iter().collect()
-    }
-
     async fn one(
         &self,
         instance: &Instance,
@@ -175,19 +172,12 @@ impl Asker {
         ha: &BTreeMap<InstanceName, Fact<HaConnection>>,
     ) -> Asked {
         let Some(expected) = &instance.broker else {
-            let (answer, answered) = match instance.launch.role {
-                Role::Controller => {
-                    let (facts, answered) = controllers.facts(instance.address);
-                    return Asked { facts: ServiceFacts::Controller(facts), config: None, answered };
-                }
-                role if role.is_service() => {
-                    let (facts, answered) = services::ask(&self.client, self.web.as_ref(), instance).await;
-                    return Asked { facts, config: None, answered };
-                }
-                _ => self.namesrv(instance).await,
-            };
-            let inside = instance.launch.controller_inside().map(|address| controllers.facts(address).0);
-            return Asked { facts: ServiceFacts::Namesrv(answer, inside), config: None, answered };
+            if instance.launch.role == Role::Controller {
+                let (facts, answered) = controllers.facts(instance.address);
+                return Asked { facts: ServiceFacts::Controller(facts), config: None, answered };
+            }
+            let (facts, answered) = services::ask(&self.client, self.web.as_ref(), instance).await;
+            return Asked { facts, config: None, answered };
         };
         let broker = Broker::new(&self.client, instance.address.to_string(), TIMEOUT);
         let ha_connection = ha.get(&instance.launch.instance).cloned().unwrap_or(Fact::Known(HaConnection::Missing));
@@ -270,11 +260,18 @@ impl Asker {
         MemberFacts { others: asked.await.into_iter().collect(), sync }
     }
 
-    async fn namesrv(&self, instance: &Instance) -> (Fact<()>, bool) {
-        let namesrv = NameServer::new(&self.client, instance.address.to_string(), TIMEOUT);
-        let answer = namesrv.cluster_info().await.map(|_| ());
-        let answered = is_answer(&answer);
-        (Fact::from(answer), answered)
+    async fn namesrv(
+        &self,
+        instance: &Instance,
+        pid: u32,
+        desired: &Desired,
+        namesrvs: &Namesrvs,
+        controllers: &Controllers,
+    ) -> Asked {
+        let is_new = || is_new(self.tracks.get(&instance.launch.instance), pid, Instant::now());
+        let (lacks, answered) = namesrvs.facts(&self.client, instance.address, desired, is_new).await;
+        let inside = instance.launch.controller_inside().map(|address| controllers.facts(address).0);
+        Asked { facts: ServiceFacts::Namesrv(lacks, inside), config: None, answered }
     }
 
     /// The slave of the two is asked first, so that what the master takes meanwhile is lag, and never the reverse.

@@ -5,6 +5,7 @@ mod answers;
 mod ask;
 mod controllers;
 mod figures;
+mod namesrvs;
 mod replication;
 mod services;
 mod silence;
@@ -18,7 +19,11 @@ use rocketmq_agent_domain::{
     names::InstanceName,
     observed::Fact,
 };
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{sync::watch, time};
 
 /// What was found out about each instance.
@@ -92,7 +97,9 @@ async fn probe(
 fn is_settled(facts: &ServiceFacts) -> bool {
     match facts {
         ServiceFacts::Jar(answer) => answer.known().is_some(),
-        ServiceFacts::Namesrv(answer, inside) => answer.known().is_some() && inside.as_ref().is_none_or(know_leader),
+        ServiceFacts::Namesrv(lacks, inside) => {
+            lacks.known().is_some_and(BTreeSet::is_empty) && inside.as_ref().is_none_or(know_leader)
+        }
         ServiceFacts::Proxy(facts) => facts.route.known().is_some() && facts.remoting.known().is_some(),
         ServiceFacts::Controller(facts) => know_leader(facts),
         ServiceFacts::Broker(broker) => {

@@ -1,7 +1,7 @@
 //! What stands before the brokers, asked as its users ask it: a proxy on both its ports, a dashboard or exporter over HTTP.
 //! In: an instance. Out: what it says, and whether it answered at all.
 
-use super::ask::{TIMEOUT, Views};
+use super::{ask::TIMEOUT, namesrvs::Views};
 use crate::{
     grpc,
     remoting::{Client, ClusterInfo, NameServer},

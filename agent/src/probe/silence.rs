@@ -2,14 +2,18 @@
 //! none while it answers, or has neither answered since its process started nor taken a connection. Only time in which it
 //! was asked counts: after a pause of the agent or of the whole host nothing is called a hang.
 
-use crate::supervise::{process, sockets::Sockets};
+use crate::supervise::{
+    process::{self, Identity},
+    sockets::Sockets,
+};
 use rocketmq_agent_domain::{
     hang::{Others, Silence},
+    health::namesrv::COMPLETE_AFTER,
     observed::Fact,
 };
 use std::{
     net::SocketAddr,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use tokio::{net::TcpStream, time::timeout};
 
@@ -29,23 +33,30 @@ pub(super) struct Track {
     answered: bool,
     /// It took a connection during this silence. Later its queue of connections may be full.
     accepted: bool,
+    /// When its last silence ended.
+    back: Option<Instant>,
 }
 
 impl Track {
     pub(super) fn new(pid: u32) -> Self {
-        Self { pid, asked: None, answered: false, accepted: false }
+        Self { pid, asked: None, answered: false, accepted: false, back: None }
     }
 
     /// Takes in what came of a question; for how long it has been silent.
     fn see(&mut self, now: Instant, answered: bool) -> Option<Duration> {
         if answered {
-            *self = Self { asked: Some((now, Duration::ZERO)), answered, ..Self::new(self.pid) };
+            let back = if self.is_silent() { Some(now) } else { self.back };
+            *self = Self { asked: Some((now, Duration::ZERO)), answered, back, ..Self::new(self.pid) };
             return None;
         }
         let (before, quiet_for) = self.asked?;
         let quiet_for = quiet_for + now.saturating_duration_since(before).min(LONGEST_STEP);
         self.asked = Some((now, quiet_for));
         Some(quiet_for)
+    }
+
+    fn is_silent(&self) -> bool {
+        self.asked.is_some_and(|(_, quiet_for)| !quiet_for.is_zero())
     }
 
     /// Takes in that it takes connections: from then on one that has not answered yet is silent too. It may be that the
@@ -82,6 +93,21 @@ impl Track {
     }
 }
 
+/// Whether what registers with a process may not have done so yet: it was started, or hung, too short a time ago. An agent
+/// that was started later makes no process new.
+pub(super) fn is_new(track: Option<&Track>, pid: u32, now: Instant) -> bool {
+    match track.filter(|track| track.pid == pid) {
+        Some(track) if track.is_silent() => true,
+        Some(Track { back: Some(back), .. }) => now.saturating_duration_since(*back) < COMPLETE_AFTER,
+        _ => age(pid).is_none_or(|age| age < COMPLETE_AFTER),
+    }
+}
+
+fn age(pid: u32) -> Option<Duration> {
+    let started_at = Identity::of(pid).ok()??.started_at().ok()?;
+    SystemTime::now().duration_since(UNIX_EPOCH + Duration::from_millis(started_at)).ok()
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -112,6 +138,21 @@ mod tests {
         assert_eq!(track.see(now + seconds(9), false), Some(seconds(9)));
         assert_eq!(track.see(now + seconds(10), true), None);
         assert_eq!(track.see(now + seconds(11), false), Some(seconds(1)));
+    }
+
+    #[test]
+    fn a_process_is_new_for_two_minutes_after_its_start_or_the_end_of_a_silence_and_not_because_the_agent_is() {
+        let now = Instant::now();
+        assert!(is_new(None, std::process::id(), now));
+        let mut track = Track::new(std::process::id());
+        let is_new = |track: &Track, at: u64| is_new(Some(track), track.pid, now + seconds(at));
+        track.see(now, true);
+        track.see(now + seconds(10), false);
+        assert!(is_new(&track, 900), "it is silent now");
+        track.see(now + seconds(1000), true);
+        track.see(now + seconds(1005), true);
+        assert!(is_new(&track, 1119));
+        assert!(!is_new(&track, 1121), "however long it has run");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Which topics a master of this host has not, though the other masters of its cluster have. Asked rarely: the answer of
 //! each broker is its whole list.
 
-use super::ask::{TIMEOUT, Views};
+use super::{ask::TIMEOUT, namesrvs::Views};
 use crate::remoting::{Broker, Client, ClusterInfo, RemotingError};
 use futures_util::future::join_all;
 use rocketmq_agent_domain::{

@@ -47,7 +47,7 @@ mod properties;
 mod route;
 mod runtime_info;
 #[cfg(test)]
-mod scripted_peer;
+pub(crate) mod scripted_peer;
 mod stored_message;
 mod subscription_group;
 mod topic;

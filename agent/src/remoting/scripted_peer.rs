@@ -16,13 +16,13 @@ use super::{FrameCodec, RemotingCommand};
 use crate::tls::tests::stranger;
 
 /// A listener that plays a script on each connection; it ends with the value.
-pub(super) struct ScriptedPeer {
-    pub(super) address: String,
+pub(crate) struct ScriptedPeer {
+    pub(crate) address: String,
     task: JoinHandle<()>,
 }
 
 /// The peer's side of one connection.
-pub(super) struct PeerConnection {
+pub(crate) struct PeerConnection {
     frames: FramedRead<Box<dyn AsyncRead + Send + Unpin>, FrameCodec>,
     writer: Box<dyn AsyncWrite + Send + Unpin>,
 }
@@ -41,7 +41,7 @@ pub(super) const HANDSHAKE: u8 = 0x16;
 
 impl ScriptedPeer {
     /// Runs `script` on each connection, all at once; a connection closes when its script returns.
-    pub(super) async fn start<S, F>(script: S) -> Self
+    pub(crate) async fn start<S, F>(script: S) -> Self
     where
         S: Fn(PeerConnection) -> F + Send + Sync + 'static,
         F: Future<Output = ()> + Send + 'static,
@@ -72,7 +72,7 @@ impl ScriptedPeer {
     }
 
     /// Answers each request as `answer` says, for ever; `None` is silence.
-    pub(super) async fn answering<A>(answer: A) -> Self
+    pub(crate) async fn answering<A>(answer: A) -> Self
     where
         A: Fn(&RemotingCommand) -> Option<RemotingCommand> + Send + Sync + 'static,
     {
@@ -117,23 +117,23 @@ impl Drop for ScriptedPeer {
 
 impl PeerConnection {
     /// The next request, or `None` when the client has gone.
-    pub(super) async fn request(&mut self) -> Option<RemotingCommand> {
+    pub(crate) async fn request(&mut self) -> Option<RemotingCommand> {
         self.frames.next().await?.ok()
     }
 
-    pub(super) async fn send(&mut self, command: &RemotingCommand) {
+    pub(crate) async fn send(&mut self, command: &RemotingCommand) {
         let mut bytes = BytesMut::new();
         FrameCodec::default().encode(command, &mut bytes).unwrap();
         self.send_bytes(&bytes).await;
     }
 
-    pub(super) async fn send_bytes(&mut self, bytes: &[u8]) {
+    pub(crate) async fn send_bytes(&mut self, bytes: &[u8]) {
         // The client may have gone; then the script ends at its next request.
         let _ = self.writer.write_all(bytes).await;
     }
 }
 
 /// A success without a body.
-pub(super) fn answer_to(request: &RemotingCommand) -> RemotingCommand {
+pub(crate) fn answer_to(request: &RemotingCommand) -> RemotingCommand {
     RemotingCommand { opaque: request.opaque, flag: 1, version: 513, ..RemotingCommand::default() }
 }

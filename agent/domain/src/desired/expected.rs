@@ -14,7 +14,7 @@ use crate::{
 };
 use std::{collections::BTreeMap, net::SocketAddr};
 
-/// Another member of a broker's group.
+/// A broker as others see it, such as another member of a broker's group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Partner {
     /// Where it runs.
@@ -84,15 +84,21 @@ pub(super) fn members<'p>(
     placement: &'p Placement,
     seat: &'p BrokerSeat,
 ) -> impl Iterator<Item = (u64, Partner)> + 'p {
-    placement.members(&seat.group).filter_map(|other| {
-        let host = topology.host(&other.host)?;
-        let partner = Partner {
-            host: other.host.clone(),
-            address: SocketAddr::new(host.address, other.port),
-            ha_address: SocketAddr::new(host.address, other.ha_port()),
-            client_address: SocketAddr::new(host.public_address, other.port),
-        };
-        Some((other.broker_id, partner))
+    placement.members(&seat.group).filter_map(|other| Some((other.broker_id, partner(topology, other)?)))
+}
+
+/// Every broker of the cluster with its brokerName.
+pub(super) fn brokers(topology: &Topology, placement: &Placement) -> Vec<(BrokerName, Partner)> {
+    placement.brokers.iter().filter_map(|seat| Some((seat.group.clone(), partner(topology, seat)?))).collect()
+}
+
+fn partner(topology: &Topology, seat: &BrokerSeat) -> Option<Partner> {
+    let host = topology.host(&seat.host)?;
+    Some(Partner {
+        host: seat.host.clone(),
+        address: SocketAddr::new(host.address, seat.port),
+        ha_address: SocketAddr::new(host.address, seat.ha_port()),
+        client_address: SocketAddr::new(host.public_address, seat.port),
     })
 }
 

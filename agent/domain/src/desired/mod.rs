@@ -22,7 +22,7 @@ use crate::{
     acl::{Acl, PLAIN_ACL},
     launch::{Launch, Registered, Role, Service, StoreFormat, StoreIdentity, port_inside},
     limits::Limits,
-    names::{HostName, InstanceName, Version},
+    names::{BrokerName, HostName, InstanceName, Version},
     online::live_key,
     placement::{BrokerSeat, ControllerSeat, Placement},
     size::Size,
@@ -99,6 +99,8 @@ pub struct Desired {
     pub namesrvs: Vec<SocketAddr>,
     /// Where nobody is taken in plain text, of what this host reaches, itself included.
     pub over_tls: BTreeSet<SocketAddr>,
+    /// Every broker of the cluster with its brokerName.
+    pub brokers: Vec<(BrokerName, Partner)>,
     /// What its instances may take together.
     pub limits: Limits,
     /// Folders, parents first.
@@ -220,6 +222,7 @@ pub fn desired(
         controllers,
         namesrvs: builder.namesrvs,
         over_tls: builder.over_tls,
+        brokers: expected::brokers(topology, placement),
         limits: host.limits,
         directories: builder.directories,
         files: builder.files,

@@ -45,6 +45,11 @@ findings! {
         "it registers every 30 s; if it stays so, look at its broker.log"
         => "NameServer {namesrv} 里没有 {group} 的 brokerId {id}",
         "它每 30 秒注册一次；如果一直如此，查看它的 broker.log";
+    ROUTES_INCOMPLETE: "routes-incomplete",
+        "it has not heard yet of {brokers}‹ and {more} more›, which run: clients that ask it find no way there",
+        "wait: brokers register every 30 s, and after two minutes it counts as ready all the same"
+        => "它还没有收到 {brokers}‹ 等，另有 {more} 个›的注册，而它们在运行：问它的客户端找不到去那里的路",
+        "等待：broker 每 30 秒注册一次，两分钟之后它无论如何都算就绪";
     WRONG_ID: "wrong-id",
         "NameServer {namesrv} has {own} as {group} with brokerId {other}, not {id}",
         "compare broker.conf with what the broker runs with"

@@ -63,7 +63,7 @@ mod tests {
         };
         let running = ProcessState::Running { pid: 7, started_at: 1, fingerprint: String::new() };
         let facts = match inside {
-            true => ServiceFacts::Namesrv(Fact::Known(()), Some(Fact::Known(facts))),
+            true => ServiceFacts::Namesrv(Fact::Known(BTreeSet::new()), Some(Fact::Known(facts))),
             false => ServiceFacts::Controller(Fact::Known(facts)),
         };
         judge(instance, &Fact::Known(running), Some(&facts))

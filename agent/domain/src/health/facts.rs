@@ -10,8 +10,9 @@ use std::{
 /// What the probe found out about one instance.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ServiceFacts {
-    /// Of a NameServer: it answers GET_BROKER_CLUSTER_INFO; and of the controller that is inside.
-    Namesrv(Fact<()>, Option<Fact<ControllerFacts>>),
+    /// Of a NameServer that answers GET_BROKER_CLUSTER_INFO: the brokers that run and have not registered with it since it
+    /// began to answer; and of the controller that is inside.
+    Namesrv(Fact<BTreeSet<String>>, Option<Fact<ControllerFacts>>),
     /// Of a controller.
     Controller(Fact<ControllerFacts>),
     /// Of a proxy.

@@ -8,6 +8,7 @@ pub mod facts;
 pub mod forecast;
 pub mod lag;
 mod member;
+pub mod namesrv;
 mod pressure;
 mod proxy;
 pub mod recovery;
@@ -42,7 +43,8 @@ pub fn judge(instance: &Instance, process: &Fact<ProcessState>, service: Option<
     if running {
         match service {
             None => findings.reasons.push(finding::STARTING.of(&[])),
-            Some(ServiceFacts::Namesrv(Fact::Known(()), inside)) => {
+            Some(ServiceFacts::Namesrv(Fact::Known(lacks), inside)) => {
+                namesrv::judge(lacks, &mut findings);
                 match inside {
                     Some(Fact::Known(facts)) => controller::judge(facts, &mut report, &mut findings),
                     Some(Fact::Unknown(why)) => findings.reasons.push(not_answering(why)),
@@ -51,9 +53,8 @@ pub fn judge(instance: &Instance, process: &Fact<ProcessState>, service: Option<
                 report.answers = true;
             }
             Some(ServiceFacts::Jar(Fact::Known(()))) => report.answers = true,
-            Some(ServiceFacts::Namesrv(Fact::Unknown(why), _) | ServiceFacts::Jar(Fact::Unknown(why))) => {
-                findings.reasons.push(not_answering(why));
-            }
+            Some(ServiceFacts::Namesrv(Fact::Unknown(why), _)) => findings.reasons.push(not_answering(why)),
+            Some(ServiceFacts::Jar(Fact::Unknown(why))) => findings.reasons.push(not_answering(why)),
             Some(ServiceFacts::Proxy(facts)) => proxy::judge(facts, &mut report, &mut findings),
             Some(ServiceFacts::Controller(Fact::Known(facts))) => controller::judge(facts, &mut report, &mut findings),
             Some(ServiceFacts::Controller(Fact::Unknown(why))) => findings.reasons.push(not_answering(why)),

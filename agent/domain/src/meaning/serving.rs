@@ -220,6 +220,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "See the agent's log: `journalctl -u rocketmq-agent`.",
     ),
     of_id(
+        "routes-incomplete",
+        "A NameServer has just started, or hung, and brokers that run have not registered with it since.",
+        "Clients that ask it get `No route info of this topic`; a load balancer sends them to another one.",
+        "Wait: brokers register every 30 s. After two minutes it counts as ready, and `not-registered` names who is missing.",
+    ),
+    of_id(
         "sends-held",
         "The agent holds sends back from a broker whose disk is more than 90 % full (startAcceptSendRequestTimeStamp).",
         "RocketMQ refuses them only from a minute after its start on; until then it acknowledges what it cannot write.",

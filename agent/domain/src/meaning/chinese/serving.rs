@@ -215,6 +215,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "查看 agent 的日志：`journalctl -u rocketmq-agent`。",
     ),
     of_id(
+        "routes-incomplete",
+        "NameServer 刚启动，或者挂起过，在运行的 broker 还没有再向它注册。",
+        "问它的客户端会得到 `No route info of this topic`；负载均衡会把它们送到别的 NameServer。",
+        "等待：broker 每 30 秒注册一次。两分钟之后它就算就绪，缺少的由 `not-registered` 指出。",
+    ),
+    of_id(
         "sends-held",
         "磁盘使用超过 90% 的 broker，agent 不让它接收发送（startAcceptSendRequestTimeStamp）。",
         "RocketMQ 启动一分钟之后才会拒绝发送；在那之前，写不下的消息它也会确认。",
