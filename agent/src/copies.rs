@@ -33,23 +33,6 @@ const FILES: [(&str, &str); 3] = [
     ("consumerOffset.json", "offsetTable"),
 ];
 
-/// Why no copy could be made, looked at or put back.
-#[derive(Debug, thiserror::Error)]
-pub enum CopyError {
-    /// A file or folder cannot be looked at.
-    #[error("cannot read {path}")]
-    Read {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// A file cannot be written.
-    #[error(transparent)]
-    Write(#[from] FileError),
-}
-
 /// Keeps copies of the files of all brokers of this host, for as long as the agent runs.
 pub fn spawn(desired: watch::Receiver<Arc<Desired>>, owner: Option<Account>) {
     tokio::spawn(async move {
@@ -74,7 +57,7 @@ fn keep_all(goal: &Desired, owner: Option<Account>) {
 }
 
 /// Copies each file that is good and was written since it was copied last, if that is long enough ago.
-fn keep(launch: &Launch, owner: Option<Account>, now: u64) -> Result<(), CopyError> {
+fn keep(launch: &Launch, owner: Option<Account>, now: u64) -> Result<(), FileError> {
     let Some(store) = &launch.store else { return Ok(()) };
     let folder = folder(launch);
     for (name, table) in FILES {
@@ -90,7 +73,7 @@ fn keep(launch: &Launch, owner: Option<Account>, now: u64) -> Result<(), CopyErr
         }
         files::write_file(&folder.join(format!("{name}.{written}")), &text, 0o640, owner)?;
         for (_, old) in copies.iter().take((copies.len() + 1).saturating_sub(KEPT)) {
-            fs::remove_file(old).map_err(|source| CopyError::Read { path: old.clone(), source })?;
+            fs::remove_file(old).map_err(files::failed("remove", old))?;
         }
     }
     Ok(())
@@ -109,7 +92,7 @@ pub struct Torn {
 ///
 /// # Errors
 /// Something cannot be read.
-pub fn torn(launch: &Launch) -> Result<Vec<Torn>, CopyError> {
+pub fn torn(launch: &Launch) -> Result<Vec<Torn>, FileError> {
     let Some(store) = &launch.store else { return Ok(Vec::new()) };
     let mut found = Vec::new();
     for (name, table) in FILES {
@@ -130,13 +113,13 @@ pub fn torn(launch: &Launch) -> Result<Vec<Torn>, CopyError> {
 ///
 /// # Errors
 /// Something cannot be read or written.
-pub fn put_back(torn: &Torn, owner: Option<Account>) -> Result<(), CopyError> {
+pub fn put_back(torn: &Torn, owner: Option<Account>) -> Result<(), FileError> {
     let Some((_, copy)) = &torn.copy else { return Ok(()) };
-    let read = |path: &Path| fs::read(path).map_err(|source| CopyError::Read { path: path.to_owned(), source });
-    if torn.path.exists() {
-        files::write_file(&torn.path.with_extension("json.torn"), &read(&torn.path)?, 0o640, owner)?;
+    if let Some(text) = files::read(&torn.path)? {
+        files::write_file(&torn.path.with_extension("json.torn"), &text, 0o640, owner)?;
     }
-    Ok(files::write_file(&torn.path, &read(copy)?, 0o640, owner)?)
+    let good = fs::read(copy).map_err(files::failed("read", copy))?;
+    files::write_file(&torn.path, &good, 0o640, owner)
 }
 
 fn folder(launch: &Launch) -> PathBuf {
@@ -144,8 +127,8 @@ fn folder(launch: &Launch) -> PathBuf {
 }
 
 /// When a file was written, milliseconds since 1970; none where there is none to copy.
-fn written(path: &Path) -> Result<Option<u64>, CopyError> {
-    let failed = |source| CopyError::Read { path: path.to_owned(), source };
+fn written(path: &Path) -> Result<Option<u64>, FileError> {
+    let failed = files::failed("look at", path);
     match fs::metadata(path) {
         Ok(file) if file.len() > LONGEST => Ok(None),
         Ok(file) => {
@@ -158,29 +141,19 @@ fn written(path: &Path) -> Result<Option<u64>, CopyError> {
 }
 
 /// The text of a file that RocketMQ would read; none where it is not there, empty or torn.
-fn good(path: &Path, table: &str) -> Result<Option<Vec<u8>>, CopyError> {
-    match fs::read(path) {
-        Ok(text) => {
-            let value: Option<Value> = remoting::from_json(&text).ok();
-            Ok(value.filter(|value| value[table].is_object()).map(|_| text))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(CopyError::Read { path: path.to_owned(), source }),
-    }
+fn good(path: &Path, table: &str) -> Result<Option<Vec<u8>>, FileError> {
+    let text = files::read(path)?;
+    let is_good = |text: &Vec<u8>| remoting::from_json::<Value>(text).is_ok_and(|value| value[table].is_object());
+    Ok(text.filter(is_good))
 }
 
 /// All copies of a file with when it was written, the oldest first.
-fn copies(folder: &Path, name: &str) -> Result<Vec<(u64, PathBuf)>, CopyError> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(source) => return Err(CopyError::Read { path: folder.to_owned(), source }),
+fn copies(folder: &Path, name: &str) -> Result<Vec<(u64, PathBuf)>, FileError> {
+    let of = |entry: &String| {
+        let at = entry.strip_prefix(name)?.strip_prefix('.')?.parse().ok()?;
+        Some((at, folder.join(entry)))
     };
-    let of = |path: PathBuf| {
-        let at = path.file_name()?.to_str()?.strip_prefix(name)?.strip_prefix('.')?.parse().ok()?;
-        Some((at, path))
-    };
-    let mut found: Vec<(u64, PathBuf)> = entries.flatten().filter_map(|entry| of(entry.path())).collect();
+    let mut found: Vec<(u64, PathBuf)> = files::entries(folder)?.iter().filter_map(of).collect();
     found.sort();
     Ok(found)
 }

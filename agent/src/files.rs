@@ -30,8 +30,33 @@ pub struct FileError {
     source: io::Error,
 }
 
-fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FileError {
+/// The error of doing something to a file or folder, such as "read" or "remove".
+pub fn failed(doing: &'static str, path: &Path) -> impl Fn(io::Error) -> FileError {
     move |source| FileError { doing, path: path.to_owned(), source }
+}
+
+/// A file's bytes; none where it is not there. Nothing lies below a file either.
+pub fn read(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if is_absent(&error) => Ok(None),
+        Err(error) => Err(failed("read", path)(error)),
+    }
+}
+
+/// The names of what lies in a folder; none where it is not there.
+pub fn entries(folder: &Path) -> Result<Vec<String>, FileError> {
+    let failed = failed("read", folder);
+    let list = match fs::read_dir(folder) {
+        Ok(list) => list,
+        Err(error) if is_absent(&error) => return Ok(Vec::new()),
+        Err(error) => return Err(failed(error)),
+    };
+    list.map(|entry| Ok(entry.map_err(&failed)?.file_name().to_string_lossy().into_owned())).collect()
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// Looks at a folder that `owner` (or this process) must be able to write to.

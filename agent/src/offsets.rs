@@ -36,15 +36,6 @@ pub enum OffsetsError {
     /// The slave did not say.
     #[error("the slave does not say its consumer offsets")]
     Slave(#[from] RemotingError),
-    /// A file cannot be read.
-    #[error("cannot read {path}")]
-    Read {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
     /// A file is not what RocketMQ writes.
     #[error("{path} is not what RocketMQ writes")]
     Damaged {
@@ -54,9 +45,9 @@ pub enum OffsetsError {
         #[source]
         source: serde_json::Error,
     },
-    /// It cannot be written.
+    /// A file cannot be read or written.
     #[error(transparent)]
-    Write(#[from] FileError),
+    File(#[from] FileError),
 }
 
 /// Takes over what is newer, and says what came of it. To be called by whoever holds the instance's lock.
@@ -110,7 +101,7 @@ fn take_over(
     owner: Option<Account>,
 ) -> Result<Option<Carried>, OffsetsError> {
     let path = file(store);
-    let text = fs::read(&path).map_err(|source| OffsetsError::Read { path: path.clone(), source })?;
+    let text = fs::read(&path).map_err(files::failed("read", &path))?;
     let damaged = |source| OffsetsError::Damaged { path: path.clone(), source };
     let mut file: Value = remoting::from_json(&text).map_err(damaged)?;
     let mut table: Offsets = serde_json::from_value(file["offsetTable"].take()).map_err(damaged)?;

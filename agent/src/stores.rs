@@ -13,23 +13,14 @@ use rocketmq_agent_domain::{
 use serde::Deserialize;
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
-    io::{self, Read, Seek, SeekFrom},
+    fs::File,
+    io::{Read, Seek, SeekFrom},
     path::{Path, PathBuf},
 };
 
 /// Why a store could not be looked at.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// A file or folder cannot be read.
-    #[error("cannot read {path}")]
-    Read {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
     /// A file is not what it should be.
     #[error("{path} is damaged")]
     Damaged {
@@ -39,9 +30,9 @@ pub enum StoreError {
         #[source]
         source: serde_json::Error,
     },
-    /// The note cannot be written.
+    /// A file or folder cannot be read, or the note not written.
     #[error(transparent)]
-    Write(#[from] FileError),
+    File(#[from] FileError),
 }
 
 /// The note lies beside the store, not in it: what is in the store is RocketMQ's.
@@ -75,13 +66,13 @@ pub fn observe(launch: &Launch, identity: &StoreIdentity, account: Option<Accoun
         has_commit_log: has_log_files(&identity.commit_log)?,
         has_marked_commit_log,
         logs: logs(&identity.root)?,
-        identity: read(&identity.root.join("brokerIdentity"))?
+        identity: files::read(&identity.root.join("brokerIdentity"))?
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
             .filter(|text| !text.trim().is_empty()),
-        has_consume_queues: !entries(&identity.root.join("consumequeue"))?.is_empty(),
+        has_consume_queues: !files::entries(&identity.root.join("consumequeue"))?.is_empty(),
         strangers: match account.map(|account| owners::strangers(&identity.root, account)) {
             Some(Ok(found)) => found.map(|found| found.to_string()),
-            Some(Err(source)) => return Err(StoreError::Read { path: identity.root.clone(), source }),
+            Some(Err(error)) => return Err(files::failed("read", &identity.root)(error).into()),
             None => None,
         },
     })
@@ -93,7 +84,7 @@ const TAIL: u64 = 256 << 10;
 /// How far a broker is with reading a store that was not closed; `None` where it does not do that, or nothing tells.
 pub fn recovery(launch: &Launch) -> Option<Recovery> {
     let store = launch.store.as_ref()?;
-    let files: Vec<u64> = entries(&store.commit_log).ok()?.iter().filter_map(|name| name.parse().ok()).collect();
+    let files: Vec<u64> = files::entries(&store.commit_log).ok()?.iter().filter_map(|name| name.parse().ok()).collect();
     let mut log = File::open(launch.logs.iter().find(|log| log.ends_with("store.log"))?).ok()?;
     let length = log.metadata().ok()?.len();
     log.seek(SeekFrom::Start(length.saturating_sub(TAIL))).ok()?;
@@ -122,7 +113,7 @@ fn topics(config: &Path, is_marked: bool) -> Result<Option<Topics>, StoreError> 
 /// # Errors
 /// It cannot be looked into.
 pub fn holds_files(folder: &Path) -> Result<bool, StoreError> {
-    for name in entries(folder)? {
+    for name in files::entries(folder)? {
         let path = folder.join(name);
         if !path.is_dir() || holds_files(&path)? {
             return Ok(true);
@@ -140,7 +131,7 @@ struct Topics {
 }
 
 fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, StoreError> {
-    match read(path)? {
+    match files::read(path)? {
         Some(bytes) if !bytes.is_empty() => serde_json::from_slice(&bytes)
             .map(Some)
             .map_err(|source| StoreError::Damaged { path: path.to_owned(), source }),
@@ -148,23 +139,10 @@ fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, S
     }
 }
 
-fn read(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if is_absent(&error) => Ok(None),
-        Err(source) => Err(StoreError::Read { path: path.to_owned(), source }),
-    }
-}
-
-/// Nothing lies below a file either.
-fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
-
 /// The folders of a store that hold a log, of whichever mode.
 fn logs(root: &Path) -> Result<Vec<String>, StoreError> {
     let mut found = Vec::new();
-    for name in entries(root)? {
+    for name in files::entries(root)? {
         let folder = match name.as_str() {
             "commitlog" => root.join(&name),
             other if other.starts_with("dledger-") => root.join(other).join("data"),
@@ -180,23 +158,14 @@ fn logs(root: &Path) -> Result<Vec<String>, StoreError> {
 /// Commit log files are named by the offset they start at, 20 digits (`UtilAll.offset2FileName`).
 fn has_log_files(folder: &Path) -> Result<bool, StoreError> {
     let is_log = |name: &String| name.len() == 20 && name.bytes().all(|b| b.is_ascii_digit());
-    Ok(entries(folder)?.iter().any(is_log))
-}
-
-fn entries(folder: &Path) -> Result<Vec<String>, StoreError> {
-    let failed = |source| StoreError::Read { path: folder.to_owned(), source };
-    let list = match fs::read_dir(folder) {
-        Ok(list) => list,
-        Err(error) if is_absent(&error) => return Ok(Vec::new()),
-        Err(error) => return Err(failed(error)),
-    };
-    list.map(|entry| Ok(entry.map_err(failed)?.file_name().to_string_lossy().into_owned())).collect()
+    Ok(files::entries(folder)?.iter().any(is_log))
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn a_torn_topics_file_is_left_for_the_copy_beside_it_as_rocketmq_does() {

@@ -17,7 +17,7 @@ use crate::files::{self, FileError};
 use rocketmq_agent_domain::register::{Effect, Entry, Life, Recovered, Vote};
 use std::{
     fs::{self, File},
-    io::{self, Read},
+    io::Read,
     path::{Path, PathBuf},
 };
 use tracing::warn;
@@ -39,18 +39,9 @@ pub struct Ledger {
 /// Why the ledger cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
-    /// A file or folder cannot be read. It may be fine: nothing is concluded from it.
-    #[error("cannot read {path}")]
-    Read {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// A file or folder cannot be written.
+    /// A file or folder cannot be read or written. It may be fine: nothing is concluded from it.
     #[error(transparent)]
-    Write(#[from] FileError),
+    File(#[from] FileError),
     /// What is to be written has no text form.
     #[error("cannot write down {what}")]
     Form {
@@ -112,7 +103,7 @@ impl Ledger {
 
     /// A committed document; none if it is not there or damaged.
     pub fn entry(&self, place: Place) -> Result<Option<Entry>, LedgerError> {
-        let entry = read(&self.path(place))?.and_then(|file| seal::open(&file).and_then(seal::read_entry));
+        let entry = files::read(&self.path(place))?.and_then(|file| seal::open(&file).and_then(seal::read_entry));
         Ok(entry.filter(|entry| (entry.mark().epoch, entry.mark().generation) == place))
     }
 
@@ -121,7 +112,8 @@ impl Ledger {
         let folder = self.folder.join(ASIDE);
         let mut entries = Vec::new();
         for name in self.names(&folder)? {
-            entries.extend(read(&folder.join(name))?.and_then(|file| seal::open(&file).and_then(seal::read_entry)));
+            entries
+                .extend(files::read(&folder.join(name))?.and_then(|file| seal::open(&file).and_then(seal::read_entry)));
         }
         Ok(entries)
     }
@@ -156,12 +148,12 @@ impl Ledger {
 
     fn vote(&self) -> Result<Option<Vote>, LedgerError> {
         let path = self.folder.join(VOTE);
-        let Some(file) = read(&path)? else { return Ok(None) };
+        let Some(file) = files::read(&path)? else { return Ok(None) };
         let vote = seal::open(&file).and_then(|body| serde_json::from_str(body).ok());
         if vote.is_none() {
             let damaged = self.folder.join("vote.damaged");
             warn!("{} is damaged: this host votes again once a change is committed with it", path.display());
-            fs::copy(&path, &damaged).map_err(|source| LedgerError::Read { path: damaged, source })?;
+            fs::copy(&path, &damaged).map_err(files::failed("write", &damaged))?;
         }
         Ok(vote)
     }
@@ -169,7 +161,7 @@ impl Ledger {
     fn new_life(&self) -> Result<Life, LedgerError> {
         let (path, mut bytes) = (PathBuf::from("/dev/urandom"), [0; 8]);
         let read = File::open(&path).and_then(|mut file| file.read_exact(&mut bytes));
-        read.map_err(|source| LedgerError::Read { path, source })?;
+        read.map_err(files::failed("read", &path))?;
         Ok(Life(u64::from_le_bytes(bytes)))
     }
 
@@ -178,17 +170,17 @@ impl Ledger {
         for folder in [self.folder.clone(), self.folder.join(ASIDE)] {
             for name in self.names(&folder)?.iter().filter(|name| name.starts_with(files::TEMPORARY)) {
                 let path = folder.join(name);
-                fs::remove_file(&path).map_err(|source| LedgerError::Read { path, source })?;
+                fs::remove_file(&path).map_err(files::failed("remove", &path))?;
             }
         }
         Ok(())
     }
 
     fn names(&self, folder: &Path) -> Result<Vec<String>, LedgerError> {
-        let failed = |source| LedgerError::Read { path: folder.to_owned(), source };
+        let failed = files::failed("read", folder);
         let mut names = Vec::new();
-        for entry in fs::read_dir(folder).map_err(failed)? {
-            names.extend(entry.map_err(failed)?.file_name().into_string());
+        for entry in fs::read_dir(folder).map_err(&failed)? {
+            names.extend(entry.map_err(&failed)?.file_name().into_string());
         }
         Ok(names)
     }
@@ -200,15 +192,6 @@ impl Ledger {
 
 fn form(what: &'static str) -> impl FnOnce(serde_json::Error) -> LedgerError {
     move |source| LedgerError::Form { what, source }
-}
-
-/// A file's bytes; none where it is not there.
-fn read(path: &Path) -> Result<Option<Vec<u8>>, LedgerError> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(LedgerError::Read { path: path.to_owned(), source }),
-    }
 }
 
 fn place(name: &str) -> Option<Place> {

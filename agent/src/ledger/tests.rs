@@ -139,7 +139,7 @@ fn a_disk_that_cannot_be_read_is_an_error_and_no_new_life() {
     let path = dir.path().join("ledger").join(VOTE);
     fs::remove_file(&path).unwrap();
     fs::create_dir(&path).unwrap();
-    assert!(matches!(Ledger::open(dir.path(), GENERATIONS), Err(LedgerError::Read { .. })));
+    assert!(matches!(Ledger::open(dir.path(), GENERATIONS), Err(LedgerError::File(_))));
 }
 
 #[test]
