@@ -93,7 +93,12 @@ fn check_says_it_in_chinese_with_the_same_exit_status() {
     let wrong = "tests/fixtures/rejected/config-keys-unknown.toml";
     let [english, chinese] = [&["check", wrong][..], &["check", wrong, "--lang", "zh"]].map(agent);
     assert_eq!((english.status.code(), chinese.status.code()), (Some(78), Some(78)));
-    is_kept(&String::from_utf8(chinese.stderr).unwrap(), "outputs/check-wrong.zh.txt");
+    let said = String::from_utf8(chinese.stderr).unwrap();
+    is_kept(&said, "outputs/check-wrong.zh.txt");
+    for other in [&["plan", wrong, "--lang", "zh"][..], &["--lang", "zh", "render", "--host", "vm1", wrong]].map(agent)
+    {
+        assert_eq!((other.status.code(), String::from_utf8(other.stderr).unwrap()), (Some(78), said.clone()));
+    }
 }
 
 #[test]

@@ -68,7 +68,8 @@ fn checks() -> String {
         "# doctor, check by check\n\n\
          `rocketmq-agent doctor` looks a host over, before the agent runs and beside it, and changes nothing. `doctor disk\n\
          reach` runs these two, `--json` is for scripts, and the exit status is 1 where a check fails. `--fix` puts right what\n\
-         is safe to; which checks know how is said here. This page is made from the code (`cargo test --test documents`).\n",
+         is safe to; which checks know how is said here. `--lang zh`, or LANG, has it say all of it in Chinese. This page is made from\n\
+         the code (`cargo test --test documents`).\n",
     );
     for check in CHECKS {
         let fix = if check.can_repair() { " `--fix` puts it right, while the instance does not run." } else { "" };

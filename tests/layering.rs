@@ -72,6 +72,7 @@ fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
             "doctor",
             &[
                 "accounts",
+                "cluster",
                 "files",
                 "host",
                 "inventory",

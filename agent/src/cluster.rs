@@ -5,7 +5,8 @@ use rocketmq_agent_domain::{
     desired::memory::{self, LimitTooLow},
     meaning::Language,
     placement::{Placement, PlacementError, place},
-    problem::{self, Listing, Problem},
+    problem::{Listing, Problem},
+    sentences::in_language,
     topology::{self, Topology},
 };
 use serde::{Deserialize, Serialize};
@@ -83,7 +84,7 @@ impl ClusterError {
 }
 
 fn said(language: Language, path: &Path, what: &str) -> String {
-    format!("{}: {}", path.display(), problem::in_language(language, what))
+    format!("{}: {}", path.display(), in_language(language, what))
 }
 
 impl Cluster {

@@ -40,6 +40,7 @@ pub mod removal;
 pub mod rollout;
 pub mod schema;
 pub mod secret;
+pub mod sentences;
 pub mod size;
 pub mod store;
 pub mod sync_policy;

@@ -3,8 +3,6 @@
 
 mod chinese;
 
-pub use chinese::in_language;
-
 use serde::Serialize;
 use std::{fmt, path::Path};
 

@@ -1,13 +1,12 @@
 //! `check`: validates a cluster file offline and says what would run where.
 
-use super::language::Lang;
 use crate::{cluster::Cluster, exit_code, inventory::Inventory, settings::Settings};
 use rocketmq_agent_domain::{
     document::config_hosts,
     hazards,
     meaning::Language,
     placement::ControllerSeat,
-    problem::in_language,
+    sentences::in_language,
     sync_policy::SyncPolicy,
     topology::{Mode, Topology},
 };
@@ -24,21 +23,12 @@ pub(super) struct Check {
     /// Also say what to know before FILE takes the place of this one
     #[arg(long, value_name = "OLD")]
     against: Option<PathBuf>,
-    #[command(flatten)]
-    lang: Lang,
 }
 
 impl Check {
-    pub(super) fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+    pub(super) fn run(self, settings: Settings, language: Language) -> anyhow::Result<ExitCode> {
         let path = self.file.unwrap_or_else(|| settings.cluster_file.clone());
-        let language = self.lang.chosen();
-        let cluster = match Cluster::read(&path, None) {
-            Err(error) if language != Language::English => {
-                eprintln!("{}", error.in_words(language));
-                return Ok(exit_code::code(exit_code::BAD_CONFIGURATION));
-            }
-            read => read?,
-        };
+        let cluster = Cluster::read(&path, None)?;
         let said = |line: &str| in_language(language, line);
         // Where the file is not of this host, its settings have nothing to do with it.
         let inventory = Inventory::of(&settings, cluster.clone()).ok();

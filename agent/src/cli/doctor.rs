@@ -1,13 +1,12 @@
 //! `doctor`: looks this host over and says what is wrong and what to do. Exit status 1 where something fails.
 
-use super::language::Lang;
 use crate::{
     doctor::{self, CHECKS, Check, Finding, Host, Report, Verdict},
     exit_code,
     settings::Settings,
 };
 use anyhow::bail;
-use rocketmq_agent_domain::meaning::Language;
+use rocketmq_agent_domain::{meaning::Language, sentences::in_language};
 use std::{
     io::{self, Write},
     process::ExitCode,
@@ -24,12 +23,10 @@ pub(super) struct Doctor {
     /// Print the findings as JSON
     #[arg(long)]
     json: bool,
-    #[command(flatten)]
-    lang: Lang,
 }
 
 impl Doctor {
-    pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+    pub(super) async fn run(self, settings: Settings, language: Language) -> anyhow::Result<ExitCode> {
         let wanted = |check: &&Check| self.checks.is_empty() || self.checks.iter().any(|id| id == check.id);
         if let Some(unknown) = self.checks.iter().find(|id| CHECKS.iter().all(|check| check.id != **id)) {
             let ids = CHECKS.map(|check| check.id).join(", ");
@@ -39,7 +36,9 @@ impl Doctor {
         let checks: Vec<&Check> = CHECKS.into_iter().filter(wanted).collect();
         if self.fix {
             for check in &checks {
-                check.repair(&host)?.iter().for_each(|done| eprintln!("{}: {done}", check.id));
+                for done in check.repair(&host)? {
+                    eprintln!("{}: {}", check.id, in_language(language, &done));
+                }
             }
         }
         let reports: Vec<Report> = checks.iter().map(|check| check.run(&host)).collect();
@@ -48,11 +47,12 @@ impl Doctor {
             true => writeln!(out, "{}", serde_json::to_string_pretty(&reports)?)?,
             false => {
                 for report in &reports {
-                    write!(out, "{}", shown(self.lang.chosen(), report))?;
+                    write!(out, "{}", shown(language, report))?;
                 }
                 let count = |verdict| reports.iter().filter(|report| report.verdict == verdict).count();
                 let (warn, fail) = (count(Verdict::Warn), count(Verdict::Fail));
-                writeln!(out, "{} checks: {fail} failed, {warn} with warnings", reports.len())?;
+                let sum = format!("{} checks: {fail} failed, {warn} with warnings", reports.len());
+                writeln!(out, "{}", in_language(language, &sum))?;
             }
         }
         let failed = reports.iter().any(|report| report.verdict == Verdict::Fail);
@@ -60,17 +60,18 @@ impl Doctor {
     }
 }
 
-/// One line a finding; what is fine is not listed beside what is not. What was found is in English; in another language what is
-/// not fine is followed by what the check looks at, and why.
+/// One line a finding; what is fine is not listed beside what is not. In Chinese what is not fine is followed by what the check
+/// looks at, and why.
 fn shown(language: Language, report: &Report) -> String {
     let worth = |finding: &&Finding| report.verdict == Verdict::Ok || finding.verdict > Verdict::Ok;
     let mut text = String::new();
     for (index, finding) in report.findings.iter().filter(worth).enumerate() {
         let id = if index == 0 { report.id } else { "" };
-        let what = finding.what.replace('\n', &format!("\n{:24}", ""));
-        text += &format!("{:8}{id:14}  {what}\n", finding.verdict.to_string());
-        if !finding.fix.is_empty() {
-            text += &format!("{:24}→ {}\n", "", finding.fix);
+        let [what, fix] = finding.in_words(language);
+        let what = what.replace('\n', &format!("\n{:24}", ""));
+        text += &format!("{}{id:14}  {what}\n", verdict(language, finding.verdict));
+        if !fix.is_empty() {
+            text += &format!("{:24}→ {fix}\n", "");
         }
     }
     let chinese = doctor::in_chinese(report.id).filter(|_| language == Language::Chinese);
@@ -78,7 +79,18 @@ fn shown(language: Language, report: &Report) -> String {
         text += &format!("{:24}应有：{what}\n{:24}为什么要紧：{why}\n", "", "");
     }
     if text.is_empty() {
-        text = format!("{:8}{}\n", report.verdict.to_string(), report.id);
+        text = format!("{}{}\n", verdict(language, report.verdict), report.id);
     }
     text
+}
+
+/// Eight columns; a Chinese character takes two.
+fn verdict(language: Language, verdict: Verdict) -> String {
+    match (language, verdict) {
+        (Language::English, _) => format!("{:8}", verdict.to_string()),
+        (Language::Chinese, Verdict::Ok) => "正常    ".to_owned(),
+        (Language::Chinese, Verdict::Skipped) => "跳过    ".to_owned(),
+        (Language::Chinese, Verdict::Warn) => "警告    ".to_owned(),
+        (Language::Chinese, Verdict::Fail) => "失败    ".to_owned(),
+    }
 }

@@ -1,6 +1,6 @@
 //! `explain`: what is not well and what to do next, in sentences; or what an id means, which needs no agent.
 
-use super::{language::Lang, status, table::duration};
+use super::{status, table::duration};
 use crate::{
     clock,
     doctor::{self, CHECKS},
@@ -41,14 +41,11 @@ pub(super) struct Explain {
     /// Ask this agent instead of this host's, such as 10.0.0.2:9877
     #[arg(long, value_name = "ADDRESS")]
     agent: Option<SocketAddr>,
-    #[command(flatten)]
-    lang: Lang,
 }
 
 impl Explain {
-    pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+    pub(super) async fn run(self, settings: Settings, language: Language) -> anyhow::Result<ExitCode> {
         let mut out = io::stdout().lock();
-        let language = self.lang.chosen();
         if let Some(found) = self.about.as_deref().and_then(|id| meaning_of(language, id)) {
             match self.json {
                 true => writeln!(out, "{}", serde_json::to_string_pretty(&as_json(&found))?)?,

@@ -6,7 +6,7 @@ use std::env;
 #[derive(Debug, clap::Args)]
 pub(super) struct Lang {
     /// In which language to say it [default: that of LC_ALL, LC_MESSAGES or LANG, else en]
-    #[arg(long, value_name = "en|zh", value_parser = language)]
+    #[arg(long, global = true, value_name = "en|zh", value_parser = language)]
     lang: Option<Language>,
 }
 

@@ -40,7 +40,7 @@ use crate::{
     trust::TrustError,
 };
 use clap::{Parser, Subcommand};
-use rocketmq_agent_domain::desired::DesiredError;
+use rocketmq_agent_domain::{desired::DesiredError, meaning::Language, sentences::in_language};
 use std::{io, path::PathBuf, process::ExitCode};
 
 /// Keeps an Apache RocketMQ cluster as one file says, from an agent on each host.
@@ -50,6 +50,8 @@ pub struct Arguments {
     /// This host's settings
     #[arg(long, global = true, value_name = "FILE", default_value = settings::DEFAULT_PATH, env = "ROCKETMQ_AGENT_CONFIG")]
     config: PathBuf,
+    #[command(flatten)]
+    lang: language::Lang,
     #[command(subcommand)]
     command: Command,
 }
@@ -120,21 +122,29 @@ enum Command {
 
 /// Runs the command that was typed.
 pub fn run(arguments: Arguments) -> ExitCode {
-    match dispatch(arguments) {
+    // Read in the journal.
+    let language = match arguments.command {
+        Command::Run | Command::Ready(_) | Command::CarryOffsets(_) => Language::English,
+        _ => arguments.lang.chosen(),
+    };
+    match dispatch(arguments, language) {
         Ok(code) => code,
         // `plan | head` has shown what was asked for.
         Err(error) if is_closed_pipe(&error) => exit_code::code(exit_code::OK),
         Err(error) => {
-            // One mistake a line, each beginning with file:line:column, which is where editors jump to.
-            let are_listed = matches!(error.downcast_ref(), Some(ClusterError::Invalid { .. }))
-                || matches!(error.downcast_ref(), Some(SettingsError::Invalid { .. }));
-            eprintln!("{}{error:#}", if are_listed { "" } else { "rocketmq-agent: " });
+            match error.downcast_ref::<ClusterError>() {
+                Some(error) if language != Language::English => eprintln!("{}", error.in_words(language)),
+                // One mistake a line, each beginning with file:line:column, which is where editors jump to.
+                Some(ClusterError::Invalid { .. }) => eprintln!("{error:#}"),
+                _ if matches!(error.downcast_ref(), Some(SettingsError::Invalid { .. })) => eprintln!("{error:#}"),
+                _ => eprintln!("rocketmq-agent: {}", in_language(language, &format!("{error:#}"))),
+            }
             exit_code::code(status_of(&error))
         }
     }
 }
 
-fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
+fn dispatch(arguments: Arguments, language: Language) -> anyhow::Result<ExitCode> {
     // One thread is enough for a program that mostly waits; disk work that takes long has its own.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let settings = match arguments.command {
@@ -147,12 +157,12 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
             log::init();
             runtime.block_on(daemon::run(settings)).map(|()| exit_code::code(exit_code::OK))
         }
-        Command::Check(check) => check.run(settings),
+        Command::Check(check) => check.run(settings, language),
         Command::Render(render) => render.run(settings),
         Command::Schema => schema::run(),
         Command::Plan(plan) => runtime.block_on(plan.run(settings)),
-        Command::Status(status) => runtime.block_on(status.run(settings)),
-        Command::Explain(explain) => runtime.block_on(explain.run(settings)),
+        Command::Status(status) => runtime.block_on(status.run(settings, language)),
+        Command::Explain(explain) => runtime.block_on(explain.run(settings, language)),
         Command::Apply(apply) => runtime.block_on(apply.run(settings)),
         Command::Restart(restart) => runtime.block_on(restart.run(settings)),
         Command::Stop(stop) => runtime.block_on(stop.run(settings)),
@@ -173,7 +183,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Support(support) => runtime.block_on(support.run(settings, &arguments.config)),
         Command::Ready(ready) => runtime.block_on(ready.run()),
         Command::CarryOffsets(carry) => runtime.block_on(carry.run()),
-        Command::Doctor(doctor) => runtime.block_on(doctor.run(settings)),
+        Command::Doctor(doctor) => runtime.block_on(doctor.run(settings, language)),
         Command::Remove(remove) => runtime.block_on(remove.run(settings)),
     }
 }

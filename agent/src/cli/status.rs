@@ -1,6 +1,6 @@
 //! `status`: asks this host's agent for the whole cluster and shows it.
 
-use super::{language::Lang, table};
+use super::table;
 use crate::{
     cluster::{Applied, Cluster},
     exit_code, host,
@@ -8,7 +8,7 @@ use crate::{
     web,
 };
 use anyhow::Context;
-use rocketmq_agent_domain::{finding, health::report::ClusterReport, topology::AGENT_PORT};
+use rocketmq_agent_domain::{finding, health::report::ClusterReport, meaning::Language, topology::AGENT_PORT};
 use std::{
     io::{self, IsTerminal, Write},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -30,8 +30,6 @@ pub(super) struct Status {
     /// Ask this agent instead of this host's, such as 10.0.0.2:9877
     #[arg(long, value_name = "ADDRESS")]
     agent: Option<SocketAddr>,
-    #[command(flatten)]
-    lang: Lang,
 }
 
 /// The agent itself waits up to 2 s for the others.
@@ -39,11 +37,10 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const WATCH_EVERY: Duration = Duration::from_secs(2);
 
 impl Status {
-    pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+    pub(super) async fn run(self, settings: Settings, language: Language) -> anyhow::Result<ExitCode> {
         let address = self.agent.unwrap_or_else(|| own_agent(&settings));
         let client = web::to_agents(TIMEOUT).context("cannot make an HTTP client")?;
         let mut out = io::stdout();
-        let language = self.lang.chosen();
         loop {
             let asked = ask(&client, address).await;
             if self.watch && out.is_terminal() {

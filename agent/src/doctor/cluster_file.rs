@@ -1,6 +1,8 @@
 //! The cluster file can be used here.
 
 use super::{Check, Finding, Host};
+use crate::cluster::ClusterError;
+use rocketmq_agent_domain::meaning::Language;
 
 pub(super) static CHECK: Check = Check {
     id: "cluster-file",
@@ -18,7 +20,10 @@ fn run(host: &Host) -> Vec<Finding> {
             it.desired.host, it.cluster.topology.name, it.cluster.topology.mode
         )),
         Err(error) => {
-            Finding::fail(format!("{path}: {error:#}"), "`rocketmq-agent check` shows every mistake with its line")
+            let found =
+                Finding::fail(format!("{path}: {error:#}"), "`rocketmq-agent check` shows every mistake with its line");
+            let chinese = error.downcast_ref().map(|error: &ClusterError| error.in_words(Language::Chinese));
+            Finding { chinese, ..found }
         }
     }]
 }

@@ -3,6 +3,7 @@
 //! what they found, when a person says so.
 //!
 //! To add one: a file with a `CHECK`, a line in [`CHECKS`] and one in `chinese`; `tests/documents.rs` puts it on the page.
+//! What it says has its Chinese in the domain's `sentences/doctor.tsv`; `tests/chinese.rs` holds that.
 
 mod account;
 mod address;
@@ -32,6 +33,7 @@ mod tls;
 pub use chinese::in_chinese;
 pub use host::Host;
 
+use rocketmq_agent_domain::{meaning::Language, sentences::in_language};
 use serde::Serialize;
 
 /// How a check came out; the later, the worse.
@@ -68,11 +70,20 @@ pub struct Finding {
     pub what: String,
     /// What to do; empty where nothing is to be done.
     pub fix: String,
+    /// What is so in Chinese, where that is more than sentences to be looked up.
+    #[serde(skip)]
+    chinese: Option<String>,
 }
 
 impl Finding {
     fn new(verdict: Verdict, what: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { verdict, what: what.into(), fix: fix.into() }
+        Self { verdict, what: what.into(), fix: fix.into(), chinese: None }
+    }
+
+    /// What is so and what to do, in a language.
+    pub fn in_words(&self, language: Language) -> [String; 2] {
+        let chinese = self.chinese.clone().filter(|_| language == Language::Chinese);
+        [chinese.unwrap_or_else(|| in_language(language, &self.what)), in_language(language, &self.fix)]
     }
 
     fn ok(what: impl Into<String>) -> Self {

@@ -23,7 +23,7 @@ fn run(host: &Host) -> Vec<Finding> {
     let mut findings = Vec::new();
     let own = nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     findings.push(match resolve(&own) {
-        Some(found) if !found.is_empty() => Finding::ok(format!("{own} is {}", list(&found))),
+        Some(found) if !found.is_empty() => Finding::ok(format!("this machine's own name, {own}, is {}", list(&found))),
         Some(_) => Finding::warn(
             format!("this machine's own name, {own}, cannot be resolved"),
             format!("put {own} into /etc/hosts"),
