@@ -132,7 +132,7 @@ fn prose(text: &str) -> Vec<String> {
         let shown = line.split('`').step_by(2).collect::<Vec<_>>().join("。");
         let words: Vec<&str> = shown.split(' ').collect();
         let typed = shown.trim_start().starts_with("nft ") || shown.contains("(os error ");
-        !typed && words.windows(3).any(|three| three.iter().all(|word| is_word(word)))
+        !typed && words.windows(3).any(|three| three.iter().all(&is_word))
     };
     text.lines().filter(is_prose).map(str::to_owned).collect()
 }

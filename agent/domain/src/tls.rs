@@ -68,9 +68,9 @@ pub enum KeyFormat {
 
 /// Of a PEM file's text; none where it holds no key.
 pub fn key_format(pem: &str) -> Option<KeyFormat> {
-    let kinds =
+    let mut kinds =
         pem.lines().filter_map(|line| line.trim().strip_prefix("-----BEGIN ")?.strip_suffix("PRIVATE KEY-----"));
-    kinds.last().map(|kind| match kind.trim() {
+    kinds.next_back().map(|kind| match kind.trim() {
         "" => KeyFormat::Pkcs8,
         "ENCRYPTED" => KeyFormat::Encrypted,
         _ => KeyFormat::Other,
