@@ -8,7 +8,11 @@
 use crate::{finding::fill, meaning::Language};
 use std::collections::BTreeMap;
 
-const TABLES: [&str; 2] = [include_str!("sentences/cluster_file.tsv"), include_str!("sentences/doctor.tsv")];
+const TABLES: [&str; 3] = [
+    include_str!("sentences/cluster_file.tsv"),
+    include_str!("sentences/doctor.tsv"),
+    include_str!("sentences/status.tsv"),
+];
 
 /// Every sentence, in English and Chinese, with its holes.
 pub fn all() -> impl Iterator<Item = (&'static str, &'static str)> {

@@ -56,7 +56,7 @@ impl Status {
                         true => writeln!(out, "{text}")?,
                         false => {
                             let report = finding::report_in_language(language, report);
-                            write!(out, "{}", table::cluster(&report, out.is_terminal()))?;
+                            write!(out, "{}", table::cluster(language, &report, out.is_terminal()))?;
                         }
                     }
                 }

@@ -3,11 +3,14 @@
 use crate::clock;
 use comfy_table::{Table, presets};
 use rocketmq_agent_domain::{
+    finding::turn_in_language,
     health::{
         report::{ClusterReport, HostView, InstanceReport, State, in_words},
         verdict::Verdict,
     },
+    meaning::Language,
     rollout::Turn,
+    sentences::in_language,
     size::Size,
 };
 use std::time::Duration;
@@ -24,11 +27,12 @@ struct Row {
 }
 
 /// Draws the whole cluster.
-pub(super) fn cluster(report: &ClusterReport, colours: bool) -> String {
-    let rows: Vec<Row> = report.hosts.iter().flat_map(rows_of).collect();
+pub(super) fn cluster(language: Language, report: &ClusterReport, colours: bool) -> String {
+    let said = |text: &str| in_language(language, text);
+    let rows: Vec<Row> = report.hosts.iter().flat_map(|view| rows_of(language, view)).collect();
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_header(["HOST", "INSTANCE", "ROLE", "ADDRESS", "STATE", "LAG", "UP"]);
+    table.set_header(["HOST", "INSTANCE", "ROLE", "ADDRESS", "STATE", "LAG", "UP"].map(said));
     for row in &rows {
         table.add_row(row.cells.clone());
     }
@@ -39,12 +43,12 @@ pub(super) fn cluster(report: &ClusterReport, colours: bool) -> String {
     };
     let colour = if report.ready { GREEN } else { RED };
     let mut text = format!(
-        "{} ({}, RocketMQ {}): {}    seen from {}\n\n",
+        "{} ({}, RocketMQ {}): {}    {}\n\n",
         report.cluster,
         report.mode,
         report.rocketmq,
-        paint(verdict, colour, colours),
-        report.seen_from
+        paint(&said(verdict), colour, colours),
+        said(&format!("seen from {}", report.seen_from))
     );
     for (index, line) in table.lines().enumerate() {
         let line = line.trim_end();
@@ -54,8 +58,8 @@ pub(super) fn cluster(report: &ClusterReport, colours: bool) -> String {
         }
         text.push('\n');
     }
-    let mut remarks = remarks(report);
-    remarks.extend(config(report));
+    let mut remarks = remarks(language, report);
+    remarks.extend(config(language, report));
     if !remarks.is_empty() {
         text.push('\n');
         text += &remarks.join("\n");
@@ -68,7 +72,8 @@ fn paint(text: &str, colour: &str, colours: bool) -> String {
     if colours && !colour.is_empty() { format!("{colour}{text}{PLAIN}") } else { text.to_owned() }
 }
 
-fn rows_of(view: &HostView) -> Vec<Row> {
+fn rows_of(language: Language, view: &HostView) -> Vec<Row> {
+    let said = |text: &str| in_language(language, text);
     let stale = view.unknown_since.is_some();
     match &view.report {
         Some(report) if report.witness => {
@@ -77,17 +82,18 @@ fn rows_of(view: &HostView) -> Vec<Row> {
                 true => ("ready", GREEN),
                 false => ("not ready", RED),
             };
-            let cells = [view.host.as_str(), "-", "witness", &view.address, state, "", ""].map(str::to_owned);
+            let [witness, state] = ["witness", state].map(said);
+            let cells = [view.host.as_str(), "-", &witness, &view.address, &state, "", ""].map(str::to_owned);
             vec![Row { cells, colour }]
         }
-        Some(report) => report.instances.iter().map(|instance| row(view, instance, stale)).collect(),
+        Some(report) => report.instances.iter().map(|instance| row(language, view, instance, stale)).collect(),
         None => vec![Row {
             cells: [
                 view.host.to_string(),
                 "?".into(),
                 "?".into(),
                 view.address.clone(),
-                "unknown".into(),
+                said("unknown"),
                 "".into(),
                 "".into(),
             ],
@@ -96,7 +102,7 @@ fn rows_of(view: &HostView) -> Vec<Row> {
     }
 }
 
-fn row(view: &HostView, instance: &InstanceReport, stale: bool) -> Row {
+fn row(language: Language, view: &HostView, instance: &InstanceReport, stale: bool) -> Row {
     let state = if stale { format!("unknown (was {})", instance.state) } else { instance.state.to_string() };
     let lag = instance.lag.map_or(String::new(), |lag| Size(lag).to_string());
     let up = instance.started_at.filter(|_| !stale).map_or(String::new(), |at| duration(since(at)));
@@ -109,9 +115,9 @@ fn row(view: &HostView, instance: &InstanceReport, stale: bool) -> Row {
     let cells = [
         view.host.to_string(),
         instance.instance.to_string(),
-        instance.role_in_words(),
+        in_language(language, &instance.role_in_words()),
         instance.address.clone(),
-        state,
+        in_language(language, &state),
         lag,
         up,
     ];
@@ -119,18 +125,21 @@ fn row(view: &HostView, instance: &InstanceReport, stale: bool) -> Row {
 }
 
 /// What is wrong or worth knowing, a line each.
-fn remarks(report: &ClusterReport) -> Vec<String> {
+fn remarks(language: Language, report: &ClusterReport) -> Vec<String> {
+    let said = |text: &str| in_language(language, text);
     let mut lines: Vec<String> = report.problems.iter().map(|problem| format!("! {problem}")).collect();
-    lines.extend(report.vulnerabilities.iter().map(|hole| format!("- {hole}")));
+    lines.extend(report.vulnerabilities.iter().map(|hole| format!("- {}", said(hole))));
     for view in &report.hosts {
         let host = &view.host;
         if let Some(at) = view.unknown_since {
             let why = view.error.as_deref().unwrap_or("no answer");
-            lines.push(format!("! {host}: unknown for {}: {why}", duration(since(at))));
+            let unknown = format!("{host}: unknown for {}: {why}", duration(since(at)));
+            lines.push(format!("! {}", said(&unknown)));
             continue;
         }
         let Some(own) = &view.report else { continue };
-        lines.extend(own.config.remarks.iter().map(|remark| format!("- {host} config: {remark}")));
+        lines
+            .extend(own.config.remarks.iter().map(|remark| format!("- {}", said(&format!("{host} config: {remark}")))));
         let of_host = format!("{host}: ");
         lines.extend(own.reasons().into_iter().map(|reason| match reason.starts_with(&of_host) {
             true => format!("! {reason}"),
@@ -140,50 +149,56 @@ fn remarks(report: &ClusterReport) -> Vec<String> {
             let name = &instance.instance;
             lines.extend(instance.warnings.iter().map(|cause| format!("- {host} {name}: {}", in_words(cause))));
             match &instance.rollout {
-                Some(turn) => lines.push(format!("- {host} {name}: {}", in_turn(turn))),
+                Some(turn) => lines.push(format!("- {host} {name}: {}", in_turn(language, turn))),
                 None if instance.restart_pending => {
-                    lines.push(format!("- {host} {name}: runs with an older configuration; its restart is pending"));
+                    let pending = said("runs with an older configuration; its restart is pending");
+                    lines.push(format!("- {host} {name}: {pending}"));
                 }
                 None => {}
             }
         }
         for name in &own.not_in_file {
-            lines.push(format!(
-                "- {host} {name}: runs and is not in cluster.toml; it is left running, and not started at boot"
-            ));
+            let left = said("runs and is not in cluster.toml; it is left running, and not started at boot");
+            lines.push(format!("- {host} {name}: {left}"));
         }
     }
     lines
 }
 
 /// How far its restart is, for how long, and what it waits for.
-fn in_turn(turn: &Turn) -> String {
+fn in_turn(language: Language, turn: &Turn) -> String {
     let waits = turn.waits.as_ref().map(|cause| format!(": {}", in_words(cause))).unwrap_or_default();
-    format!("{}, for {}{waits}", turn.in_words(), duration(since(turn.since)))
+    let (how_far, time) = (turn_in_language(language, turn.in_words()), duration(since(turn.since)));
+    match language {
+        Language::English => format!("{how_far}, for {time}{waits}"),
+        Language::Chinese => format!("{how_far}，已有 {time}{waits}"),
+    }
 }
 
 /// Where the cluster file comes from; nothing of agents that do not say so.
-fn config(report: &ClusterReport) -> Option<String> {
+fn config(language: Language, report: &ClusterReport) -> Option<String> {
+    let said = |text: &str| in_language(language, text);
     let own = report.hosts.iter().find(|view| view.host == report.seen_from)?.report.as_ref()?;
     let config = &own.config;
     let paused = config.paused.as_ref().map(|by| {
         let ago = duration(since(by.time));
         format!(
-            "; paused by {} on {} for {ago} ({}): `rocketmq-agent resume` lets it go on",
+            "paused by {} on {} for {ago} ({}): `rocketmq-agent resume` lets it go on",
             by.author, by.host, by.message
         )
     });
     let tried = config.confirm_until.map(|until| {
         let left = duration(Duration::from_millis(until.saturating_sub(clock::now())));
-        format!("; taken back in {left} unless somebody says `rocketmq-agent confirm`")
+        format!("taken back in {left} unless somebody says `rocketmq-agent confirm`")
     });
     match config.generation {
         Some(generation) => {
-            let paused = paused.into_iter().chain(tried).collect::<String>();
-            Some(format!("- config: generation {generation}; {} {}{paused}", own.host, config.standing))
+            let held = format!("config: generation {generation}; {} {}", own.host, config.standing);
+            let all = [Some(held), paused, tried].into_iter().flatten().map(|it| said(&it)).collect::<Vec<_>>();
+            Some(format!("- {}", all.join("; ")))
         }
         None if config.standing.is_empty() => None,
-        None => Some(format!("- config: {}", config.standing)),
+        None => Some(format!("- {}", said(&format!("config: {}", config.standing)))),
     }
 }
 
@@ -206,6 +221,7 @@ pub(super) fn duration(length: Duration) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use rocketmq_agent_domain::finding::report_in_language;
 
     fn report() -> ClusterReport {
         let text = include_str!("../../../tests/fixtures/status/cluster.json");
@@ -214,7 +230,7 @@ mod tests {
 
     #[test]
     fn the_table_fits_a_hundred_columns_and_names_every_instance_and_reason() {
-        let text = cluster(&report(), false);
+        let text = cluster(Language::English, &report(), false);
         let table: Vec<&str> = text.lines().take_while(|line| !line.starts_with(['!', '-'])).collect();
         assert!(table.iter().all(|line| line.chars().count() <= 100), "{text}");
         for word in ["vm1", "vm2", "namesrv", "broker-a", "slave", "unknown", "no slave is connected"] {
@@ -223,9 +239,43 @@ mod tests {
     }
 
     #[test]
+    fn in_chinese_the_table_fits_a_hundred_columns_its_columns_begin_below_their_heads_and_nothing_is_english() {
+        let report = report_in_language(Language::Chinese, report());
+        let text = cluster(Language::Chinese, &report, false);
+        let columns = |text: &str| text.chars().map(|it| if it.is_ascii() { 1 } else { 2 }).sum::<usize>();
+        assert!(
+            text.lines().take_while(|line| !line.starts_with(['!', '-'])).all(|line| columns(line) <= 100),
+            "{text}"
+        );
+        let begins = |line: &str, word: &str| line.find(word).map(|at| columns(&line[..at]));
+        let heads = text.lines().find(|line| line.contains("主机")).unwrap();
+        let broker = text.lines().find(|line| line.contains("主节点")).unwrap();
+        for (head, cell) in [("实例", "broker-a"), ("角色", "主节点"), ("地址", "10.0.0.1"), ("状态", "未就绪")]
+        {
+            assert!(begins(heads, head).is_some() && begins(heads, head) == begins(broker, cell), "{head}\n{text}");
+        }
+        for english in ["HOST", "ready", "master", "slave", "seen from", "unknown", "pending", " for "] {
+            assert!(!text.contains(english), "{english} in\n{text}");
+        }
+    }
+
+    #[test]
+    fn every_state_and_role_has_its_chinese() {
+        use State::{NotReady, Quarantined, Ready, Starting, Stopped, Stopping, Unknown};
+        for state in [Ready, Starting, NotReady, Stopping, Stopped, Quarantined, Unknown] {
+            for text in [state.to_string(), format!("unknown (was {state})")] {
+                assert!(!in_language(Language::Chinese, &text).is_ascii(), "{text}");
+            }
+        }
+        for role in ["master", "slave", "member", "member (leader)", "controller (leader)", "witness"] {
+            assert!(!in_language(Language::Chinese, role).is_ascii(), "{role}");
+        }
+    }
+
+    #[test]
     fn colours_are_for_terminals_only() {
-        assert!(!cluster(&report(), false).contains('\x1b'));
-        assert!(cluster(&report(), true).contains(RED));
+        assert!(!cluster(Language::English, &report(), false).contains('\x1b'));
+        assert!(cluster(Language::English, &report(), true).contains(RED));
     }
 
     #[test]

@@ -104,6 +104,12 @@ pub fn in_language(language: Language, cause: &Cause) -> Cause {
     .unwrap_or_else(|| cause.clone())
 }
 
+/// How far a restart or a stop is (`Turn::in_words`), in a language.
+pub fn turn_in_language(language: Language, turn: String) -> String {
+    let chinese = words::phase(&turn).filter(|_| language == Language::Chinese);
+    chinese.unwrap_or(turn)
+}
+
 /// What begins the names of the values of a cause that is told within another.
 const WITHIN: &str = "of.";
 
