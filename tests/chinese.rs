@@ -5,7 +5,7 @@
 use rocketmq_agent::doctor::CHECKS;
 use rocketmq_agent_domain::{
     meaning::Language,
-    openings::openings,
+    openings::{config_sync, openings},
     placement::place,
     sentences::{self, in_language},
     topology,
@@ -68,7 +68,8 @@ fn without_a_row(said: impl Iterator<Item = String>) -> Vec<String> {
 }
 
 /// What is read or typed, or names a thing that is the same in both languages.
-const NO_SENTENCES: [&str; 3] = ["Max open files", "chmod 600 {}", "RocketMQ {version}"];
+const NO_SENTENCES: [&str; 4] =
+    ["Max open files", "chmod 600 {}", "RocketMQ {version}", "openssl pkcs8 -topk8 -nocrypt -in {shown} -out NEW"];
 
 #[test]
 fn whatever_a_check_of_doctor_finds_and_advises_has_its_chinese() {
@@ -108,7 +109,11 @@ fn every_port_and_what_comes_of_dialling_it_is_said_in_chinese() {
         let text = format!("[cluster]\nmode = \"{mode}\"\n[rocketmq]\nversion = \"5.5.0\"\n[proxy]\n{hosts}");
         let topology = topology::read(&text).unwrap();
         let placement = place(&topology, None).unwrap();
-        for opening in topology.hosts.iter().flat_map(|host| openings(&topology, &placement, host)) {
+        let of_all = topology
+            .hosts
+            .iter()
+            .flat_map(|it| openings(&topology, &placement, it).into_iter().chain(config_sync(&topology, it)));
+        for opening in of_all {
             assert_ne!(in_chinese(opening.why), opening.why);
             let line =
                 format!("{} {} from vm2 (10.0.0.2), vm3 (10.0.0.3): {}", opening.port, opening.what, opening.why);
@@ -157,7 +162,7 @@ fn doctor_prints_no_english_prose_where_chinese_is_asked_for() {
         let output = command.args(["doctor", "--lang", "zh", "--config"]).arg(&settings).output().unwrap();
         let shown = String::from_utf8(output.stdout).unwrap();
         assert_eq!(output.stderr, b"", "{own}: {}", String::from_utf8_lossy(&output.stderr));
-        assert!(shown.contains("21 项检查："), "{shown}");
+        assert!(shown.contains(&format!("{} 项检查：", CHECKS.len())), "{shown}");
         assert_eq!(prose(&shown), Vec::<String>::new(), "{shown}");
     }
 }
