@@ -136,7 +136,11 @@ impl<S: Supervisor> Reconciler<S> {
         for instance in report.instances.iter().filter(|instance| instance.is_ready()) {
             self.supervisor.settled(&instance.instance);
         }
+        let mut failed: Vec<&Step> = Vec::new();
         for step in &plan.steps {
+            if failed.iter().any(|failed| failed.is_needed_for(step, &desired)) {
+                continue;
+            }
             (self.channels.alive)();
             let done = apply::apply(step, &desired, &self.supervisor, &self.installer, self.account).await;
             if let Err(error) = done {
@@ -146,10 +150,7 @@ impl<S: Supervisor> Reconciler<S> {
                 plan.blocked.push(Blocked { instance: None, cause });
                 report.blocked.clone_from(&plan.blocked);
                 report.ready = false;
-                // What comes later builds on folders and files; one instance does not build on another.
-                if !matches!(step, Step::MarkStore { .. } | Step::Start { .. }) {
-                    break;
-                }
+                failed.push(step);
             }
         }
         if plan.blocked.is_empty() {

@@ -59,6 +59,34 @@ pub enum Step {
     },
 }
 
+impl Step {
+    /// Whether another step cannot be done where this one failed: what one instance lacks keeps itself alone from being
+    /// started, and what all have in common keeps all.
+    pub fn is_needed_for(&self, later: &Step, desired: &Desired) -> bool {
+        match self.instance(desired) {
+            Some(instance) => later.instance(desired) == Some(instance),
+            None => true,
+        }
+    }
+
+    /// Whose it is; none where it is the host's.
+    fn instance<'s>(&'s self, desired: &'s Desired) -> Option<&'s InstanceName> {
+        match self {
+            Step::MakeDirectory { path } | Step::KeepFile { path, .. } | Step::WriteFile { path } => {
+                desired.instances.iter().find(|it| holds(it, path)).map(|it| &it.launch.instance)
+            }
+            Step::InstallDistribution { .. } => None,
+            Step::InstallJar { instance } | Step::MarkStore { instance } | Step::Start { instance } => Some(instance),
+        }
+    }
+}
+
+/// Whether a path lies in the folders of an instance.
+fn holds(instance: &Instance, path: &Path) -> bool {
+    let store = instance.launch.store.as_ref();
+    path.starts_with(&instance.launch.directory) || store.is_some_and(|store| path.starts_with(&store.root))
+}
+
 impl std::fmt::Display for Step {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -166,7 +194,7 @@ fn plan_directories(desired: &Desired, observed: &Observed, plan: &mut Plan) -> 
 
 fn plan_files(desired: &Desired, observed: &Observed, plan: &mut Plan) {
     for file in &desired.files {
-        if desired.instances.iter().any(|it| file.path.starts_with(&it.launch.directory) && is_foreign(it, observed)) {
+        if desired.instances.iter().any(|it| holds(it, &file.path) && is_foreign(it, observed)) {
             // What lies there is another broker's, and its configuration with it.
             continue;
         }
@@ -176,7 +204,7 @@ fn plan_files(desired: &Desired, observed: &Observed, plan: &mut Plan) {
                 plan.steps.push(Step::WriteFile { path: file.path.clone() });
             }
             Some(Fact::Known(FileState::NoKey(why))) => {
-                let instance = desired.instances.iter().find(|it| file.path.starts_with(&it.launch.directory));
+                let instance = desired.instances.iter().find(|it| holds(it, &file.path));
                 plan.block(instance.map(|it| &it.launch.instance), finding::ACL_KEY.of(&[("why", why)]));
             }
             Some(Fact::Known(FileState::Differs)) => plan.steps.push(Step::WriteFile { path: file.path.clone() }),

@@ -148,6 +148,22 @@ fn a_disk_that_is_mounted_read_only_is_named_once_and_nothing_is_done() {
 }
 
 #[test]
+fn a_file_that_cannot_be_written_keeps_its_own_instance_from_being_started_and_no_other() {
+    let desired = wanted();
+    let steps = plan(&desired, &fresh(&desired)).steps;
+    let start = |name: &str| Step::Start { instance: name.parse().unwrap() };
+    let kept = |words: &str| {
+        let failed = steps.iter().find(|step| step.to_string().contains(words)).expect(words);
+        ["namesrv", "broker-a", "broker-b"].map(|name| failed.is_needed_for(&start(name), &desired))
+    };
+    assert_eq!(kept("write /var/lib/rocketmq/broker-a/conf/broker.conf"), [false, true, false]);
+    assert_eq!(kept("make folder /var/lib/rocketmq/broker-b/store"), [false, false, true]);
+    assert_eq!(kept("make folder /var/lib/rocketmq"), [true; 3]);
+    assert_eq!(kept("install RocketMQ"), [true; 3]);
+    assert!(!start("broker-a").is_needed_for(&start("broker-b"), &desired));
+}
+
+#[test]
 fn a_store_is_marked_just_before_its_broker_starts_and_not_earlier() {
     let desired = wanted();
     let mut observed = fresh(&desired);
