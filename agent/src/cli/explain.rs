@@ -17,6 +17,7 @@ use rocketmq_agent_domain::{
     },
     meaning::{self, Language, Meaning},
     problem::did_you_mean,
+    sentences::in_language,
 };
 use serde_json::json;
 use std::{
@@ -140,18 +141,21 @@ fn everything(language: Language, report: &ClusterReport, points: &[Point]) -> S
 
 fn of_one(language: Language, portrait: &Portrait) -> String {
     let Portrait { host, instance, role, address, state, since, pid, failures, next_start_at, points } = portrait;
-    let long = since.map(|at| format!(", for {}", duration(ago(at)))).unwrap_or_default();
-    let pid = pid.map(|pid| format!(", pid {pid}")).unwrap_or_default();
-    let mut text = format!("{host} {instance} ({role}, {address}) is {state}{long}{pid}.\n");
+    let said = |text: &str| in_language(language, text);
+    let stop = if language == Language::Chinese { "。" } else { "." };
+    let pid = pid.map(|pid| said(&format!(", pid {pid}"))).unwrap_or_default();
+    let is = said(&format!("{host} {instance} ({role}, {address}) is {state}"));
+    let mut text = format!("{is}{}{pid}{stop}\n", so_long(language, *since));
     if *failures > 0 {
+        let ended = said(&format!("It ended or failed to start {failures} times in a row"));
         let next = next_start_at.map(|at| {
             let wait = Duration::from_millis(at.saturating_sub(clock::now()));
-            format!("; it is tried again in {}", duration(wait))
+            said(&format!("; it is tried again in {}", duration(wait)))
         });
-        text += &format!("  It ended or failed to start {failures} times in a row{}.\n", next.unwrap_or_default());
+        text += &format!("  {ended}{}{stop}\n", next.unwrap_or_default());
     }
     if points.is_empty() && *state == State::Ready {
-        text += "  Nothing is wrong with it.\n";
+        text += &format!("  {}{stop}\n", said("Nothing is wrong with it"));
     }
     points.iter().for_each(|point| text += &format!("\n- {}", told(language, point)));
     text.push('\n');
@@ -162,14 +166,18 @@ fn of_one(language: Language, portrait: &Portrait) -> String {
 fn told(language: Language, point: &Point) -> String {
     let about = [point.host.as_ref().map(ToString::to_string), point.instance.as_ref().map(ToString::to_string)];
     let about = about.into_iter().flatten().collect::<Vec<_>>().join(" ");
-    let colon = if about.is_empty() { "" } else { ": " };
-    let how = match point.weight {
-        Weight::Down => "DOWN ",
-        Weight::Waits => "waits ",
-        Weight::Notice => "notice ",
-        Weight::Wrong | Weight::Unknown => "",
+    let colon = match language {
+        _ if about.is_empty() => "",
+        Language::Chinese => "：",
+        Language::English => ": ",
     };
-    let since = point.since.map(|at| format!(", for {}", duration(ago(at)))).unwrap_or_default();
+    let how = match point.weight {
+        Weight::Down => in_language(language, "DOWN") + " ",
+        Weight::Waits => in_language(language, "waits") + " ",
+        Weight::Notice => in_language(language, "notice") + " ",
+        Weight::Wrong | Weight::Unknown => String::new(),
+    };
+    let since = so_long(language, point.since);
     let found = finding::in_language(language, &point.cause);
     let mut text = format!("{how}{about}{colon}{} [{}]{since}\n", found.what, point.id);
     let [why, next, general] = labels(language);
@@ -189,6 +197,11 @@ fn told(language: Language, point: &Point) -> String {
         text += &format!("   {}{step}\n", if index == 0 { next } else { general });
     }
     text
+}
+
+/// For how long, as the end of a sentence; nothing where that is not known.
+fn so_long(language: Language, since: Option<u64>) -> String {
+    since.map(|at| in_language(language, &format!(", for {}", duration(ago(at))))).unwrap_or_default()
 }
 
 fn ago(at: u64) -> Duration {
@@ -238,6 +251,20 @@ mod tests {
     }
 
     #[test]
+    fn one_instance_is_told_in_chinese_too() {
+        let portraits = explain::instance(&report(), "namesrv");
+        let mut portrait = portraits.first().unwrap().clone();
+        portrait.failures = 3;
+        (portrait.since, portrait.next_start_at) = (Some(clock::now()), Some(clock::now()));
+        let text = of_one(Language::Chinese, &portrait);
+        let wanted = "vm1 namesrv（namesrv，10.0.0.1:9876）：就绪，已有 0s，pid 1。\n  它连续 3 次结束或没能启动；0s 后再试。\n  它没有什么不对。";
+        assert!(text.starts_with(wanted), "{text}");
+        let waits = Point { weight: Weight::Waits, since: Some(clock::now()), ..explain::cluster(&report()).remove(0) };
+        assert!(told(Language::Chinese, &waits).starts_with("等待 vm1 broker-a：没有从节点"));
+        assert!(told(Language::Chinese, &waits).contains("[no-replication]，已有 0s"));
+    }
+
+    #[test]
     fn an_id_of_every_kind_has_a_meaning() {
         for id in ["no-replication", "port-clash", "reach", "store-locked", "not-its-turn"] {
             let text = in_general(Language::English, &meaning_of(Language::English, id).unwrap());
@@ -252,7 +279,7 @@ mod tests {
         let report = report();
         let text = everything(Language::Chinese, &report, &explain::cluster(&report));
         assert!(text.starts_with("DefaultCluster 降级，有 4 件事"), "{text}");
-        let first = "1. vm1 broker-a: 没有从节点连到它的 HA 端口 [no-replication]\n   组里的两个成员之间没有复制连接。\n   为什么要紧：";
+        let first = "1. vm1 broker-a：没有从节点连到它的 HA 端口 [no-replication]\n   组里的两个成员之间没有复制连接。\n   为什么要紧：";
         assert!(text.contains(first) && text.contains("   怎么办：look at vm2\n   一般做法：在主机之间开放"), "{text}");
     }
 }
