@@ -97,6 +97,57 @@ fn what_doctor_hands_on_of_the_agents_own_has_its_chinese() {
     assert!(missing.is_empty(), "not in agent/domain/src/sentences/doctor.tsv:\n{}", missing.join("\n"));
 }
 
+/// What stands before every sentence, is put together of others, is kept in the history, or is a value of a finding.
+const NO_ANSWERS: [&str; 5] = [
+    "rocketmq-agent: {}",
+    "  {seat}: `rocketmq-agent restart {}` on {}\n",
+    "{name}: everything is as it should be{nothing}",
+    "back to generation {}",
+    "no master is registered with a NameServer",
+];
+
+#[test]
+fn what_plan_and_apply_say_has_its_chinese() {
+    let said = ["cli/apply.rs", "cli/changes.rs", "cli/plan.rs", "cli/question.rs"].map(|path| strings(&source(path)));
+    let said = said.into_iter().flatten().chain(strings(include_str!("../agent/domain/src/plan/mod.rs")));
+    let said: Vec<String> =
+        said.filter(|it| it.contains(' ') && words(it) > 1 && !NO_ANSWERS.contains(&it.as_str())).collect();
+    assert!(said.len() > 30, "{}", said.len());
+    // Each stands in a line of its own, or behind what it is about.
+    let rows: Vec<String> = sentences::all().map(|(english, _)| hollow(english)).collect();
+    let has_row = |text: &str| rows.iter().any(|row| row.trim_start_matches("{}: ").contains(text.trim()));
+    let missing: Vec<_> = said.iter().filter(|it| !has_row(hollow(it).trim_start_matches("{}: "))).collect();
+    assert!(missing.is_empty(), "not in agent/domain/src/sentences/changes.tsv:\n{missing:#?}");
+}
+
+#[test]
+fn a_plan_is_shown_in_chinese_and_lines_of_files_are_left_as_they_are() {
+    for (english, chinese) in [
+        (
+            "vm1: write /var/lib/rocketmq/broker-a/conf/broker.conf",
+            "vm1：写 /var/lib/rocketmq/broker-a/conf/broker.conf",
+        ),
+        (
+            "vm1: broker-a takes fileReservedTime = 48 while it runs",
+            "vm1：broker-a 不用重启就采用 fileReservedTime = 48",
+        ),
+        ("vm3: is new", "vm3：新的主机"),
+        ("vm1: /x/broker.conf is new", "vm1：/x/broker.conf 是新的"),
+        ("vm1 broker-a: blocked: 磁盘满了", "vm1 broker-a：受阻：磁盘满了"),
+        ("commit this as generation 7?", "作为第 7 代提交吗？"),
+        (
+            "vm2: not yet (does not hold it yet); it takes it when it can",
+            "vm2：还没有（还没有持有它）；它能接受时就会接受",
+        ),
+        (
+            "  vm1 broker-a: `rocketmq-agent restart broker-a` on vm1",
+            "  vm1 broker-a：在 vm1 上执行 `rocketmq-agent restart broker-a`",
+        ),
+    ] {
+        assert_eq!(in_chinese(english), chinese);
+    }
+}
+
 fn in_chinese(text: &str) -> String {
     in_language(Language::Chinese, text)
 }

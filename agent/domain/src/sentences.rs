@@ -8,7 +8,8 @@
 use crate::{finding::fill, meaning::Language};
 use std::collections::BTreeMap;
 
-const TABLES: [&str; 3] = [
+const TABLES: [&str; 4] = [
+    include_str!("sentences/changes.tsv"),
     include_str!("sentences/cluster_file.tsv"),
     include_str!("sentences/doctor.tsv"),
     include_str!("sentences/status.tsv"),

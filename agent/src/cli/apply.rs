@@ -9,7 +9,7 @@ use crate::{
     sync::{Voters, proposal},
 };
 use anyhow::Context;
-use rocketmq_agent_domain::{duration::Span, names::HostName};
+use rocketmq_agent_domain::{duration::Span, meaning::Language, names::HostName, sentences::in_language};
 use std::{
     collections::BTreeSet,
     env, fs,
@@ -64,38 +64,49 @@ struct How {
 }
 
 impl ApplyCommand {
-    pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+    pub(super) async fn run(self, settings: Settings, language: Language) -> anyhow::Result<ExitCode> {
         let path = self.file.unwrap_or_else(|| settings.cluster_file.clone());
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let voters = Voters { without: self.without.into_iter().collect(), with: self.with.into_iter().collect() };
         let Some(message) = self.how.message.clone() else {
-            eprintln!("rocketmq-agent: say why with -m MESSAGE: others read it in the history");
+            eprintln!(
+                "rocketmq-agent: {}",
+                in_language(language, "say why with -m MESSAGE: others read it in the history")
+            );
             return Ok(exit_code::code(exit_code::USAGE));
         };
         let within = self.confirm_within.map(|Span(within)| u64::try_from(within.as_millis()).unwrap_or(u64::MAX));
-        commit(&settings, &path, text, message, &self.how, voters, within).await
+        let change = Change { path: &path, text, message, voters, confirm_within: within };
+        commit(&settings, language, change, &self.how).await
     }
 }
 
 impl Rollback {
-    pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+    pub(super) async fn run(self, settings: Settings, language: Language) -> anyhow::Result<ExitCode> {
         let documents = Client::new(settings.control_socket.clone()).documents().await?;
         let entry = history::find(&documents, self.generation)?;
         let message = self.how.message.clone().unwrap_or_else(|| format!("back to generation {}", self.generation));
         let text = entry.document().text().to_owned();
-        commit(&settings, Path::new("cluster.toml"), text, message, &self.how, Voters::default(), None).await
+        let path = Path::new("cluster.toml");
+        let change = Change { path, text, message, voters: Voters::default(), confirm_within: None };
+        commit(&settings, language, change, &self.how).await
     }
 }
 
-async fn commit(
-    settings: &Settings,
-    path: &Path,
+/// What is to be committed.
+struct Change<'p> {
+    /// Where mistakes are said to be.
+    path: &'p Path,
     text: String,
     message: String,
-    how: &How,
     voters: Voters,
+    /// Milliseconds.
     confirm_within: Option<u64>,
-) -> anyhow::Result<ExitCode> {
+}
+
+async fn commit(settings: &Settings, language: Language, change: Change<'_>, how: &How) -> anyhow::Result<ExitCode> {
+    let Change { path, text, message, voters, confirm_within } = change;
+    let said = |text: &str| in_language(language, text);
     let client = Client::new(settings.control_socket.clone());
     let source = client.source().await?;
     if let Some(instead) = source.as_ref().and_then(|source| source.instead.as_ref()) {
@@ -117,7 +128,7 @@ async fn commit(
             format!("this is what this host holds, and goes as it is into {}, where nothing lies\n", source.name)
         }
         (Some(_), None) if is_held => {
-            writeln!(io::stdout(), "generation {generation} is this file already")?;
+            writeln!(io::stdout(), "{}", said(&format!("generation {generation} is this file already")))?;
             return Ok(exit_code::code(exit_code::OK));
         }
         (Some(held), _) => {
@@ -126,20 +137,20 @@ async fn commit(
             changes::between(held.document(), &next)?
         }
     };
-    write!(io::stdout(), "{shown}")?;
+    write!(io::stdout(), "{}", changes::in_language(language, &shown))?;
     for line in leaving.unread.iter().chain(&leaving.unknown) {
-        writeln!(io::stdout(), "warning: {line}")?;
+        writeln!(io::stdout(), "{}", said(&format!("warning: {line}")))?;
     }
     if how.yes && !how.leave_unread && !leaving.unread.is_empty() {
         anyhow::bail!("nothing was changed: {}; --leave-unread says that this is meant", leaving.unread.join("; "));
     }
     if !how.yes {
         if !io::stdin().is_terminal() {
-            eprintln!("rocketmq-agent: there is no terminal to ask on; --yes commits without asking");
+            eprintln!("rocketmq-agent: {}", said("there is no terminal to ask on; --yes commits without asking"));
             return Ok(exit_code::code(exit_code::USAGE));
         }
-        if !agrees(generation, &voters)? {
-            eprintln!("rocketmq-agent: nothing was changed");
+        if !agrees(language, generation, &voters)? {
+            eprintln!("rocketmq-agent: {}", said("nothing was changed"));
             return Ok(exit_code::code(exit_code::FAILED));
         }
     }
@@ -148,13 +159,11 @@ async fn commit(
         Apply { base: held.map(|held| held.mark().hash), text, author: author(), message, voters, confirm_within };
     match client.apply(&apply).await? {
         Applied::Committed { generation, hash } => {
-            writeln!(io::stdout(), "generation {generation} ({hash:.12}) is committed")?;
-            follow(&client, generation, &apply.voters.without).await?;
+            writeln!(io::stdout(), "{}", said(&format!("generation {generation} ({hash:.12}) is committed")))?;
+            follow(language, &client, generation, &apply.voters.without).await?;
             if confirm_within.is_some() {
-                writeln!(
-                    io::stdout(),
-                    "it is taken back by itself unless somebody says `rocketmq-agent confirm` in time"
-                )?;
+                let words = "it is taken back by itself unless somebody says `rocketmq-agent confirm` in time";
+                writeln!(io::stdout(), "{}", said(words))?;
             }
             Ok(exit_code::code(exit_code::OK))
         }
@@ -171,11 +180,13 @@ pub(super) fn unwrapped(error: proposal::ProposalError) -> anyhow::Error {
     }
 }
 
-fn agrees(generation: u64, voters: &Voters) -> io::Result<bool> {
+fn agrees(language: Language, generation: u64, voters: &Voters) -> io::Result<bool> {
     for host in &voters.without {
-        eprintln!("{host} is left out: if it is alive and only out of reach, what it committed since is set aside.");
+        let words =
+            format!("{host} is left out: if it is alive and only out of reach, what it committed since is set aside.");
+        eprintln!("{}", in_language(language, &words));
     }
-    says_yes(&format!("commit this as generation {generation}"))
+    says_yes(language, &format!("commit this as generation {generation}"))
 }
 
 /// Who types, also behind sudo.
@@ -185,7 +196,13 @@ pub(super) fn author() -> String {
 }
 
 /// Shows the change arriving on the hosts, a line each.
-async fn follow(client: &Client, generation: u64, without: &BTreeSet<HostName>) -> anyhow::Result<()> {
+async fn follow(
+    language: Language,
+    client: &Client,
+    generation: u64,
+    without: &BTreeSet<HostName>,
+) -> anyhow::Result<()> {
+    let say = |line: &str| writeln!(io::stdout(), "{}", in_language(language, line));
     let began = Instant::now();
     let mut arrived = BTreeSet::new();
     loop {
@@ -196,7 +213,7 @@ async fn follow(client: &Client, generation: u64, without: &BTreeSet<HostName>) 
             let state = host.state.as_ref();
             if state.and_then(|state| state.runs).is_some_and(|runs| runs >= generation) {
                 if arrived.insert(host.host.clone()) {
-                    writeln!(io::stdout(), "{}: works from it", host.host)?;
+                    say(&format!("{}: works from it", host.host))?;
                 }
             } else {
                 if host.error.is_none() {
@@ -215,7 +232,7 @@ async fn follow(client: &Client, generation: u64, without: &BTreeSet<HostName>) 
         }
         if began.elapsed() >= patience {
             for (host, why) in missing {
-                writeln!(io::stdout(), "{host}: not yet ({why}); it takes it when it can")?;
+                say(&format!("{host}: not yet ({why}); it takes it when it can"))?;
             }
             return Ok(());
         }

@@ -9,10 +9,11 @@ use rocketmq_agent_domain::{
         lines::{Difference, differences},
     },
     hazards,
+    meaning::Language,
     names::{HostName, InstanceName},
     online::Live,
     rollout::{self, Restart},
-    topology,
+    sentences, topology,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -118,6 +119,16 @@ fn host(old: &Desired, new: &Desired, restarted: &mut BTreeSet<(HostName, Instan
 pub(super) fn taken_live(before: &Live, after: &Live) -> Vec<String> {
     let changed = after.iter().filter(|(key, value)| before.get(key).is_some_and(|before| before != *value));
     changed.map(|(key, value)| format!("takes {key} = {value} while it runs")).collect()
+}
+
+/// What [`between`] says, in a language; lines of files stay as they are.
+pub(super) fn in_language(language: Language, text: &str) -> String {
+    let is_of_a_file = |line: &str| ["  - ", "  + "].iter().any(|sign| line.starts_with(sign));
+    let line = |line: &str| match is_of_a_file(line) {
+        true => format!("{line}\n"),
+        false => format!("{}\n", sentences::in_language(language, line)),
+    };
+    text.lines().map(line).collect()
 }
 
 /// `- ` what goes, `+ ` what comes, with line numbers.

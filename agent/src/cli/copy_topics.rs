@@ -10,7 +10,7 @@ use crate::{
     settings::Settings,
 };
 use anyhow::Context;
-use rocketmq_agent_domain::{desired::namesrv_addresses, names::BrokerName, topics::is_of_users};
+use rocketmq_agent_domain::{desired::namesrv_addresses, meaning::Language, names::BrokerName, topics::is_of_users};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -62,7 +62,7 @@ impl fmt::Display for Missing<'_> {
 }
 
 impl CopyTopics {
-    pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+    pub(super) async fn run(self, settings: Settings, language: Language) -> anyhow::Result<ExitCode> {
         let cluster = running::cluster(self.file.as_deref(), &settings)?;
         let masters = masters(&cluster).await?;
         let wanted =
@@ -91,7 +91,7 @@ impl CopyTopics {
         if self.dry_run {
             return Ok(exit_code::code(exit_code::CHANGES_PENDING));
         }
-        if !self.yes && !asked("make them")? {
+        if !self.yes && !asked(language, "make them")? {
             writeln!(out, "nothing was changed")?;
             return Ok(exit_code::code(exit_code::FAILED));
         }

@@ -12,10 +12,13 @@ use crate::{
 };
 use rocketmq_agent_domain::{
     desired::{Desired, properties},
+    finding,
     health::report::in_words,
+    meaning::Language,
     observed::Fact,
     online::live,
     plan::{Plan, Step, plan},
+    sentences::in_language,
 };
 use std::{
     fs,
@@ -34,7 +37,7 @@ pub(super) struct PlanCommand {
 }
 
 impl PlanCommand {
-    pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+    pub(super) async fn run(self, settings: Settings, language: Language) -> anyhow::Result<ExitCode> {
         let file = self.file.as_deref().unwrap_or(&settings.cluster_file);
         let goal = goal::of_file(&settings, file)?;
         let desired = with_sends_held(&goal.desired);
@@ -50,25 +53,27 @@ impl PlanCommand {
         if self.json {
             writeln!(out, "{}", serde_json::to_string_pretty(&plan)?)?;
         } else {
+            let mut say = |line: String| writeln!(out, "{}", in_language(language, &line));
             for step in &plan.steps {
-                writeln!(out, "{name}: {step}")?;
+                say(format!("{name}: {step}"))?;
             }
             for line in live {
-                writeln!(out, "{name}: {line}")?;
+                say(format!("{name}: {line}"))?;
             }
             for blocked in &plan.blocked {
                 let scope = blocked.instance.as_ref().map(|instance| format!(" {instance}")).unwrap_or_default();
-                writeln!(out, "{name}{scope}: blocked: {}", in_words(&blocked.cause))?;
+                let cause = in_words(&finding::in_language(language, &blocked.cause));
+                say(format!("{name}{scope}: blocked: {cause}"))?;
             }
             for instance in &plan.restart_pending {
-                writeln!(out, "{name}: {instance} runs with an older configuration; a restart is pending")?;
+                say(format!("{name}: {instance} runs with an older configuration; a restart is pending"))?;
             }
             for instance in &plan.not_in_file {
-                writeln!(out, "{name}: {instance} runs and is not in the file; it is left alone")?;
+                say(format!("{name}: {instance} runs and is not in the file; it is left alone"))?;
             }
             if plan.is_empty() {
                 let nothing = if desired.instances.is_empty() { "; nothing of RocketMQ is to run here" } else { "" };
-                writeln!(out, "{name}: everything is as it should be{nothing}")?;
+                say(format!("{name}: everything is as it should be{nothing}"))?;
             }
         }
         Ok(exit_code::code(if plan.is_empty() { exit_code::OK } else { exit_code::CHANGES_PENDING }))

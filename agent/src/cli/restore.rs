@@ -11,7 +11,7 @@ use crate::{
     supervise::occupant_of,
 };
 use anyhow::{Context, bail};
-use rocketmq_agent_domain::{launch::Launch, names::InstanceName};
+use rocketmq_agent_domain::{launch::Launch, meaning::Language, names::InstanceName};
 use std::{
     io::{self, Write},
     process::ExitCode,
@@ -27,7 +27,7 @@ pub(super) struct Restore {
 }
 
 impl Restore {
-    pub(super) fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+    pub(super) fn run(self, settings: Settings, language: Language) -> anyhow::Result<ExitCode> {
         let inventory = Inventory::applied(&settings)?.context("there is no cluster file of this host")?;
         let instance = inventory.desired.instance(&self.instance);
         let launch = &instance.with_context(|| format!("this host has no {}", self.instance))?.launch;
@@ -46,7 +46,7 @@ impl Restore {
             writeln!(out, "{} cannot be read; the newest copy is of {}", path.display(), clock::in_words(at))?;
         }
         writeln!(out, "what was changed since then is not in the copies")?;
-        if !self.yes && !asked("put them back")? {
+        if !self.yes && !asked(language, "put them back")? {
             writeln!(out, "nothing was changed")?;
             return Ok(exit_code::code(exit_code::FAILED));
         }
