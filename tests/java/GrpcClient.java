@@ -85,10 +85,10 @@ public final class GrpcClient {
                     for (MessageView message : consumer.receive(32, Duration.ofSeconds(60))) {
                         ByteBuffer buffer = message.getBody();
                         String body = StandardCharsets.UTF_8.decode(buffer).toString();
-                        consumer.ack(message);
                         if (body.startsWith(options.get("prefix"))) {
                             bodies.add(body);
                         }
+                        consumer.ack(message);
                     }
                 } catch (ClientException later) {
                     System.err.println(later.getMessage());
