@@ -1,7 +1,10 @@
 //! Starts that fail on a real JVM, each for another reason, and the sentence that a person reads. Every trouble comes with
 //! another option, and so with a clean slate of its back-off, and before the one before it is lifted.
 
-use crate::lab::{LONG, Lab, kill_9, poll, until};
+use crate::{
+    lab::{LONG, Lab, kill_9, poll, until},
+    real::is_running,
+};
 use rocketmq_agent::remoting::TopicConfig;
 use rustix::fs::{FlockOperation, fcntl_lock};
 use std::{
@@ -119,6 +122,12 @@ pub fn each_start_that_fails_is_told_in_one_sentence(lab: &mut Lab) {
 
     let other_size = original.replace("mappedFileSizeCommitLog = 1048576", "mappedFileSizeCommitLog = 2097152");
     write_file(lab, &other_size, &["-Dstory=size"]);
+    let conf = lab.folder("vm1", "broker-a").join("conf/broker.conf");
+    until(LONG, "its file is written", || fs::read_to_string(&conf).unwrap().contains("=2097152"));
+    // One that began with the file before it must not succeed with that.
+    if let Ok(Some(pid)) = lab.instance("vm1", "broker-a").map(|it| it.pid) {
+        until(LONG, "that start fails", || !is_running(pid));
+    }
     fs::set_permissions(&message_file, mode).unwrap();
     let said = until_told(lab, "store-file-size");
     assert!(said.contains("length not matched"), "{said}");
