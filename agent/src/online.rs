@@ -133,10 +133,10 @@ impl Task {
                 Due::Set(keys) if is_of_release => change = keys,
                 Due::Set(_) | Due::Drifted => {}
             }
-            let before = says_so(config.get(held::KEY.name()));
+            let before = says_so(config);
             // What is taken behind a gap is dropped by the next start.
             let has_gap = facts.runtime.known().is_none_or(|runtime| runtime.gap.is_some());
-            let is_held = is_held(desired.version, instance, before, room::used(instance)) || before && has_gap;
+            let is_held = is_held(desired.version, instance, room::used(instance), || before) || before && has_gap;
             // What somebody else has set is left alone.
             if before != is_held && (before || config.get(held::KEY.name()).is_some_and(|value| value == "0")) {
                 // Both are values that it may have.

@@ -55,9 +55,8 @@ pub fn gap(store: &StoreIdentity, end: u64) -> Option<u64> {
 pub fn with_sends_held(desired: &Desired) -> Cow<'_, Desired> {
     let brokers = desired.instances.iter().filter(|it| it.broker.is_some());
     let held = brokers.filter(|instance| {
-        let conf = fs::read(held::conf(instance)).unwrap_or_default();
-        let before = says_so(properties::parse(&conf).get(held::KEY.name()));
-        is_held(desired.version, instance, before, used(instance))
+        let before = || says_so(&properties::parse(&fs::read(held::conf(instance)).unwrap_or_default()));
+        is_held(desired.version, instance, used(instance), before)
     });
     held::held(desired, &held.map(|it| it.launch.instance.clone()).collect())
 }

@@ -8,7 +8,11 @@ use crate::{
     names::{InstanceName, Version},
     online::OnlineKey,
 };
-use std::{borrow::Cow, collections::BTreeSet, path::PathBuf};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 /// The key, milliseconds since 1970; 0 where it is not set.
 pub const KEY: OnlineKey = OnlineKey::StartAcceptSendRequestTimeStamp;
@@ -21,18 +25,19 @@ const ROOM: f64 = 0.01;
 /// 4.x has more where this says so (`CleanCommitLogService`, 4.5.2-4.9.7).
 const OPTION: &str = "-Drocketmq.broker.diskSpaceWarningLevelRatio=";
 
-/// Whether sends are to be held back from an instance; `before` says whether they are, and `used` how much of its disk is.
+/// Whether sends are to be held back from an instance; `used` says how much of its disk is, and `before` whether they are,
+/// where that makes a difference.
 /// What is not known changes nothing, and what the cluster file sets is left alone.
-pub fn is_held(version: Version, instance: &Instance, before: bool, used: Option<f64>) -> bool {
-    let (Some(broker), Some(used)) = (&instance.broker, used) else { return before };
+pub fn is_held(version: Version, instance: &Instance, used: Option<f64>, before: impl FnOnce() -> bool) -> bool {
+    let (Some(broker), Some(used)) = (&instance.broker, used) else { return before() };
     let set = instance.launch.arguments.iter().rev().find_map(|it| it.strip_prefix(OPTION)?.parse().ok());
     let full = set.filter(|_| !version.is_5()).map_or(FULL, |set: f64| set.max(FULL));
-    !broker.config.contains_key(KEY.name()) && if before { used > full - ROOM } else { used > full }
+    !broker.config.contains_key(KEY.name()) && (used > full || used > full - ROOM && before())
 }
 
 /// Whether a broker.conf, or what a broker says that it runs with, has sends held back by the agent.
-pub fn says_so(value: Option<&String>) -> bool {
-    value.is_some_and(|value| value == HELD)
+pub fn says_so(config: &BTreeMap<String, String>) -> bool {
+    config.get(KEY.name()).is_some_and(|value| value == HELD)
 }
 
 /// Where a broker's broker.conf lies.
@@ -82,7 +87,7 @@ mod tests {
     }
 
     fn held_of(host: &Desired, before: bool, used: Option<f64>) -> bool {
-        is_held(host.version, broker(host, "broker-a"), before, used)
+        is_held(host.version, broker(host, "broker-a"), used, || before)
     }
 
     #[test]
@@ -119,7 +124,7 @@ mod tests {
     #[test]
     fn a_namesrv_has_no_sends_to_be_held_back() {
         let host = host("5.5.0", "");
-        assert!(!is_held(host.version, broker(&host, "namesrv"), false, Some(1.0)));
+        assert!(!is_held(host.version, broker(&host, "namesrv"), Some(1.0), || false));
     }
 
     /// As it is read from its file by an agent that begins anew, and asks for no restart.
@@ -134,7 +139,7 @@ mod tests {
         let [(file, before)] = differ[..] else { unreachable!("{} files differ", differ.len()) };
         assert_eq!(file.path, conf(broker(&host, "broker-a")));
         assert_eq!(file.text, format!("{}startAcceptSendRequestTimeStamp=4102444800000\n", before.text));
-        assert!(says_so(properties::parse(file.text.as_bytes()).get(KEY.name())));
-        assert!(!says_so(properties::parse(before.text.as_bytes()).get(KEY.name())));
+        assert!(says_so(&properties::parse(file.text.as_bytes())));
+        assert!(!says_so(&properties::parse(before.text.as_bytes())));
     }
 }

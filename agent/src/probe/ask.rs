@@ -216,7 +216,7 @@ impl Asker {
             join(offsets, ask_config).await;
         let registered = views.iter().map(|(address, view)| (*address, addresses_of(view, expected))).collect();
         if let (Fact::Known(runtime), Some(store)) = (&mut runtime, &instance.launch.store)
-            && held::says_so(config.known().and_then(|config| config.get(held::KEY.name())))
+            && config.known().is_some_and(held::says_so)
         {
             runtime.gap = room::gap(store, runtime.max_offset);
         }
@@ -343,7 +343,7 @@ fn agrees(config: &BTreeMap<String, String>, expected: &ExpectedBroker) -> bool 
     let is_its_own =
         expected.config.contains_key(PERMISSION) || config.get(PERMISSION).is_none_or(|permission| permission == "6");
     is_its_own
-        && !held::says_so(config.get(held::KEY.name()))
+        && !held::says_so(config)
         && expected.config.iter().all(|(key, wanted)| config.get(key) == Some(wanted))
         && expected.live.iter().all(|(key, wanted)| config.get(key.name()).is_none_or(|found| found == wanted))
 }

@@ -62,7 +62,7 @@ pub(super) fn judge(instance: &Instance, facts: &BrokerFacts, report: &mut Insta
     }
     judge_config(expected, facts, report, findings);
     let is_told = report.role != Role::Slave || runtime.gap.is_some();
-    if is_told && facts.config.known().is_some_and(|config| held::says_so(config.get(held::KEY.name()))) {
+    if is_told && facts.config.known().is_some_and(held::says_so) {
         findings.reasons.push(match runtime.gap {
             Some(offset) => finding::LOG_GAP.of(&[("offset", &offset)]),
             None => finding::SENDS_HELD.of(&[]),
