@@ -3,6 +3,7 @@
 
 mod acl;
 mod reader;
+mod sections;
 pub mod shape;
 
 pub use acl::AclFile;

@@ -73,7 +73,7 @@ pub(super) fn judge(
         let what = format!("has one folder a role, and in mode {mode} a broker changes its role");
         problems.add(at, "not-in-this-mode", "cluster.layout", what, "use layout \"instance\"");
     }
-    for roles in brokers(file) {
+    for roles in file.brokers() {
         for layer in [&roles.master, &roles.slave].into_iter().filter(|layer| !layer.path.is_empty()) {
             let what = format!("in mode {mode} a broker is a master now and a slave then");
             problems.add(mode_at, "not-in-this-mode", layer.path.clone(), what, "set it for all brokers");
@@ -82,16 +82,10 @@ pub(super) fn judge(
     members
 }
 
-fn brokers(file: &ClusterFile) -> impl Iterator<Item = &crate::cluster_file::BrokerFile> {
-    let hosts = file.hosts.iter().map(|host| &host.broker);
-    std::iter::once(&file.broker).chain(hosts).chain(file.named_groups.iter().map(|group| &group.broker))
-}
-
 /// Controllers inside NameServers; whether something is wrong with that.
 fn judge_in_namesrv(file: &ClusterFile, hosts: &[Host], problems: &mut Problems<'_>) -> bool {
     let key_at = file.in_namesrv.as_ref().map_or(0, |key| key.at);
-    let controllers = std::iter::once(&file.controller).chain(file.hosts.iter().map(|host| &host.controller));
-    for jvm in controllers.map(|it| &it.jvm) {
+    for jvm in file.controllers().map(|it| &it.jvm) {
         let path = &jvm.path;
         for (key, at) in own_of_a_jvm(jvm) {
             let own = path.replace("controller", "namesrv");
@@ -146,8 +140,7 @@ fn judge_leftovers(file: &ClusterFile, mode: Mode, problems: &mut Problems<'_>) 
     let hosts = file.controller_hosts.as_ref().map(|hosts| ("hosts", hosts.at));
     let mut of_all: Vec<_> =
         hosts.into_iter().chain(file.in_namesrv.as_ref().map(|it| ("in_namesrv", it.at))).collect();
-    let sections = std::iter::once(&file.controller).chain(file.hosts.iter().map(|host| &host.controller));
-    for NamesrvFile { port, jvm } in sections.filter(|section| !section.jvm.path.is_empty()) {
+    for NamesrvFile { port, jvm } in file.controllers().filter(|section| !section.jvm.path.is_empty()) {
         let mut said = std::mem::take(&mut of_all);
         said.extend(port.as_ref().map(|port| ("port", port.at)));
         said.extend(own_of_a_jvm(jvm));

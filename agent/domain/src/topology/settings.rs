@@ -210,10 +210,7 @@ pub(super) fn judge(file: &ClusterFile, version: Option<Version>, problems: &mut
         judge_layer(&host.namesrv.jvm, LEAST_NAMESRV_HEAP, &namesrv, problems);
         judge_layer(&host.controller.jvm, LEAST_NAMESRV_HEAP, &controller, problems);
     }
-    let brokers = std::iter::once(&file.broker)
-        .chain(file.hosts.iter().map(|host| &host.broker))
-        .chain(file.named_groups.iter().map(|group| &group.broker));
-    for roles in brokers {
+    for roles in file.brokers() {
         for layer in [&roles.jvm, &roles.master, &roles.slave] {
             judge_layer(layer, LEAST_BROKER_HEAP, &broker, problems);
         }

@@ -3,7 +3,7 @@
 
 use super::{JvmSettings, Topology};
 use crate::{
-    cluster_file::{BrokerFile, ClusterFile, JvmFile},
+    cluster_file::{ClusterFile, JvmFile},
     launch::Role,
     problem::Problems,
     tls::{enforces, speaks},
@@ -78,15 +78,9 @@ pub(super) fn judge(file: &ClusterFile, topology: &Topology, problems: &mut Prob
 }
 
 fn layers<'f>(file: &'f ClusterFile, section: &str) -> Vec<&'f JvmFile> {
-    let of_roles = |roles: &'f BrokerFile| [&roles.jvm, &roles.master, &roles.slave];
     match section {
-        "namesrv" => [&file.namesrv.jvm].into_iter().chain(file.hosts.iter().map(|host| &host.namesrv.jvm)).collect(),
-        "controller" => {
-            [&file.controller.jvm].into_iter().chain(file.hosts.iter().map(|host| &host.controller.jvm)).collect()
-        }
-        _ => {
-            let brokers = [&file.broker].into_iter().chain(file.hosts.iter().map(|host| &host.broker));
-            brokers.chain(file.named_groups.iter().map(|group| &group.broker)).flat_map(of_roles).collect()
-        }
+        "namesrv" => file.namesrvs().map(|it| &it.jvm).collect(),
+        "controller" => file.controllers().map(|it| &it.jvm).collect(),
+        _ => file.brokers().flat_map(|it| [&it.jvm, &it.master, &it.slave]).collect(),
     }
 }
