@@ -262,7 +262,9 @@ pub fn a_broker_started_on_a_full_disk_takes_nothing_until_there_is_room_and_the
             kill_9(pid);
         }
         let reasons = broker.reasons;
-        let told = reasons.iter().find(|it| it.id == "disk-full" && it.what.contains("/store is full: "));
+        let told = reasons.iter().find(|it| {
+            it.id == "disk-full" && it.what.contains("/store is full: ") && it.what.ends_with(" of 256.0 MiB left")
+        });
         told.map(|it| assert!(it.fix.contains("free space or enlarge the disk"))).ok_or(format!("{reasons:?}"))
     });
     write_file(lab, &original, &["-Dstory=full"]);
