@@ -1,6 +1,6 @@
 //! `apply` and `rollback`: show what a change does to every host, ask, commit it, and follow it to the hosts.
 
-use super::{changes, history, question::says_yes, unread};
+use super::{changes, history, language::complain, question::says_yes, unread};
 use crate::{
     cluster::Cluster,
     control::{Applied, Apply, Client, ClusterConfig},
@@ -69,10 +69,7 @@ impl ApplyCommand {
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let voters = Voters { without: self.without.into_iter().collect(), with: self.with.into_iter().collect() };
         let Some(message) = self.how.message.clone() else {
-            eprintln!(
-                "rocketmq-agent: {}",
-                in_language(language, "say why with -m MESSAGE: others read it in the history")
-            );
+            complain(language, "say why with -m MESSAGE: others read it in the history");
             return Ok(exit_code::code(exit_code::USAGE));
         };
         let within = self.confirm_within.map(|Span(within)| u64::try_from(within.as_millis()).unwrap_or(u64::MAX));
@@ -106,7 +103,6 @@ struct Change<'p> {
 
 async fn commit(settings: &Settings, language: Language, change: Change<'_>, how: &How) -> anyhow::Result<ExitCode> {
     let Change { path, text, message, voters, confirm_within } = change;
-    let said = |text: &str| in_language(language, text);
     let client = Client::new(settings.control_socket.clone());
     let source = client.source().await?;
     if let Some(instead) = source.as_ref().and_then(|source| source.instead.as_ref()) {
@@ -128,7 +124,7 @@ async fn commit(settings: &Settings, language: Language, change: Change<'_>, how
             format!("this is what this host holds, and goes as it is into {}, where nothing lies\n", source.name)
         }
         (Some(_), None) if is_held => {
-            writeln!(io::stdout(), "{}", said(&format!("generation {generation} is this file already")))?;
+            say(language, &format!("generation {generation} is this file already"))?;
             return Ok(exit_code::code(exit_code::OK));
         }
         (Some(held), _) => {
@@ -139,18 +135,18 @@ async fn commit(settings: &Settings, language: Language, change: Change<'_>, how
     };
     write!(io::stdout(), "{}", changes::in_language(language, &shown))?;
     for line in leaving.unread.iter().chain(&leaving.unknown) {
-        writeln!(io::stdout(), "{}", said(&format!("warning: {line}")))?;
+        say(language, &format!("warning: {line}"))?;
     }
     if how.yes && !how.leave_unread && !leaving.unread.is_empty() {
         anyhow::bail!("nothing was changed: {}; --leave-unread says that this is meant", leaving.unread.join("; "));
     }
     if !how.yes {
         if !io::stdin().is_terminal() {
-            eprintln!("rocketmq-agent: {}", said("there is no terminal to ask on; --yes commits without asking"));
+            complain(language, "there is no terminal to ask on; --yes commits without asking");
             return Ok(exit_code::code(exit_code::USAGE));
         }
         if !agrees(language, generation, &voters)? {
-            eprintln!("rocketmq-agent: {}", said("nothing was changed"));
+            complain(language, "nothing was changed");
             return Ok(exit_code::code(exit_code::FAILED));
         }
     }
@@ -159,17 +155,21 @@ async fn commit(settings: &Settings, language: Language, change: Change<'_>, how
         Apply { base: held.map(|held| held.mark().hash), text, author: author(), message, voters, confirm_within };
     match client.apply(&apply).await? {
         Applied::Committed { generation, hash } => {
-            writeln!(io::stdout(), "{}", said(&format!("generation {generation} ({hash:.12}) is committed")))?;
+            say(language, &format!("generation {generation} ({hash:.12}) is committed"))?;
             follow(language, &client, generation, &apply.voters.without).await?;
             if confirm_within.is_some() {
                 let words = "it is taken back by itself unless somebody says `rocketmq-agent confirm` in time";
-                writeln!(io::stdout(), "{}", said(words))?;
+                say(language, words)?;
             }
             Ok(exit_code::code(exit_code::OK))
         }
         Applied::Refused { why } => anyhow::bail!("nothing was changed: {why}"),
         Applied::Unknown { why } => anyhow::bail!("{why}"),
     }
+}
+
+fn say(language: Language, line: &str) -> io::Result<()> {
+    writeln!(io::stdout(), "{}", in_language(language, line))
 }
 
 /// A mistake in the file is shown as `check` shows it.
@@ -202,7 +202,6 @@ async fn follow(
     generation: u64,
     without: &BTreeSet<HostName>,
 ) -> anyhow::Result<()> {
-    let say = |line: &str| writeln!(io::stdout(), "{}", in_language(language, line));
     let began = Instant::now();
     let mut arrived = BTreeSet::new();
     loop {
@@ -213,7 +212,7 @@ async fn follow(
             let state = host.state.as_ref();
             if state.and_then(|state| state.runs).is_some_and(|runs| runs >= generation) {
                 if arrived.insert(host.host.clone()) {
-                    say(&format!("{}: works from it", host.host))?;
+                    say(language, &format!("{}: works from it", host.host))?;
                 }
             } else {
                 if host.error.is_none() {
@@ -232,7 +231,7 @@ async fn follow(
         }
         if began.elapsed() >= patience {
             for (host, why) in missing {
-                say(&format!("{host}: not yet ({why}); it takes it when it can"))?;
+                say(language, &format!("{host}: not yet ({why}); it takes it when it can"))?;
             }
             return Ok(());
         }

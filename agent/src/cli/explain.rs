@@ -1,6 +1,9 @@
 //! `explain`: what is not well and what to do next, in sentences; or what an id means, which needs no agent.
 
-use super::{status, table::duration};
+use super::{
+    status,
+    table::{duration, so_long},
+};
 use crate::{
     clock,
     doctor::{self, CHECKS},
@@ -145,7 +148,8 @@ fn of_one(language: Language, portrait: &Portrait) -> String {
     let stop = if language == Language::Chinese { "。" } else { "." };
     let pid = pid.map(|pid| said(&format!(", pid {pid}"))).unwrap_or_default();
     let is = said(&format!("{host} {instance} ({role}, {address}) is {state}"));
-    let mut text = format!("{is}{}{pid}{stop}\n", so_long(language, *since));
+    let long = since.map(|at| so_long(language, at)).unwrap_or_default();
+    let mut text = format!("{is}{long}{pid}{stop}\n");
     if *failures > 0 {
         let ended = said(&format!("It ended or failed to start {failures} times in a row"));
         let next = next_start_at.map(|at| {
@@ -177,7 +181,7 @@ fn told(language: Language, point: &Point) -> String {
         Weight::Notice => in_language(language, "notice") + " ",
         Weight::Wrong | Weight::Unknown => String::new(),
     };
-    let since = so_long(language, point.since);
+    let since = point.since.map(|at| so_long(language, at)).unwrap_or_default();
     let found = finding::in_language(language, &point.cause);
     let mut text = format!("{how}{about}{colon}{} [{}]{since}\n", found.what, point.id);
     let [why, next, general] = labels(language);
@@ -197,15 +201,6 @@ fn told(language: Language, point: &Point) -> String {
         text += &format!("   {}{step}\n", if index == 0 { next } else { general });
     }
     text
-}
-
-/// For how long, as the end of a sentence; nothing where that is not known.
-fn so_long(language: Language, since: Option<u64>) -> String {
-    since.map(|at| in_language(language, &format!(", for {}", duration(ago(at))))).unwrap_or_default()
-}
-
-fn ago(at: u64) -> Duration {
-    Duration::from_millis(clock::now().saturating_sub(at))
 }
 
 fn nothing_of(report: &ClusterReport, name: &str) -> String {

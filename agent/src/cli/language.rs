@@ -1,6 +1,6 @@
 //! In which language a command speaks to a person. What scripts read (`--json`) is English always.
 
-use rocketmq_agent_domain::meaning::Language;
+use rocketmq_agent_domain::{meaning::Language, sentences::in_language};
 use std::env;
 
 #[derive(Debug, clap::Args)]
@@ -14,6 +14,11 @@ impl Lang {
     pub(super) fn chosen(&self) -> Language {
         self.lang.unwrap_or_else(|| of_environment(|name| env::var(name).ok()))
     }
+}
+
+/// Says why something is not done.
+pub(super) fn complain(language: Language, why: &str) {
+    eprintln!("rocketmq-agent: {}", in_language(language, why));
 }
 
 fn language(name: &str) -> Result<Language, String> {

@@ -40,7 +40,7 @@ use crate::{
     trust::TrustError,
 };
 use clap::{Parser, Subcommand};
-use rocketmq_agent_domain::{desired::DesiredError, meaning::Language, sentences::in_language};
+use rocketmq_agent_domain::{desired::DesiredError, meaning::Language};
 use std::{io, path::PathBuf, process::ExitCode};
 
 /// Keeps an Apache RocketMQ cluster as one file says, from an agent on each host.
@@ -137,7 +137,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
                 // One mistake a line, each beginning with file:line:column, which is where editors jump to.
                 Some(ClusterError::Invalid { .. }) => eprintln!("{error:#}"),
                 _ if matches!(error.downcast_ref(), Some(SettingsError::Invalid { .. })) => eprintln!("{error:#}"),
-                _ => eprintln!("rocketmq-agent: {}", in_language(language, &format!("{error:#}"))),
+                _ => language::complain(language, &format!("{error:#}")),
             }
             exit_code::code(status_of(&error))
         }

@@ -168,11 +168,7 @@ fn remarks(language: Language, report: &ClusterReport) -> Vec<String> {
 /// How far its restart is, for how long, and what it waits for.
 fn in_turn(language: Language, turn: &Turn) -> String {
     let waits = turn.waits.as_ref().map(|cause| format!(": {}", in_words(cause))).unwrap_or_default();
-    let (how_far, time) = (turn_in_language(language, turn.in_words()), duration(since(turn.since)));
-    match language {
-        Language::English => format!("{how_far}, for {time}{waits}"),
-        Language::Chinese => format!("{how_far}，已有 {time}{waits}"),
-    }
+    format!("{}{}{waits}", turn_in_language(language, turn.in_words()), so_long(language, turn.since))
 }
 
 /// Where the cluster file comes from; nothing of agents that do not say so.
@@ -200,6 +196,11 @@ fn config(language: Language, report: &ClusterReport) -> Option<String> {
         None if config.standing.is_empty() => None,
         None => Some(format!("- {}", said(&format!("config: {}", config.standing)))),
     }
+}
+
+/// For how long, as the end of a sentence.
+pub(super) fn so_long(language: Language, at: u64) -> String {
+    in_language(language, &format!(", for {}", duration(since(at))))
 }
 
 fn since(at: u64) -> Duration {
