@@ -3,7 +3,7 @@
 
 use crate::{
     by_hand,
-    lab::{LONG, Lab, Sender, kill_9, poll, signal, until},
+    lab::{LONG, Lab, Sender, is_running, kill_9, poll, signal, until},
     starts::{close, until_told, write_file},
 };
 use rustix::process::Signal;
@@ -235,6 +235,18 @@ pub fn a_full_disk_is_told_and_nothing_acknowledged_is_lost(lab: &mut Lab) {
     lab.receive_all("Many", "after-full", &acknowledged);
 }
 
+/// Leaves no byte for the next start, which has to write the store's `lock` anew.
+fn kill_without_room_to_start(lab: &Lab, pid: u32) {
+    let agent = lab.agents[0].pid();
+    let store = store(lab);
+    signal(agent, Signal::STOP);
+    kill_9(pid);
+    until(LONG, "it has ended", || !is_running(pid));
+    fs::remove_file(store.join("lock")).unwrap();
+    fill(&store.join("filler"), 0);
+    signal(agent, Signal::CONT);
+}
+
 /// Sends that many one after another; gives the bodies that were acknowledged.
 fn send(lab: &Lab, prefix: &str, count: u32) -> Vec<String> {
     let (log, count) = (lab.dir.join(format!("{prefix}.log")), count.to_string());
@@ -252,14 +264,12 @@ pub fn a_broker_started_on_a_full_disk_takes_nothing_until_there_is_room_and_the
     let filler = store(lab).join("filler");
     let mut acknowledged = send(lab, "before", 100);
     assert_eq!(acknowledged.len(), 100);
-    fill(&filler, 0);
-    kill_9(lab.pid("vm1", "broker-a"));
+    kill_without_room_to_start(lab, lab.pid("vm1", "broker-a"));
     poll(LONG, "a start that fails for want of disk is told", || {
-        // A start that failed leaves a little room, with which another one may succeed.
-        fill(&filler, 0);
         let broker = lab.instance("vm1", "broker-a")?;
+        // What its reading of the store gave back was enough for it.
         if let (true, Some(pid)) = (broker.reasons.iter().any(|it| it.id == "sends-held"), broker.pid) {
-            kill_9(pid);
+            kill_without_room_to_start(lab, pid);
         }
         let reasons = broker.reasons;
         let told = reasons.iter().find(|it| {
