@@ -306,28 +306,28 @@ pub fn a_broker_started_on_a_full_disk_takes_nothing_until_there_is_room_and_the
     lab.until_ready();
 }
 
+/// Makes of a commit log what is left of it where the disk had no room: a page of it was never written.
+fn lose_a_page(commit_log: &Path) {
+    const PAGE: u64 = 4096;
+    let mut files: Vec<_> = fs::read_dir(commit_log).unwrap().map(|entry| entry.unwrap().path()).collect();
+    // What is written from now on must not come to lie in it.
+    files.retain(|path| fs::metadata(path).unwrap().blocks() * 512 > 2 * PAGE);
+    let last = File::options().write(true).open(files.iter().max().unwrap()).unwrap();
+    let flags = rustix::fs::FallocateFlags::PUNCH_HOLE | rustix::fs::FallocateFlags::KEEP_SIZE;
+    rustix::fs::fallocate(&last, flags, PAGE, PAGE).unwrap();
+}
+
 /// What 5.5.0 acknowledges behind the gap, with all the room there is, the start after a kill drops too: of 500 none was left.
+/// Whether a broker goes on behind a write for which there is no room is up to its JVM; some hang. So the gap is made.
 pub fn a_broker_whose_log_has_a_gap_is_given_no_more_messages_until_it_is_restarted(lab: &mut Lab) {
     let filler = store(lab).join("filler");
-    // In its first minute it does not look at its disk.
-    let killed = lab.pid("vm1", "broker-a");
-    kill_9(killed);
-    let pid = next_process(lab, killed);
-    lab.until_ready();
-    let sender = Sender::start(lab, "Many", "gap", 200);
-    // What is not compiled yet fails rather than to go on behind a write that failed.
-    sender.until_acknowledged(2000);
-    let agent = lab.agents[0].pid();
-    signal(agent, Signal::STOP);
-    // Quickly at the end, so that the broker does not take it first.
-    fill(&filler, 4 << 20);
-    fill(&filler, 40 << 10);
-    until(LONG, "the rest is written full", || rustix::fs::statvfs(&filler).unwrap().f_bavail == 0);
-    sender.until_sent(20);
-    signal(agent, Signal::CONT);
+    let pid = lab.pid("vm1", "broker-a");
+    assert_eq!(send(lab, "gap", 100).len(), 100);
+    fill(&filler, (DISK << 20) * 7 / 100);
+    until_told(lab, "sends-held");
+    lose_a_page(&store(lab).join("commitlog"));
     let said = until_told(lab, "log-gap");
     assert!(said.contains("its commit log has a gap at offset "), "{said}");
-    sender.stop();
     fs::remove_file(filler).unwrap();
     poll(LONG, "it says that there is room", || {
         let reasons = lab.instance("vm1", "broker-a")?.reasons;
