@@ -8,10 +8,11 @@
 use crate::{finding::fill, meaning::Language};
 use std::collections::BTreeMap;
 
-const TABLES: [&str; 4] = [
+const TABLES: [&str; 5] = [
     include_str!("sentences/changes.tsv"),
     include_str!("sentences/cluster_file.tsv"),
     include_str!("sentences/doctor.tsv"),
+    include_str!("sentences/orders.tsv"),
     include_str!("sentences/status.tsv"),
 ];
 

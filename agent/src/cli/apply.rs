@@ -1,6 +1,11 @@
 //! `apply` and `rollback`: show what a change does to every host, ask, commit it, and follow it to the hosts.
 
-use super::{changes, history, language::complain, question::says_yes, unread};
+use super::{
+    changes, history,
+    language::{complain, say},
+    question::says_yes,
+    unread,
+};
 use crate::{
     cluster::Cluster,
     control::{Applied, Apply, Client, ClusterConfig},
@@ -166,10 +171,6 @@ async fn commit(settings: &Settings, language: Language, change: Change<'_>, how
         Applied::Refused { why } => anyhow::bail!("nothing was changed: {why}"),
         Applied::Unknown { why } => anyhow::bail!("{why}"),
     }
-}
-
-fn say(language: Language, line: &str) -> io::Result<()> {
-    writeln!(io::stdout(), "{}", in_language(language, line))
 }
 
 /// A mistake in the file is shown as `check` shows it.

@@ -10,7 +10,7 @@ use crate::{
 use anyhow::Context;
 use clap::Subcommand;
 use comfy_table::{Table, presets};
-use rocketmq_agent_domain::register::Entry;
+use rocketmq_agent_domain::{meaning::Language, register::Entry, sentences::in_language};
 use std::{
     io::{self, Write},
     process::ExitCode,
@@ -70,11 +70,11 @@ pub(super) fn find(documents: &[Entry], generation: u64) -> anyhow::Result<&Entr
 }
 
 impl History {
-    pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+    pub(super) async fn run(self, settings: Settings, language: Language) -> anyhow::Result<ExitCode> {
         let client = Client::new(settings.control_socket);
         let mut out = io::stdout();
         if self.audit {
-            write!(out, "{}", audit(&client.audit().await?, self.json)?)?;
+            write!(out, "{}", audit(language, &client.audit().await?, self.json)?)?;
             return Ok(exit_code::code(exit_code::OK));
         }
         let documents = client.documents().await?;
@@ -94,14 +94,18 @@ impl History {
         }
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
-        table.set_header(["GENERATION", "HASH", "AGO", "BY", "ON", "WHY"]);
+        let heads = ["GENERATION", "HASH", "AGO", "BY", "ON", "WHY"];
+        table.set_header(heads.map(|head| in_language(language, head)));
         for entry in documents.iter().rev() {
             let document = entry.document();
             let (ago, by, on, why) = match document.change() {
                 Some(change) => {
                     (ago(change.time), change.author.clone(), change.host.to_string(), change.message.clone())
                 }
-                None => (String::new(), String::new(), String::new(), "the files that the hosts began with".to_owned()),
+                None => {
+                    let why = in_language(language, "the files that the hosts began with");
+                    (String::new(), String::new(), String::new(), why)
+                }
             };
             let number = document.generation().to_string();
             table.add_row([number, format!("{:.12}", document.hash()), ago, by, on, why]);
@@ -119,18 +123,18 @@ fn ago(at: u64) -> String {
     super::table::duration(then.elapsed().unwrap_or_default())
 }
 
-fn audit(lines: &[Line], json: bool) -> anyhow::Result<String> {
+fn audit(language: Language, lines: &[Line], json: bool) -> anyhow::Result<String> {
     if json {
         return Ok(serde_json::to_string_pretty(lines)? + "\n");
     }
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_header(["AGO", "BY", "VERB", "WHAT", "WHY", "OUTCOME"]);
+    table.set_header(["AGO", "BY", "VERB", "WHAT", "WHY", "OUTCOME"].map(|head| in_language(language, head)));
     for line in lines.iter().rev() {
         let user = line.who.user.clone().unwrap_or_else(|| line.who.uid.to_string());
         let by = if user == line.author { user } else { format!("{} ({user})", line.author) };
         let (verb, what, why) = (line.verb.clone(), line.what.clone(), line.message.clone());
-        table.add_row([ago(line.at), by, verb, what, why, line.outcome.clone()]);
+        table.add_row([ago(line.at), by, verb, what, why, in_language(language, &line.outcome)]);
     }
     Ok(table.lines().map(|line| format!("{}\n", line.trim_end())).collect())
 }
@@ -149,14 +153,14 @@ impl Diff {
 }
 
 impl Config {
-    pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+    pub(super) async fn run(self, settings: Settings, language: Language) -> anyhow::Result<ExitCode> {
         let client = Client::new(settings.control_socket);
         let mut out = io::stdout();
         match self.command {
             ConfigCommand::Status { json: true } => {
                 writeln!(out, "{}", serde_json::to_string_pretty(&client.status().await?)?)?;
             }
-            ConfigCommand::Status { json: false } => write!(out, "{}", table(&client.status().await?))?,
+            ConfigCommand::Status { json: false } => write!(out, "{}", table(language, &client.status().await?))?,
             ConfigCommand::Show { generation, document } => {
                 let documents = client.documents().await?;
                 let entry = match generation {
@@ -173,23 +177,24 @@ impl Config {
     }
 }
 
-fn table(config: &ClusterConfig) -> String {
+fn table(language: Language, config: &ClusterConfig) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_header(["HOST", "HOLDS", "WORKS FROM", "HASH", "CONFIG SYNC"]);
+    table.set_header(["HOST", "HOLDS", "WORKS FROM", "HASH", "CONFIG SYNC"].map(|head| in_language(language, head)));
     let mut remarks = Vec::new();
     for host in &config.hosts {
         let name = host.host.to_string();
         let Some(state) = &host.state else {
-            let why = host.error.clone().unwrap_or_default();
+            let why = in_language(language, host.error.as_deref().unwrap_or_default());
             table.add_row([name, "?".to_owned(), "?".to_owned(), String::new(), why]);
             continue;
         };
         let number = |generation: Option<u64>| generation.map_or("-".to_owned(), |generation| generation.to_string());
         let hash = state.held.map_or(String::new(), |held| format!("{:.12}", held.hash));
         let held = number(state.held.map(|held| held.generation));
-        table.add_row([name, held, number(state.runs), hash, state.standing.clone()]);
-        remarks.extend(state.remarks.iter().map(|remark| format!("! {}: {remark}\n", host.host)));
+        table.add_row([name, held, number(state.runs), hash, in_language(language, &state.standing)]);
+        let said = |remark: &String| format!("! {}: {}\n", host.host, in_language(language, remark));
+        remarks.extend(state.remarks.iter().map(said));
     }
     let rows: String = table.lines().map(|line| format!("{}\n", line.trim_end())).collect();
     format!("{rows}{}{}", if remarks.is_empty() { "" } else { "\n" }, remarks.concat())

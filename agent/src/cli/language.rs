@@ -1,7 +1,10 @@
 //! In which language a command speaks to a person. What scripts read (`--json`) is English always.
 
 use rocketmq_agent_domain::{meaning::Language, sentences::in_language};
-use std::env;
+use std::{
+    env,
+    io::{self, Write},
+};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Lang {
@@ -14,6 +17,11 @@ impl Lang {
     pub(super) fn chosen(&self) -> Language {
         self.lang.unwrap_or_else(|| of_environment(|name| env::var(name).ok()))
     }
+}
+
+/// Says a line.
+pub(super) fn say(language: Language, line: &str) -> io::Result<()> {
+    writeln!(io::stdout(), "{}", in_language(language, line))
 }
 
 /// Says why something is not done.

@@ -1,6 +1,9 @@
 //! `restart`, `stop`, `start`, `pause`, `resume` and `confirm`: what a person orders of the agent of this host.
 
-use super::apply::author;
+use super::{
+    apply::author,
+    language::{complain, say},
+};
 use crate::{
     control::{Applied, Client, Decide, Decision, Ordered, Progress, Wanted},
     exit_code,
@@ -8,11 +11,15 @@ use crate::{
     settings::Settings,
 };
 use anyhow::Context;
-use rocketmq_agent_domain::{health::report::in_words, names::InstanceName};
-use std::{
-    io::{self, Write},
-    process::ExitCode,
+use rocketmq_agent_domain::{
+    finding::{self, turn_in_language},
+    health::report::in_words,
+    launch::Cause,
+    meaning::Language,
+    names::InstanceName,
+    sentences::in_language,
 };
+use std::process::ExitCode;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Restart {
@@ -71,26 +78,26 @@ pub(super) struct Resume {
 }
 
 impl Restart {
-    pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
-        self.order.run(ByHand::Restart, settings).await
+    pub(super) async fn run(self, settings: Settings, language: Language) -> anyhow::Result<ExitCode> {
+        self.order.run(ByHand::Restart, settings, language).await
     }
 }
 
 impl Stop {
-    pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
-        self.order.run(ByHand::Stop, settings).await
+    pub(super) async fn run(self, settings: Settings, language: Language) -> anyhow::Result<ExitCode> {
+        self.order.run(ByHand::Stop, settings, language).await
     }
 }
 
 impl Start {
-    pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+    pub(super) async fn run(self, settings: Settings, language: Language) -> anyhow::Result<ExitCode> {
         let order = Order { instances: self.instances, now: false, wait: false, message: String::new() };
-        order.run(ByHand::Start, settings).await
+        order.run(ByHand::Start, settings, language).await
     }
 }
 
 impl Order {
-    async fn run(self, verb: ByHand, settings: Settings) -> anyhow::Result<ExitCode> {
+    async fn run(self, verb: ByHand, settings: Settings, language: Language) -> anyhow::Result<ExitCode> {
         let client = Client::new(settings.control_socket);
         for (index, instance) in self.instances.into_iter().enumerate() {
             // The one before is ready again, and those beside it may take a moment longer.
@@ -98,59 +105,133 @@ impl Order {
             let wanted = Wanted { instance, verb, now: self.now, wait };
             let order = Ordered { wanted, author: author(), message: self.message.clone() };
             let ended = tokio::select! {
-                ended = client.order(&order, |words| drop(writeln!(io::stdout(), "{words}"))) => ended?,
+                ended = client.order(&order, |progress| drop(say(language, &so_far(language, progress)))) => ended?,
                 _ = tokio::signal::ctrl_c() => {
-                    eprintln!("rocketmq-agent: what has begun goes on, and `rocketmq-agent status` shows it");
+                    complain(language, "what has begun goes on, and `rocketmq-agent status` shows it");
                     return Ok(exit_code::code(exit_code::FAILED));
                 }
             };
             let name = &order.wanted.instance;
             match ended.context("the agent has ended meanwhile; `rocketmq-agent status` shows what became of it")? {
-                Progress::Says(words) | Progress::Done(words) => writeln!(io::stdout(), "{words}")?,
                 Progress::Refused(cause) => {
                     let word = verb.word();
-                    let gate = !self.now && !["no-such-instance", "not-running"].contains(&cause.id.as_str());
-                    let now = format!("\n`rocketmq-agent {word} {name} --now` does it all the same");
-                    let now = if gate { now } else { String::new() };
-                    anyhow::bail!("{name} is left as it is: {}{now}", in_words(&cause));
+                    let mut why = format!("{name} is left as it is: {}", refusal(language, &cause));
+                    if !self.now && !["no-such-instance", "not-running"].contains(&cause.id.as_str()) {
+                        why += &format!("\n`rocketmq-agent {word} {name} --now` does it all the same");
+                    }
+                    anyhow::bail!(why);
                 }
+                progress => say(language, &so_far(language, &progress))?,
             }
         }
         Ok(exit_code::code(exit_code::OK))
     }
 }
 
+/// How far an order is, such as `broker-a is being stopped: clients still send to it`.
+fn so_far(language: Language, progress: &Progress) -> String {
+    let (words, why) = match progress {
+        Progress::Says(words) | Progress::Done(words) => (words, None),
+        Progress::Waits(words, cause) => (words, Some(cause)),
+        Progress::Refused(cause) => return refusal(language, cause),
+    };
+    let said = in_language(language, words);
+    let said = match words.split_once(' ') {
+        Some((name, turn)) if said == *words => format!("{name} {}", turn_in_language(language, turn.to_owned())),
+        _ => said,
+    };
+    match (language, why.map(|cause| finding::in_language(language, cause).what)) {
+        (_, None) => said,
+        (Language::English, Some(what)) => format!("{said}: {what}"),
+        (Language::Chinese, Some(what)) => format!("{said}：{what}"),
+    }
+}
+
+/// Why an order is refused, and what to do: as it was found, or in words of the agent's own.
+fn refusal(language: Language, cause: &Cause) -> String {
+    let Cause { id, what, fix, values } = finding::in_language(language, cause);
+    in_words(&Cause { id, what: in_language(language, &what), fix: in_language(language, &fix), values })
+}
+
 impl Pause {
-    pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
-        decide(settings, Decision::Pause, self.message).await
+    pub(super) async fn run(self, settings: Settings, language: Language) -> anyhow::Result<ExitCode> {
+        decide(settings, language, Decision::Pause, self.message).await
     }
 }
 
 impl Resume {
-    pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
-        decide(settings, Decision::Resume, self.message).await
+    pub(super) async fn run(self, settings: Settings, language: Language) -> anyhow::Result<ExitCode> {
+        decide(settings, language, Decision::Resume, self.message).await
     }
 }
 
 impl Confirm {
-    pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
-        decide(settings, Decision::Confirm, self.message).await
+    pub(super) async fn run(self, settings: Settings, language: Language) -> anyhow::Result<ExitCode> {
+        decide(settings, language, Decision::Confirm, self.message).await
     }
 }
 
-async fn decide(settings: Settings, decision: Decision, message: String) -> anyhow::Result<ExitCode> {
+async fn decide(
+    settings: Settings,
+    language: Language,
+    decision: Decision,
+    message: String,
+) -> anyhow::Result<ExitCode> {
     let client = Client::new(settings.control_socket);
     match client.decide(&Decide { decision, author: author(), message }).await? {
         Applied::Committed { generation, .. } => {
             let words = match decision {
-                Decision::Pause => "nothing is restarted or stopped from now on",
-                Decision::Resume => "it goes on",
-                Decision::Confirm => "it stays",
+                Decision::Pause => format!("nothing is restarted or stopped from now on (generation {generation})"),
+                Decision::Resume => format!("it goes on (generation {generation})"),
+                Decision::Confirm => format!("it stays (generation {generation})"),
             };
-            writeln!(io::stdout(), "{words} (generation {generation})")?;
+            say(language, &words)?;
             Ok(exit_code::code(exit_code::OK))
         }
         Applied::Refused { why } => anyhow::bail!("nothing was changed: {why}"),
         Applied::Unknown { why } => anyhow::bail!("{why}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rocketmq_agent_domain::launch::cause;
+
+    #[test]
+    fn how_far_an_order_is_and_why_it_is_refused_is_said_in_both_languages() {
+        let says = |words: &str| Progress::Says(words.to_owned());
+        let waits =
+            |words: &str, id, what: &str| Progress::Waits(words.to_owned(), cause(id, what.to_owned(), String::new()));
+        let refused = |id, what: &str, fix: &str| Progress::Refused(cause(id, what.to_owned(), fix.to_owned()));
+        for (progress, english, chinese) in [
+            (says("broker-a is being stopped"), "broker-a is being stopped", "broker-a 正在停止"),
+            (says("broker-a is starting"), "broker-a is starting", "broker-a 启动中"),
+            (Progress::Done("broker-a is restarted".to_owned()), "broker-a is restarted", "broker-a 已重启"),
+            (
+                waits("broker-a gives up its writers", "draining", "clients still send to it"),
+                "broker-a gives up its writers: clients still send to it",
+                "broker-a 正在停止接收写入：仍有客户端向它发送",
+            ),
+            (
+                refused("not-running", "broker-a does not run", "`rocketmq-agent start broker-a` starts it"),
+                "broker-a does not run; `rocketmq-agent start broker-a` starts it",
+                "broker-a 没有运行; `rocketmq-agent start broker-a` 启动它",
+            ),
+            (
+                refused("only-proxy", "it is the only proxy: without it gRPC clients can do nothing", ""),
+                "it is the only proxy: without it gRPC clients can do nothing",
+                "它是唯一的 proxy：没有它，gRPC 客户端什么也做不了",
+            ),
+            // An agent of another release.
+            (
+                says("broker-a does what nobody knows: here"),
+                "broker-a does what nobody knows: here",
+                "broker-a does what nobody knows: here",
+            ),
+        ] {
+            assert_eq!(so_far(Language::English, &progress), english);
+            assert_eq!(so_far(Language::Chinese, &progress), chinese);
+        }
     }
 }

@@ -80,7 +80,11 @@ impl Client {
     }
 
     /// Orders something of an instance, and tells how far it is until it is over; how it ended, where that is known.
-    pub async fn order(&self, order: &Ordered, mut tell: impl FnMut(&str)) -> Result<Option<Progress>, ControlError> {
+    pub async fn order(
+        &self,
+        order: &Ordered,
+        mut tell: impl FnMut(&Progress),
+    ) -> Result<Option<Progress>, ControlError> {
         let mut answer = self.send(Method::POST, "/order", serde_json::to_vec(order)?).await?;
         let mut text = Vec::new();
         while let Some(frame) = answer.frame().await {
@@ -88,7 +92,7 @@ impl Client {
             while let Some(end) = text.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = text.drain(..=end).collect();
                 match serde_json::from_slice(&line)? {
-                    Progress::Says(words) => tell(&words),
+                    said @ (Progress::Says(_) | Progress::Waits(..)) => tell(&said),
                     ended => return Ok(Some(ended)),
                 }
             }

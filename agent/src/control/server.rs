@@ -222,7 +222,7 @@ async fn order(
     let lines = stream::unfold((progress, doors.audit, line), |(mut progress, audit, line)| async {
         let said = progress.recv().await?;
         match &said {
-            Progress::Says(_) => {}
+            Progress::Says(_) | Progress::Waits(..) => {}
             Progress::Done(words) => audit.note(Line { outcome: words.clone(), ..line.clone() }),
             Progress::Refused(cause) => audit.note(Line { outcome: cause.what.clone(), ..line.clone() }),
         }

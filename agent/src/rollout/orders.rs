@@ -2,7 +2,7 @@
 //! do about them, and words for who waits at a terminal. Whether an instance may move is decided in the domain.
 
 use rocketmq_agent_domain::{
-    health::report::{HostReport, InstanceReport, State},
+    health::report::{HostReport, State},
     launch::{Cause, cause},
     names::InstanceName,
     rollout::{Phase, Record, Stop, Turn, Turns, Verb, Wish},
@@ -60,6 +60,8 @@ pub struct Wanted {
 pub enum Progress {
     /// How far it is.
     Says(String),
+    /// The same, and why it is no further.
+    Waits(String, Cause),
     /// It is done.
     Done(String),
     /// It is not done.
@@ -180,7 +182,8 @@ impl Orders {
             if is_over {
                 it.order.done();
             } else {
-                say(&it.order, &mut self.said, in_words(seen));
+                let why = seen.reasons.first().filter(|_| !matches!(seen.state, State::Ready | State::Stopping));
+                say(&it.order, &mut self.said, format!("is {}", seen.state), why.cloned());
             }
             // Until the loop has seen it, it is an order, whoever waits for it.
             !is_over && (it.reports < 2 || !it.order.told.is_closed())
@@ -222,8 +225,7 @@ impl Orders {
             },
         };
         if !is_over && let Some(turn) = turn {
-            let waits = waits.map(|cause| format!(": {}", cause.what)).unwrap_or_default();
-            say(order, &mut self.said, format!("{}{waits}", turn.in_words()));
+            say(order, &mut self.said, turn.in_words(), waits);
         }
         if is_over {
             self.gated = None;
@@ -231,15 +233,15 @@ impl Orders {
     }
 }
 
-fn say(order: &Order, said: &mut String, words: String) {
+/// Says how far it is, where that is something new.
+fn say(order: &Order, said: &mut String, words: String, why: Option<Cause>) {
     let words = format!("{} {words}", order.wanted.instance);
-    if *said != words {
-        order.tell(Progress::Says(words.clone()));
-        *said = words;
+    let all = format!("{words}: {}", why.as_ref().map_or("", |cause| cause.what.as_str()));
+    if *said != all {
+        *said = all;
+        order.tell(match why {
+            Some(cause) => Progress::Waits(words, cause),
+            None => Progress::Says(words),
+        });
     }
-}
-
-fn in_words(seen: &InstanceReport) -> String {
-    let why = seen.reasons.first().filter(|_| !matches!(seen.state, State::Ready | State::Stopping));
-    format!("is {}{}", seen.state, why.map(|cause| format!(": {}", cause.what)).unwrap_or_default())
 }
