@@ -72,10 +72,7 @@ impl ClusterError {
     /// The same, with what is wrong with the file said in another language where that has words for it.
     pub fn in_words(&self, language: Language) -> String {
         match self {
-            Self::Invalid { path, problems } => {
-                let problems: Vec<Problem> = problems.iter().map(|it| it.clone().in_language(language)).collect();
-                Listing(path, &problems).to_string()
-            }
+            Self::Invalid { path, problems } => Listing(path, problems).in_language(language),
             Self::Placement { path, source } => said(language, path, &source.to_string()),
             Self::Limit { path, source } => said(language, path, &source.to_string()),
             Self::Read { path, source } => said(language, path, &format!("cannot be read: {source}")),

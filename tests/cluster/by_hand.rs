@@ -44,6 +44,9 @@ pub fn without_its_slave_a_master_is_restarted_only_where_that_is_insisted_on(la
     let (ok, words) = run(lab, "vm1", &["restart", "broker-a"]);
     assert!(!ok && words.contains("the slave of broker-a on vm2 is stopped: it was stopped by hand"), "{words}");
     assert!(words.contains("rocketmq-agent start broker-a") && words.contains("restart broker-a --now"), "{words}");
+    let (ok, words) = run(lab, "vm1", &["restart", "broker-a", "--lang", "zh"]);
+    assert!(!ok && words.contains("broker-a 保持原样：从节点（vm2 的 broker-a）已停止："), "{words}");
+    assert!(words.contains("--now` 仍然会照做"), "{words}");
     assert_eq!(lab.pid("vm1", "broker-a"), master);
     // Another agent leaves it stopped too.
     let agent = lab.agent("vm2");
@@ -60,8 +63,8 @@ pub fn without_its_slave_a_master_is_restarted_only_where_that_is_insisted_on(la
     assert_ne!(lab.pid("vm1", "broker-a"), master);
     let (ok, words) = run(lab, "vm1", &["start", "broker-z"]);
     assert!(!ok && words.contains("vm1 has no instance broker-z; it has namesrv"), "{words}");
-    let (ok, words) = run(lab, "vm2", &["start", "broker-a"]);
-    assert!(ok, "{words}");
+    let (ok, words) = run(lab, "vm2", &["start", "broker-a", "--lang", "zh"]);
+    assert!(ok && words.ends_with("broker-a 在运行\n"), "{words}");
     lab.until_ready();
 }
 

@@ -8,10 +8,12 @@
 use crate::{finding::fill, meaning::Language};
 use std::collections::BTreeMap;
 
-const TABLES: [&str; 5] = [
+const TABLES: [&str; 7] = [
     include_str!("sentences/changes.tsv"),
     include_str!("sentences/cluster_file.tsv"),
+    include_str!("sentences/commands.tsv"),
     include_str!("sentences/doctor.tsv"),
+    include_str!("sentences/errors.tsv"),
     include_str!("sentences/orders.tsv"),
     include_str!("sentences/status.tsv"),
 ];

@@ -52,7 +52,7 @@ impl Check {
             let namesrv = cluster.placement.namesrvs.iter().find(|seat| seat.host == host.name);
             let namesrv = namesrv.map(|seat| format!("namesrv:{}", seat.port));
             let controller = cluster.placement.controllers.iter().find(|seat| seat.host == host.name);
-            let inside = |seat: &ControllerSeat| if seat.in_namesrv { " (in the NameServer)" } else { "" };
+            let inside = |seat: &ControllerSeat| said(if seat.in_namesrv { " (in the NameServer)" } else { "" });
             let controller = controller.map(|seat| format!("controller:{}{}", seat.port, inside(seat)));
             let brokers = cluster.placement.brokers_on(&host.name);
             let brokers = brokers.map(|seat| format!("{} {}:{}", seat.group, seat.role(), seat.port));

@@ -1,7 +1,7 @@
 //! `copy-topics`: makes on each master the topics and consumer groups that it has not and another master has, as they
 //! are there. Shows them first, and asks.
 
-use super::{noted::Noted, question::asked, running};
+use super::{language::say, noted::Noted, question::asked, running};
 use crate::{
     acl,
     cluster::Cluster,
@@ -14,7 +14,6 @@ use rocketmq_agent_domain::{desired::namesrv_addresses, meaning::Language, names
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
-    io::{self, Write},
     path::PathBuf,
     process::ExitCode,
     time::Duration,
@@ -73,34 +72,33 @@ impl CopyTopics {
             .map(|master| lacks(master, &masters))
             .filter(|it| !it.topics.is_empty() || !it.groups.is_empty())
             .collect();
-        let mut out = io::stdout();
         for Missing { master, topics, groups } in &missing {
             for group in groups {
-                writeln!(out, "{}: consumer group {}", master.group, group.name)?;
+                say(language, &format!("{}: consumer group {}", master.group, group.name))?;
             }
             for (from, topic) in topics {
                 let TopicConfig { topic_name, read_queue_nums, write_queue_nums, perm, .. } = topic;
                 let queues = format!("{read_queue_nums} queues to read, {write_queue_nums} to write, perm {perm}");
-                writeln!(out, "{}: topic {topic_name} ({queues}), as on {from}", master.group)?;
+                say(language, &format!("{}: topic {topic_name} ({queues}), as on {from}", master.group))?;
             }
         }
         if missing.is_empty() {
-            writeln!(out, "every master has the topics and consumer groups of the others")?;
+            say(language, "every master has the topics and consumer groups of the others")?;
             return Ok(exit_code::code(exit_code::OK));
         }
         if self.dry_run {
             return Ok(exit_code::code(exit_code::CHANGES_PENDING));
         }
         if !self.yes && !asked(language, "make them")? {
-            writeln!(out, "nothing was changed")?;
+            say(language, "nothing was changed")?;
             return Ok(exit_code::code(exit_code::FAILED));
         }
         for it in &missing {
-            let noted = Noted::begins(&settings, "copy-topics", it.to_string());
+            let noted = Noted::begins(&settings, language, "copy-topics", it.to_string());
             let made = make(it).await.with_context(|| format!("{} has only a part of them", it.master.group));
             noted.ended("made, and read back", &made);
             made?;
-            writeln!(out, "{}: made, and read back", it.master.group)?;
+            say(language, &format!("{}: made, and read back", it.master.group))?;
         }
         Ok(exit_code::code(exit_code::OK))
     }

@@ -133,7 +133,7 @@ fn audit(language: Language, lines: &[Line], json: bool) -> anyhow::Result<Strin
     for line in lines.iter().rev() {
         let user = line.who.user.clone().unwrap_or_else(|| line.who.uid.to_string());
         let by = if user == line.author { user } else { format!("{} ({user})", line.author) };
-        let (verb, what, why) = (line.verb.clone(), line.what.clone(), line.message.clone());
+        let (verb, what, why) = (line.verb.clone(), in_language(language, &line.what), line.message.clone());
         table.add_row([ago(line.at), by, verb, what, why, in_language(language, &line.outcome)]);
     }
     Ok(table.lines().map(|line| format!("{}\n", line.trim_end())).collect())
@@ -198,4 +198,35 @@ fn table(language: Language, config: &ClusterConfig) -> String {
     }
     let rows: String = table.lines().map(|line| format!("{}\n", line.trim_end())).collect();
     format!("{rows}{}{}", if remarks.is_empty() { "" } else { "\n" }, remarks.concat())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::{audit::Who, control::HostConfig, sync::HostState};
+
+    #[test]
+    fn tables_are_shown_in_chinese_and_json_is_not() {
+        let who = Who { uid: 0, user: Some("root".to_owned()) };
+        let line = Line::asked(who, "ann", "apply", "to 0123456789ab".to_owned(), "more heap");
+        let lines = [Line { outcome: "committed as generation 7".to_owned(), ..line }];
+        let shown = audit(Language::Chinese, &lines, false).unwrap();
+        for words in ["结果", "ann (root)", "基于 0123456789ab", "more heap", "已提交为第 7 代"] {
+            assert!(shown.contains(words), "no {words} in\n{shown}");
+        }
+        assert!(audit(Language::Chinese, &lines, true).unwrap().contains("committed as generation 7"));
+        let (vm1, vm2) = ("vm1".parse().unwrap(), "vm2".parse().unwrap());
+        let waits = "the first document waits for the cluster file of vm2".to_owned();
+        let state = HostState { host: vm1, held: None, runs: None, standing: "votes".to_owned(), remarks: vec![waits] };
+        let own = HostConfig { host: state.host.clone(), state: Some(state), error: None };
+        let silent = HostConfig { host: vm2, state: None, error: Some("no answer within 2s".to_owned()) };
+        let config = ClusterConfig { seen_from: own.host.clone(), hosts: vec![own, silent] };
+        let shown = table(Language::Chinese, &config);
+        for words in ["正在使用", "参与投票", "2s 内没有回答", "! vm1: 第一份文档在等待 vm2 的集群文件"]
+        {
+            assert!(shown.contains(words), "no {words} in\n{shown}");
+        }
+        assert!(table(Language::English, &config).contains("no answer within 2s"));
+    }
 }

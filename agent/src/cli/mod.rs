@@ -40,7 +40,7 @@ use crate::{
     trust::TrustError,
 };
 use clap::{Parser, Subcommand};
-use rocketmq_agent_domain::{desired::DesiredError, meaning::Language};
+use rocketmq_agent_domain::{desired::DesiredError, meaning::Language, problem::Listing};
 use std::{io, path::PathBuf, process::ExitCode};
 
 /// Keeps an Apache RocketMQ cluster as one file says, from an agent on each host.
@@ -136,8 +136,12 @@ pub fn run(arguments: Arguments) -> ExitCode {
                 Some(error) if language != Language::English => eprintln!("{}", error.in_words(language)),
                 // One mistake a line, each beginning with file:line:column, which is where editors jump to.
                 Some(ClusterError::Invalid { .. }) => eprintln!("{error:#}"),
-                _ if matches!(error.downcast_ref(), Some(SettingsError::Invalid { .. })) => eprintln!("{error:#}"),
-                _ => language::complain(language, &format!("{error:#}")),
+                _ => match error.downcast_ref() {
+                    Some(SettingsError::Invalid { path, problems }) => {
+                        eprintln!("{}", Listing(path, problems).in_language(language));
+                    }
+                    _ => language::complain(language, &format!("{error:#}")),
+                },
             }
             exit_code::code(status_of(&error))
         }
@@ -175,16 +179,16 @@ fn dispatch(arguments: Arguments, language: Language) -> anyhow::Result<ExitCode
         Command::Rollback(rollback) => runtime.block_on(rollback.run(settings, language)),
         Command::Config(config) => runtime.block_on(config.run(settings, language)),
         Command::Document(document) => runtime.block_on(document.run(settings)),
-        Command::Secret(secret) => secret.run(settings),
-        Command::Smoke(smoke) => runtime.block_on(smoke.run(settings)),
+        Command::Secret(secret) => secret.run(settings, language),
+        Command::Smoke(smoke) => runtime.block_on(smoke.run(settings, language)),
         Command::CopyTopics(copy) => runtime.block_on(copy.run(settings, language)),
-        Command::Unread(unread) => runtime.block_on(unread.run(settings)),
+        Command::Unread(unread) => runtime.block_on(unread.run(settings, language)),
         Command::Restore(restore) => restore.run(settings, language),
-        Command::Support(support) => runtime.block_on(support.run(settings, &arguments.config)),
+        Command::Support(support) => runtime.block_on(support.run(settings, &arguments.config, language)),
         Command::Ready(ready) => runtime.block_on(ready.run()),
         Command::CarryOffsets(carry) => runtime.block_on(carry.run()),
         Command::Doctor(doctor) => runtime.block_on(doctor.run(settings, language)),
-        Command::Remove(remove) => runtime.block_on(remove.run(settings)),
+        Command::Remove(remove) => runtime.block_on(remove.run(settings, language)),
     }
 }
 

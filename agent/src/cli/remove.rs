@@ -1,5 +1,6 @@
 //! `remove`: gives this host up. Says what it will do, does it, and says what is left.
 
+use super::language;
 use crate::{
     accounts, exit_code,
     inventory::Inventory,
@@ -10,9 +11,11 @@ use crate::{
 };
 use anyhow::{Context, bail};
 use rocketmq_agent_domain::{
+    meaning::Language,
     names::{HostName, InstanceName},
     observed::Fact,
     removal::objections,
+    sentences::in_language,
     size::Size,
 };
 use std::{
@@ -38,8 +41,8 @@ pub(super) struct Remove {
 
 /// Prints a line. A reader that has seen enough, `| head`, must not end this half-way.
 macro_rules! say {
-    ($($words:tt)*) => {{
-        let _ = writeln!(io::stdout(), $($words)*);
+    ($language:expr, $($words:tt)*) => {{
+        let _ = language::say($language, &format!($($words)*));
     }};
 }
 
@@ -53,7 +56,7 @@ struct Found {
 }
 
 impl Remove {
-    pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+    pub(super) async fn run(self, settings: Settings, language: Language) -> anyhow::Result<ExitCode> {
         let found = look(&settings).await?;
         let mut remains = remains(&settings, &found)?;
         let nothing_to_do = found.units.own.is_empty()
@@ -61,31 +64,32 @@ impl Remove {
             && remains.files.is_empty()
             && remains.trees.is_empty();
         if nothing_to_do && (self.delete_data.is_none() || remains.data.is_empty()) {
-            say!(
-                "nothing of rocketmq-agent is left on this host{}",
-                if remains.data.is_empty() { "" } else { " but data" }
-            );
-            tell_left(&remains, false);
+            match remains.data.is_empty() {
+                true => say!(language, "nothing of rocketmq-agent is left on this host"),
+                false => say!(language, "nothing of rocketmq-agent is left on this host but data"),
+            }
+            tell_left(language, &remains, false);
             return Ok(exit_code::code(exit_code::OK));
         }
-        self.judge(&found).await?;
+        self.judge(language, &found).await?;
         if let (AgentState::ByHand { lock }, false) = (&found.agent, self.dry_run) {
             bail!("an agent runs that systemd did not start (it holds {}): end it first", lock.display());
         }
         if self.dry_run {
-            self.announce(&found, &remains);
+            self.announce(language, &found, &remains);
             return Ok(exit_code::code(exit_code::OK));
         }
-        self.consent(&found)?;
+        self.consent(language, &found)?;
         if found.agent == AgentState::Unit {
-            say!("stopping rocketmq-agent.service");
+            say!(language, "stopping rocketmq-agent.service");
             remove::stop_agent().await?;
         }
         if !found.units.own.is_empty() || settings.state_dir.join("run").exists() {
             let account = accounts::run_as(settings.embedded.run_as)?;
-            let told = |name: &InstanceName| say!("stopping {name}, for as long as it takes to write its store");
+            let told =
+                |name: &InstanceName| say!(language, "stopping {name}, for as long as it takes to write its store");
             let gone = remove::stop_instances(&settings, account, &found.known, &found.units, told).await?;
-            gone.iter().for_each(|file| say!("removed {}", file.display()));
+            gone.iter().for_each(|file| say!(language, "removed {}", file.display()));
         }
         for known in &found.known {
             if let Some(occupant) = supervise::occupant_of(&known.launch)? {
@@ -98,28 +102,28 @@ impl Remove {
         if self.delete_data.is_some() {
             for data in remains.data.iter().filter(|data| data.kept.is_none()) {
                 remove::delete_data(data)?;
-                say!("deleted {} ({})", data.path.display(), Size(data.bytes));
+                say!(language, "deleted {} ({})", data.path.display(), Size(data.bytes));
             }
         }
         remove::sweep(&remains)?;
         let left = self::remains(&settings, &found)?;
-        say!("removed what rocketmq-agent made on this host");
-        tell_left(&left, self.delete_data.is_some());
+        say!(language, "removed what rocketmq-agent made on this host");
+        tell_left(language, &left, self.delete_data.is_some());
         Ok(exit_code::code(exit_code::OK))
     }
 
     /// Refuses where somebody would miss this host.
-    async fn judge(&self, found: &Found) -> anyhow::Result<()> {
+    async fn judge(&self, language: Language, found: &Found) -> anyhow::Result<()> {
         let Some(inventory) = &found.inventory else { return Ok(()) };
         let others = others(inventory).await;
         let objections = objections(&inventory.desired, &found.running, &others, self.delete_data.is_some());
         if objections.is_empty() {
             return Ok(());
         }
-        let listed = objections.join("\n  ");
+        let listed = objections.iter().map(|it| in_language(language, it)).collect::<Vec<_>>().join("\n  ");
         match (self.dry_run, self.force) {
-            (_, true) => eprintln!("forced, although\n  {listed}"),
-            (true, false) => say!("would be refused without --force:\n  {listed}"),
+            (_, true) => eprintln!("{}", in_language(language, &format!("forced, although\n  {listed}"))),
+            (true, false) => say!(language, "would be refused without --force:\n  {listed}"),
             (false, false) => bail!(
                 "nothing was done:\n  {listed}\nput that right first; --force takes this host away all the same, which is \
                  right where the whole cluster goes"
@@ -128,37 +132,41 @@ impl Remove {
         Ok(())
     }
 
-    fn announce(&self, found: &Found, remains: &Remains) {
+    fn announce(&self, language: Language, found: &Found, remains: &Remains) {
         if found.agent == AgentState::Unit {
-            say!("would stop and disable rocketmq-agent.service");
+            say!(language, "would stop and disable rocketmq-agent.service");
         }
         let waves =
             rocketmq_agent_domain::removal::waves(found.known.iter().map(|it| (&it.launch.instance, it.launch.role)));
         for name in waves.iter().flatten().filter(|name| found.running.contains(*name)) {
-            say!("would stop {name}");
+            say!(language, "would stop {name}");
         }
-        found.units.own.iter().for_each(|file| say!("would disable and remove {}", file.display()));
-        remains.files.iter().for_each(|file| say!("would delete {}", file.display()));
-        remains.trees.iter().for_each(|tree| say!("would delete {} and everything in it", tree.display()));
-        remains.folders.iter().for_each(|folder| say!("would delete folder {} if it is empty", folder.display()));
+        found.units.own.iter().for_each(|file| say!(language, "would disable and remove {}", file.display()));
+        remains.files.iter().for_each(|file| say!(language, "would delete {}", file.display()));
+        remains.trees.iter().for_each(|tree| say!(language, "would delete {} and everything in it", tree.display()));
+        remains
+            .folders
+            .iter()
+            .for_each(|folder| say!(language, "would delete folder {} if it is empty", folder.display()));
         for data in &remains.data {
             let (what, size) = (data.path.display(), Size(data.bytes));
             match (&data.kept, &self.delete_data) {
-                (None, Some(_)) => say!("would delete THE DATA of {}: {what} ({size})", data.instance),
-                (Some(why), Some(_)) => say!("would keep {what} ({size}): {why}"),
-                (_, None) => say!("would keep the data of {}: {what} ({size})", data.instance),
+                (None, Some(_)) => say!(language, "would delete THE DATA of {}: {what} ({size})", data.instance),
+                (Some(why), Some(_)) => say!(language, "would keep {what} ({size}): {why}"),
+                (_, None) => say!(language, "would keep the data of {}: {what} ({size})", data.instance),
             }
         }
     }
 
     /// The name of the cluster, typed.
-    fn consent(&self, found: &Found) -> anyhow::Result<()> {
+    fn consent(&self, language: Language, found: &Found) -> anyhow::Result<()> {
         let Some(typed) = &self.delete_data else { return Ok(()) };
         let name = found.inventory.as_ref().map(|it| it.cluster.topology.name.to_string());
         let name = name.context("no cluster file says which cluster's data lie here, so none are deleted")?;
         let mut typed = typed.clone();
         if typed.is_empty() && io::stdin().is_terminal() {
-            print!("The messages on this host will be gone. Type the cluster's name to delete them: ");
+            let asks = "The messages on this host will be gone. Type the cluster's name to delete them: ";
+            print!("{}", in_language(language, asks));
             io::stdout().flush()?;
             io::stdin().read_line(&mut typed)?;
         }
@@ -213,17 +221,17 @@ async fn others(inventory: &Inventory) -> BTreeMap<HostName, Fact<rocketmq_agent
     Peers::new(inventory.desired.host.clone(), agents).others().await
 }
 
-fn tell_left(remains: &Remains, deletes_data: bool) {
+fn tell_left(language: Language, remains: &Remains, deletes_data: bool) {
     for data in &remains.data {
         let (path, size) = (data.path.display(), Size(data.bytes));
         match &data.kept {
-            Some(why) if deletes_data => say!("kept {path} ({size}): {why}"),
-            _ => say!("kept the data of {}: {path} ({size})", data.instance),
+            Some(why) if deletes_data => say!(language, "kept {path} ({size}): {why}"),
+            _ => say!(language, "kept the data of {}: {path} ({size})", data.instance),
         }
     }
     remains
         .foreign
         .iter()
         .filter(|path| Path::exists(path))
-        .for_each(|path| say!("left, not the agent's: {}", path.display()));
+        .for_each(|path| say!(language, "left, not the agent's: {}", path.display()));
 }

@@ -1,7 +1,7 @@
 //! `smoke`: sends messages through every master and reads them back, without a client of RocketMQ's. It uses the topic
 //! that every broker keeps under its own name, so it makes none.
 
-use super::running;
+use super::{language::say, running};
 use crate::{
     acl,
     cluster::Cluster,
@@ -10,7 +10,9 @@ use crate::{
     settings::Settings,
 };
 use anyhow::{Context, bail};
-use rocketmq_agent_domain::{desired::namesrv_addresses, placement::BrokerSeat, topology::Topology};
+use rocketmq_agent_domain::{
+    desired::namesrv_addresses, meaning::Language, placement::BrokerSeat, sentences::in_language, topology::Topology,
+};
 use std::{
     collections::BTreeSet,
     io::{self, Write},
@@ -35,11 +37,10 @@ const PULL_AT_ONCE: u32 = 32;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Smoke {
-    pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+    pub(super) async fn run(self, settings: Settings, language: Language) -> anyhow::Result<ExitCode> {
         let cluster = running::cluster(self.file.as_deref(), &settings)?;
         let client = acl::client(&cluster.topology, &cluster.placement, TIMEOUT)?;
         let mut failed = false;
-        let mut out = io::stdout();
         let mut groups = BTreeSet::new();
         for seat in cluster.placement.brokers.iter().filter(|seat| groups.insert(&seat.group)) {
             let address = match seat.elected {
@@ -48,15 +49,19 @@ impl Smoke {
             };
             let Some(address) = address else {
                 failed = true;
-                writeln!(out, "{}: no NameServer knows a master of it", seat.group)?;
+                say(language, &format!("{}: no NameServer knows a master of it", seat.group))?;
                 continue;
             };
             let broker = Broker::new(&client, address.to_string(), TIMEOUT);
             match self.through(&broker, seat).await {
-                Ok(()) => writeln!(out, "{} ({address}): {} sent, all SEND_OK, all read back", seat.group, self.count)?,
+                Ok(()) => {
+                    let sent = format!("{} ({address}): {} sent, all SEND_OK, all read back", seat.group, self.count);
+                    say(language, &sent)?;
+                }
                 Err(error) => {
                     failed = true;
-                    writeln!(out, "{} ({address}): {error:#}", seat.group)?;
+                    let why = in_language(language, &format!("{error:#}"));
+                    writeln!(io::stdout(), "{} ({address}): {why}", seat.group)?;
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! `status`: asks this host's agent for the whole cluster and shows it.
 
-use super::table;
+use super::{language::say, table};
 use crate::{
     cluster::{Applied, Cluster},
     exit_code, host,
@@ -60,7 +60,7 @@ impl Status {
                         }
                     }
                 }
-                Err(error) if self.watch => writeln!(out, "{error:#}")?,
+                Err(error) if self.watch => say(language, &format!("{error:#}"))?,
                 Err(error) => return Err(error),
             }
             if !self.watch {

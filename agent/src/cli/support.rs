@@ -1,6 +1,6 @@
 //! `support`: one archive of everything that tells how this host is, for whoever helps.
 
-use super::status::own_agent;
+use super::{language::say, status::own_agent};
 use crate::{
     clock, doctor, exit_code, host,
     settings::Settings,
@@ -8,8 +8,8 @@ use crate::{
     web,
 };
 use anyhow::Context;
+use rocketmq_agent_domain::meaning::Language;
 use std::{
-    io::{self, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -35,7 +35,7 @@ pub(super) struct Support {
 }
 
 impl Support {
-    pub(super) async fn run(self, settings: Settings, config: &Path) -> anyhow::Result<ExitCode> {
+    pub(super) async fn run(self, settings: Settings, config: &Path, language: Language) -> anyhow::Result<ExitCode> {
         let name = format!("rocketmq-agent-support-{}-{}", host::machine_name(), clock::now() / 1000);
         let path = self.output.unwrap_or_else(|| PathBuf::from(format!("{name}.tar.gz")));
         let cannot = || format!("cannot write {}", path.display());
@@ -46,15 +46,14 @@ impl Support {
         let reports: Vec<_> = doctor::CHECKS.iter().map(|check| check.run(&look)).collect();
         archive.add("doctor.json", &serde_json::to_string_pretty(&reports)?).with_context(cannot)?;
         let lacks = archive.finish().with_context(cannot)?;
-        let mut out = io::stdout();
-        writeln!(out, "{} is written.", path.display())?;
+        say(language, &format!("{} is written.", path.display()))?;
         for line in lacks {
-            writeln!(out, "  it lacks {line}")?;
+            say(language, &format!("  it lacks {line}"))?;
         }
-        writeln!(
-            out,
+        say(
+            language,
             "Passwords, keys and tokens are blanked; addresses, names of topics and logs are in it. Look it through \
-             before you send it."
+             before you send it.",
         )?;
         Ok(exit_code::code(exit_code::OK))
     }

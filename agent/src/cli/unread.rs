@@ -1,7 +1,7 @@
 //! `unread`: what consumers have not read yet of the messages of a broker group, which is to be known before it is taken out
 //! of the cluster file. `apply` asks the same of each group that leaves.
 
-use super::running;
+use super::{language::say, running};
 use crate::{
     acl,
     cluster::Cluster,
@@ -13,13 +13,13 @@ use anyhow::Context;
 use rocketmq_agent_domain::{
     desired::namesrv_addresses,
     document::Document,
+    meaning::Language,
     names::BrokerName,
     placement::Placement,
     topology::{self, Topology},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::{self, Write},
     path::PathBuf,
     process::ExitCode,
     time::Duration,
@@ -40,7 +40,7 @@ pub(super) struct Unread {
 }
 
 impl Unread {
-    pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+    pub(super) async fn run(self, settings: Settings, language: Language) -> anyhow::Result<ExitCode> {
         let cluster = running::cluster(self.file.as_deref(), &settings)?;
         let mut left = false;
         for group in &self.groups {
@@ -48,7 +48,7 @@ impl Unread {
             let found = found.with_context(|| format!("whether all of {group} was read cannot be told"))?;
             left |= !found.is_empty();
             let words = in_words(group, &found).unwrap_or_else(|| format!("all of {group} was read"));
-            writeln!(io::stdout(), "{words}")?;
+            say(language, &words)?;
         }
         Ok(exit_code::code(if left { exit_code::CHANGES_PENDING } else { exit_code::OK }))
     }

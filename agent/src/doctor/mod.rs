@@ -3,7 +3,7 @@
 //! what they found, when a person says so.
 //!
 //! To add one: a file with a `CHECK`, a line in [`CHECKS`] and one in `chinese`; `tests/documents.rs` puts it on the page.
-//! What it says has its Chinese in the domain's `sentences/doctor.tsv`; `tests/chinese.rs` holds that.
+//! What it says has its Chinese in the domain's `sentences/doctor.tsv`; `tests/chinese` holds that.
 
 mod account;
 mod address;

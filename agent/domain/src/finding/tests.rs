@@ -53,6 +53,14 @@ fn a_finding_is_said_in_english_and_shown_in_chinese_with_its_values() {
 }
 
 #[test]
+fn an_error_within_a_finding_is_said_in_chinese_where_it_is_the_agents_own() {
+    let said = |why: &str| in_language(Language::Chinese, &CONFIG_UNKNOWN.of(&[("why", &why)])).what;
+    let own = said("cannot connect to 10.0.0.1:10911: Connection refused (os error 111)");
+    assert!(own.ends_with("：无法连接 10.0.0.1:10911：Connection refused (os error 111)"), "{own}");
+    assert!(said("Permission denied (os error 13)").ends_with("：Permission denied (os error 13)"));
+}
+
+#[test]
 fn what_was_said_in_other_words_is_shown_as_it_was_said() {
     // By an older agent, without values.
     let old = cause("port-in-use", "port 10911 is taken by pid 812 (nginx)", "stop that process");

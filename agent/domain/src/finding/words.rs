@@ -1,10 +1,16 @@
 //! Values that are words of the agent's own, such as a state or a role: what is said instead of them in Chinese. All others
 //! (names, numbers, what RocketMQ or the kernel said) stay as they are.
 
+use crate::{meaning::Language, sentences};
+
 /// What is said for a value, by the name of its hole.
 pub(super) fn in_chinese(name: &str, value: &str) -> String {
     let found = if name == "phase" { phase(value) } else { word(name, value).map(str::to_owned) };
-    found.unwrap_or_else(|| value.to_owned())
+    found.unwrap_or_else(|| match name {
+        // What an error of the agent's own says.
+        "why" | "strangers" => sentences::in_language(Language::Chinese, value),
+        _ => value.to_owned(),
+    })
 }
 
 /// What a restart or a stop does: `Turn::in_words`.

@@ -1,6 +1,6 @@
 //! What is said of a cluster file, in Chinese.
 
-use super::Problem;
+use super::{Listing, Problem};
 use crate::{meaning::Language, sentences::in_language};
 
 impl Problem {
@@ -12,6 +12,14 @@ impl Problem {
             _ => in_language(language, &self.what),
         };
         Self { what, fix: in_language(language, &self.fix), ..self }
+    }
+}
+
+impl Listing<'_> {
+    /// As it is printed, with what is wrong said in another language.
+    pub fn in_language(&self, language: Language) -> String {
+        let problems: Vec<Problem> = self.1.iter().map(|it| it.clone().in_language(language)).collect();
+        Listing(self.0, &problems).to_string()
     }
 }
 
