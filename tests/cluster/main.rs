@@ -108,6 +108,16 @@ fn elected() -> Vec<Claim<Lab>> {
     ]
 }
 
+fn tls_only() -> Vec<Claim<Lab>> {
+    claims![Lab:
+        tls::nobody_is_taken_in_plain_text_and_all_come_up_in_sync,
+        tls::a_client_that_speaks_tls_sends_and_receives_and_one_that_does_not_is_shut_out,
+        tls::doctor_names_what_is_wrong_with_certificate_and_key_and_is_content_again,
+        tls::a_new_certificate_and_its_key_are_taken_by_all_while_they_run,
+        claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
+    ]
+}
+
 /// Small commit log files, so that a few megabytes fill several.
 const SMALL_FILES: &str = "[broker.config]\nmappedFileSizeCommitLog = 1048576\n";
 /// And brokers that look at their list of NameServers every 2 s instead of every two minutes.
@@ -212,15 +222,7 @@ fn suites() -> Vec<Suite<Lab>> {
                 claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
             ],
         },
-        Suite {
-            name: "tls",
-            lab: tls::enforcing,
-            claims: claims![Lab:
-                tls::nobody_is_taken_in_plain_text_and_all_come_up_in_sync,
-                tls::a_client_that_speaks_tls_sends_and_receives_and_one_that_does_not_is_shut_out,
-                claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
-            ],
-        },
+        Suite { name: "tls", lab: || tls::enforcing("5.5.0"), claims: tls_only() },
         Suite {
             name: "adoption",
             lab: adoption::lab,

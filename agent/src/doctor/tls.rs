@@ -17,13 +17,15 @@ use std::{
 
 pub(super) static CHECK: Check = Check {
     id: "tls",
-    what: "The certificate and key that instances show over TLS are there and usable, only their account can read the key, \
-           and they do not run out soon.",
-    why: "A RocketMQ that cannot read them starts all the same, says so in its log alone, and refuses everybody who speaks \
+    what: "The certificate and key that instances show over TLS are there and usable and belong together, only their \
+           account can read the key, and they do not run out soon.",
+    why: "A RocketMQ that cannot use them starts all the same, says so in its log alone, and refuses everybody who speaks \
           TLS. When the certificate has run out, clients that verify it cannot connect.",
     run,
     repair: None,
 };
+
+const PUT_THERE: &str = "put it there, readable by the account of the instances";
 
 fn run(host: &Host) -> Vec<Finding> {
     let Ok(account) = host.account else { return vec![Finding::skipped("see `account`")] };
@@ -41,7 +43,7 @@ fn run(host: &Host) -> Vec<Finding> {
                 if is_named {
                     let what =
                         format!("{name}: {} cannot be read: {error}; RocketMQ goes on without it", file.display());
-                    findings.push(Finding::fail(what, "put it there, readable by the account of the instances"));
+                    findings.push(Finding::fail(what, PUT_THERE));
                 }
                 shown(options, &BTreeMap::new())
             }
@@ -68,7 +70,13 @@ fn judge(name: &str, shown: &Shown, enforces: bool, account: Option<Account>, is
         }
         (Some(certificate), Some(key)) => {
             let (certificate, key) = (Path::new(certificate), Path::new(key));
-            vec![judge_certificate(certificate, account), judge_key(key, shown.has_password, account, is_5)]
+            let mut found =
+                vec![judge_certificate(certificate, account), judge_key(key, shown.has_password, account, is_5)];
+            if trust::is_of_another(certificate, key) {
+                let what = format!("{} is not the key of {}", key.display(), certificate.display());
+                found.push(Finding::fail(what, "put both there as they were made, and restart"));
+            }
+            found
         }
         _ if enforces => {
             let what = format!("{name}: it has no certificate or no key to show, and refuses everybody");
@@ -81,7 +89,7 @@ fn judge(name: &str, shown: &Shown, enforces: bool, account: Option<Account>, is
 fn judge_certificate(path: &Path, account: Option<Account>) -> Finding {
     let shown = path.display();
     if let Err(error) = read(path, account) {
-        return Finding::fail(format!("{shown} cannot be read: {error}"), "let the account of the instances read it");
+        return unreadable(path, &error);
     }
     let now = SystemTime::now();
     match trust::validity(path) {
@@ -101,12 +109,7 @@ fn judge_key(path: &Path, has_password: bool, account: Option<Account>, is_5: bo
     let shown = path.display();
     let (text, file) = match read(path, account).and_then(|text| Ok((text, fs::metadata(path)?))) {
         Ok(found) => found,
-        Err(error) => {
-            return Finding::fail(
-                format!("{shown} cannot be read: {error}"),
-                "let the account of the instances read it",
-            );
-        }
+        Err(error) => return unreadable(path, &error),
     };
     if is_open(&file, account) {
         return Finding::fail(format!("{shown} can be read by others"), "chown it to rocketmq, and chmod 600");
@@ -126,6 +129,14 @@ fn judge_key(path: &Path, has_password: bool, account: Option<Account>, is_5: bo
         }
         Some(KeyFormat::Pkcs8 | KeyFormat::Encrypted) => Finding::ok(format!("{shown} is a key that is taken")),
     }
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Finding {
+    let fix = match error.kind() {
+        io::ErrorKind::NotFound => PUT_THERE,
+        _ => "let the account of the instances read it",
+    };
+    Finding::fail(format!("{} cannot be read: {error}", path.display()), fix)
 }
 
 /// The file, where the account could read it too: this process mostly can.
@@ -243,6 +254,22 @@ mod tests {
         assert_eq!(judge_key(&files.path("key.pem"), true, None, true).verdict, Verdict::Ok);
         files.key(&kind("RSA"), 0o600);
         assert_eq!(judge_key(&files.path("key.pem"), false, None, false).verdict, Verdict::Fail);
+    }
+
+    #[test]
+    fn a_key_that_is_not_of_the_certificate_is_named() {
+        let files = Files::new(200);
+        let shown = Shown {
+            certificate: Some(files.path("cert.pem").display().to_string()),
+            key: Some(files.path("key.pem").display().to_string()),
+            has_password: false,
+            makes_its_own: false,
+        };
+        let said = || judge("broker-a", &shown, true, None, true);
+        assert!(said().iter().all(|it| it.verdict == Verdict::Ok), "{:?}", said());
+        files.key(&Files::new(200).pem(), 0o600);
+        let named: Vec<Finding> = said().into_iter().filter(|it| it.verdict == Verdict::Fail).collect();
+        assert!(named.len() == 1 && named[0].what.contains("key.pem is not the key of "), "{named:?}");
     }
 
     #[test]

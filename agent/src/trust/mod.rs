@@ -15,7 +15,7 @@ mod secret;
 
 pub use identity::{Identity, Stranger};
 pub use keys::{Keys, Made};
-pub use own::{Validity, validity};
+pub use own::{Validity, is_of_another, validity};
 pub use secret::{FROM_ENVIRONMENT, Secrets, make};
 
 use authority::Authority;

@@ -8,10 +8,11 @@ use super::{Material, Stranger, TrustError};
 use crate::settings::Certificates;
 use rocketmq_agent_domain::names::HostName;
 use rustls::{
-    CertificateError, Error, RootCertStore,
+    CertificateError, Error, InconsistentKeys, RootCertStore,
     crypto::ring,
     pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem::PemObject},
     server::WebPkiClientVerifier,
+    sign::CertifiedKey,
 };
 use std::{
     fs,
@@ -68,6 +69,13 @@ pub fn validity(path: &Path) -> Result<Validity, TrustError> {
         roots.add(certificate.clone()).map_err(|error| unusable(path, error))?;
     }
     verified(&chain, &roots.into()).and_then(|at| dates(&at)).map_err(|error| unusable(path, error))
+}
+
+/// Whether the key in a file is known to be that of another certificate.
+pub fn is_of_another(certificate: &Path, key: &Path) -> bool {
+    let (Ok(chain), Ok(key)) = (certificates(certificate), PrivateKeyDer::from_pem_file(key)) else { return false };
+    let both = CertifiedKey::from_der(chain, key, &ring::default_provider());
+    matches!(both, Err(Error::InconsistentKeys(InconsistentKeys::KeyMismatch)))
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TrustError> {
