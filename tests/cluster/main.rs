@@ -264,6 +264,7 @@ fn more() -> Vec<Suite<Lab>> {
                 claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
             ],
         },
+        Suite { name: "tls-4.9.4", lab: || tls::enforcing("4.9.4"), claims: tls_only() },
         Suite {
             name: "tls-rollout",
             lab: tls::speaking,
