@@ -64,6 +64,12 @@ pub fn one_file_brings_up_a_group_that_elects_its_master(lab: &mut Lab) {
     assert!(smoke.status.success() && said.contains("20 sent, all SEND_OK, all read back"), "{said}");
 }
 
+/// The hosts whose controllers lead, as these instances say.
+fn leaders(lab: &Lab, name: &str) -> Vec<&'static str> {
+    let leads = |host: &&str| lab.instance(host, name).is_ok_and(|it| it.leader == Some(true));
+    HOSTS.into_iter().filter(leads).collect()
+}
+
 fn controllers_are_inside(lab: &Lab) -> bool {
     fs::read_to_string(lab.cluster_file()).unwrap().contains("in_namesrv = true")
 }
@@ -140,8 +146,7 @@ pub fn a_store_is_not_taken_to_another_mode(lab: &mut Lab) {
 /// A restart of such a NameServer takes a vote away for as long as it lasts, so that they go one at a time.
 pub fn namesrvs_are_rolled_out_with_the_controllers_leader_last_and_nothing_acknowledged_is_lost(lab: &mut Lab) {
     let sender = Sender::start(lab, "Elected", "inside", 50);
-    let leads = |host: &&str| lab.instance(host, "namesrv").is_ok_and(|it| it.leader == Some(true));
-    let leader = HOSTS.into_iter().find(leads).unwrap();
+    let leader = leaders(lab, "namesrv")[0];
     let text = fs::read_to_string(lab.cluster_file()).unwrap();
     rollout::with_file(lab, &text.replace("[namesrv]\nheap = \"128M\"", "[namesrv]\nheap = \"136M\""));
     let moved = rollout::follow(lab, |_| {});
@@ -167,16 +172,64 @@ pub fn controllers_leave_the_namesrvs_when_their_data_was_moved_and_not_before(l
     let expected = format!("controller.in_namesrv is another one now, and {} holds data", store.display());
     assert!(said.contains(&expected) && !said.contains("start "), "{said}");
     for host in HOSTS {
-        let (from, to) = (lab.folder(host, "namesrv"), lab.folder(host, "controller"));
-        let owner = fs::metadata(&from).unwrap();
-        fs::create_dir_all(&to).unwrap();
-        chown(&to, Some(owner.uid()), Some(owner.gid())).unwrap();
-        fs::rename(from.join("store"), to.join("store")).unwrap();
+        move_store(lab, host, "namesrv", "controller");
     }
     lab.start();
     lab.until_ready();
-    let leads = |host: &&str| lab.instance(host, "controller").is_ok_and(|it| it.leader == Some(true));
-    assert_eq!(HOSTS.into_iter().filter(leads).count(), 1);
+    assert_eq!(leaders(lab, "controller").len(), 1);
     master(lab);
     lab.receive_all("Elected", "GM", &acknowledged);
+}
+
+fn move_store(lab: &Lab, host: &str, from: &str, to: &str) {
+    let (from, to) = (lab.folder(host, from), lab.folder(host, to));
+    let owner = fs::metadata(&from).unwrap();
+    fs::create_dir_all(&to).unwrap();
+    chown(&to, Some(owner.uid()), Some(owner.gid())).unwrap();
+    fs::rename(from.join("store"), to.join("store")).unwrap();
+}
+
+/// Each host for itself, as two of three controllers and members go on meanwhile.
+pub fn controllers_enter_the_namesrvs_one_host_after_the_other_and_nothing_acknowledged_is_lost(lab: &mut Lab) {
+    let (ok, said) = lab.java(&["create-topic", "--cluster", "DefaultCluster", "--topic", "Entered", "--queues", "4"]);
+    assert!(ok, "{said}");
+    let sender = Sender::start(lab, "Entered", "entered", 50);
+    let text = fs::read_to_string(lab.cluster_file()).unwrap();
+    let (pids, last) = (lab.pids(), master(lab));
+    fs::write(lab.cluster_file(), text.replace("[controller]\nheap = \"128M\"", "[controller]\nin_namesrv = true"))
+        .unwrap();
+    for host in HOSTS {
+        let [from, to] =
+            ["controller", "namesrv"].map(|name| lab.folder(host, name).join("store").display().to_string());
+        let expected = format!(
+            "controller.in_namesrv is another one now, and {from} holds data: set it back, or stop the agent here and \
+             what it runs, and move that folder to {to}"
+        );
+        poll(LONG, "it says what has to be done first", || {
+            let reasons = lab.report(host)?.reasons();
+            if reasons.iter().any(|it| it.contains(&expected)) { Ok(()) } else { Err(format!("{reasons:?}")) }
+        });
+    }
+    assert_eq!(lab.pids(), pids);
+    let mut hosts = HOSTS.to_vec();
+    hosts.sort_by_key(|host| *host == last);
+    for host in hosts {
+        lab.agent(host).stop();
+        move_store(lab, host, "controller", "namesrv");
+        lab.agent(host).start();
+        poll(LONG, "its NameServer and its member are ready", || {
+            let [namesrv, member] = ["namesrv", GROUP].map(|name| lab.instance(host, name));
+            let (namesrv, member) = (namesrv?, member?);
+            if namesrv.is_ready() && member.is_ready() { Ok(()) } else { Err(format!("{namesrv:?} {member:?}")) }
+        });
+        sender.until_acknowledged(20);
+    }
+    lab.until_ready();
+    assert_eq!(leaders(lab, "namesrv").len(), 1);
+    assert!(HOSTS.iter().all(|host| lab.instance(host, "controller").is_err()));
+    assert_eq!(in_role(lab, Role::Slave).len(), 2, "all know who the master is");
+    let acknowledged = sender.stop();
+    let sent = fs::read_to_string(lab.dir.join("entered.log")).unwrap().lines().count();
+    println!("  {} of {sent} sends on the way were not acknowledged", sent - acknowledged.len());
+    lab.receive_all("Entered", "GN", &acknowledged);
 }

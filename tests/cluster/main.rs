@@ -266,6 +266,15 @@ fn more() -> Vec<Suite<Lab>> {
         },
         Suite { name: "tls-4.9.4", lab: || tls::enforcing("4.9.4"), claims: tls_only() },
         Suite {
+            name: "embedding",
+            lab: || Lab::new(20, "5.5.0", "controller", 3, elections::CONTROLLERS),
+            claims: claims![Lab:
+                elections::one_file_brings_up_a_group_that_elects_its_master,
+                elections::controllers_enter_the_namesrvs_one_host_after_the_other_and_nothing_acknowledged_is_lost,
+                claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
+            ],
+        },
+        Suite {
             name: "tls-rollout",
             lab: tls::speaking,
             claims: claims![Lab:

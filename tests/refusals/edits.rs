@@ -172,6 +172,35 @@ fn base_dir_does_not_change_under_data_not_even_over_a_restart() {
     world.no_java_ran();
 }
 
+#[test]
+fn a_controller_goes_into_its_namesrv_and_out_again_when_its_data_was_moved_and_not_before() {
+    let world = waiting();
+    world.edit("cluster.toml", "multi-master", "controller");
+    world.edit("cluster.toml", "[namesrv]\nhosts = [\"vm2\"]", "[controller]\nin_namesrv = false\n\n[namesrv]");
+    let third = "[[host]]\nname = \"vm3\"\naddress = \"127.9.9.3\"\n\n[[host]]\nname = \"vm1\"";
+    world.edit("cluster.toml", "[[host]]\nname = \"vm1\"", third);
+    world.write("base/controller/store/log", b"what they know");
+    let mut agent = world.agent();
+    agent.reason("install-failed");
+    for (of, to, [was, will]) in
+        [("controller", "namesrv", ["false", "true"]), ("namesrv", "controller", ["true", "false"])]
+    {
+        world.edit("cluster.toml", &format!("in_namesrv = {was}"), &format!("in_namesrv = {will}"));
+        let [from, to] = [of, to].map(|name| world.path(&format!("base/{name}/store")));
+        let words = format!("{} holds data: set it back, or stop the agent here", from.display());
+        let what = agent.reason("cluster-file-not-taken").0;
+        assert!(what.contains(&words) && what.contains(&format!("move that folder to {}", to.display())), "{what}");
+        agent.end();
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::rename(from, to).unwrap();
+        agent = world.agent();
+        agent.reason("install-failed");
+        assert!(!agent.ids().contains(&"cluster-file-not-taken".to_owned()), "{:?}", agent.ids());
+    }
+    agent.end();
+    world.no_java_ran();
+}
+
 /// The quarantine lies in a file, so that an agent that is started again does not begin to hammer.
 #[test]
 fn what_is_quarantined_is_tried_at_once_with_a_file_that_was_edited_while_no_agent_ran() {

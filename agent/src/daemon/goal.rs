@@ -32,12 +32,28 @@ pub struct UnfitJava {
 
 /// The file says that this host's data is elsewhere than it is.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "{key} is another one now, and {store} holds data: set it back, or stop the agent here and move the data first"
-)]
-pub struct StrandedData {
-    key: &'static str,
-    store: PathBuf,
+pub enum StrandedData {
+    /// A broker's.
+    #[error(
+        "{key} is another one now, and {store} holds data: set it back, or stop the agent here and move the data first"
+    )]
+    OfBroker {
+        /// What changed.
+        key: &'static str,
+        /// Where the data is.
+        store: PathBuf,
+    },
+    /// That of a controller, which goes to another instance.
+    #[error(
+        "controller.in_namesrv is another one now, and {store} holds data: set it back, or stop the agent here and what \
+         it runs, and move that folder to {to}"
+    )]
+    OfController {
+        /// Where the data is.
+        store: PathBuf,
+        /// And where it will be looked for.
+        to: PathBuf,
+    },
 }
 
 /// The goal of a file, on a host where brokers are where the last one that was applied put them.
@@ -175,19 +191,18 @@ fn keeps_data(earlier: &Cluster, next: &Goal) -> Result<(), StrandedData> {
     let store = |instance: &InstanceName, role| Folders::of(&old.base_dir, before.layout, instance, role).store();
     if before.mode == after.mode && old.in_namesrv != new.in_namesrv {
         // An empty one has never heard of the brokers, whatever those know of themselves.
-        let store = match old.in_namesrv {
-            true => store(&InstanceName::namesrv(), Role::Namesrv),
-            false => store(&InstanceName::controller(), Role::Controller),
-        };
+        let inside = store(&InstanceName::namesrv(), Role::Namesrv);
+        let alone = store(&InstanceName::controller(), Role::Controller);
+        let (store, to) = if old.in_namesrv { (inside, alone) } else { (alone, inside) };
         if stores::holds_files(&store).unwrap_or(true) {
-            return Err(StrandedData { key: "controller.in_namesrv", store });
+            return Err(StrandedData::OfController { store, to });
         }
     }
     let Some((key, _)) = changes.into_iter().find(|(_, changes)| *changes) else { return Ok(()) };
     let mut stores = earlier.placement.brokers_on(name).map(|seat| store(&seat.instance(), seat.role()));
     // What cannot be looked into may hold data.
     match stores.find(|store| stores::holds_files(store).unwrap_or(true)) {
-        Some(store) => Err(StrandedData { key, store }),
+        Some(store) => Err(StrandedData::OfBroker { key, store }),
         None => Ok(()),
     }
 }
