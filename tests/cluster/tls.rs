@@ -216,7 +216,7 @@ pub fn a_new_certificate_and_its_key_are_taken_by_all_while_they_run(lab: &mut L
     let pids = lab.pids();
     assert_eq!(shown_by_all(lab), vec![given(lab); 4]);
     write_pair(&folder(lab), 100);
-    until(LONG, "all show the new one", || shown_by_all(lab) == vec![given(lab); 4]);
+    until(crate::lab::LONG, "all show the new one", || shown_by_all(lab) == vec![given(lab); 4]);
     assert_eq!(lab.pids(), pids);
 }
 
