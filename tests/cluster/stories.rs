@@ -235,16 +235,24 @@ pub fn a_full_disk_is_told_and_nothing_acknowledged_is_lost(lab: &mut Lab) {
     lab.receive_all("Many", "after-full", &acknowledged);
 }
 
-/// Leaves no byte for the next start, which has to write the store's `lock` anew.
-fn kill_without_room_to_start(lab: &Lab, pid: u32) {
+/// Kills it, and has no start end well from then on: the store's `lock`, which each start writes, is as full as /dev/full, and
+/// so is the disk. A start frees some of that, by chance enough for a lock that is a file. Gives what lies in the lock's place.
+fn kill_without_room_to_start(lab: &Lab) -> PathBuf {
+    use rustix::fs::{CWD, FileType, makedev, mknodat};
     let agent = lab.agents[0].pid();
-    let store = store(lab);
+    let (store, pid) = (store(lab), lab.pid("vm1", "broker-a"));
+    let lock = store.join("lock");
     signal(agent, Signal::STOP);
     kill_9(pid);
     until(LONG, "it has ended", || !is_running(pid));
-    fs::remove_file(store.join("lock")).unwrap();
+    fs::remove_file(&lock).unwrap();
+    mknodat(CWD, &lock, FileType::CharacterDevice, 0o600.into(), makedev(1, 7)).unwrap();
+    chown(&lock, Some(3000), Some(3000)).unwrap();
+    // After a kill it is made anew, in the room that it had.
+    fs::remove_dir_all(store.join("index")).unwrap();
     fill(&store.join("filler"), 0);
     signal(agent, Signal::CONT);
+    lock
 }
 
 /// Sends that many one after another; gives the bodies that were acknowledged.
@@ -259,33 +267,29 @@ fn send(lab: &Lab, prefix: &str, count: u32) -> Vec<String> {
 /// Without the agent's doing 5.5.0 acknowledges sends for a minute then, and has written no byte of them: of 2,066 that were
 /// acknowledged 785 were in no commit log.
 pub fn a_broker_started_on_a_full_disk_takes_nothing_until_there_is_room_and_then_without_a_restart(lab: &mut Lab) {
-    const ENOUGH_TO_START: u64 = 1 << 20;
+    const ENOUGH_TO_START: u64 = 8 << 20;
     let original = fs::read_to_string(lab.cluster_file()).unwrap();
     let filler = store(lab).join("filler");
     let mut acknowledged = send(lab, "before", 100);
     assert_eq!(acknowledged.len(), 100);
-    kill_without_room_to_start(lab, lab.pid("vm1", "broker-a"));
+    let lock = kill_without_room_to_start(lab);
     poll(LONG, "a start that fails for want of disk is told", || {
-        let broker = lab.instance("vm1", "broker-a")?;
-        // What its reading of the store gave back was enough for it.
-        if let (true, Some(pid)) = (broker.reasons.iter().any(|it| it.id == "sends-held"), broker.pid) {
-            kill_without_room_to_start(lab, pid);
-        }
-        let reasons = broker.reasons;
+        // What the start has freed.
+        fill(&filler, 0);
+        let reasons = lab.instance("vm1", "broker-a")?.reasons;
         let told = reasons.iter().find(|it| {
             it.id == "disk-full" && it.what.contains("/store is full: ") && it.what.ends_with(" of 256.0 MiB left")
         });
         told.map(|it| assert!(it.fix.contains("free space or enlarge the disk"))).ok_or(format!("{reasons:?}"))
     });
-    write_file(lab, &original, &["-Dstory=full"]);
+    fs::remove_file(lock).unwrap();
     fill(&filler, ENOUGH_TO_START);
+    write_file(lab, &original, &["-Dstory=full"]);
     let said = until_told(lab, "sends-held");
     assert!(said.contains("it takes no messages"), "{said}");
-    fill(&filler, 0);
     acknowledged.extend(send(lab, "full", 20));
-    assert_eq!(acknowledged.len(), 100, "a broker without a free byte acknowledged sends");
+    assert_eq!(acknowledged.len(), 100, "a broker acknowledged sends that are held back");
     let killed = lab.pid("vm1", "broker-a");
-    fill(&filler, ENOUGH_TO_START);
     kill_9(killed);
     let pid = next_process(lab, killed);
     until_told(lab, "sends-held");
