@@ -35,6 +35,8 @@ pub fn a_proxy_and_an_exporter_that_are_added_run_beside_the_brokers(lab: &mut L
     until(LONG, "another broker-a is ready", || {
         lab.instance("vm1", "broker-a").is_ok_and(|it| it.is_ready() && it.pid != before.get("vm1/broker-a").copied())
     });
+    // A proxy that looked while there was no master keeps that for up to half a minute, and lets no consumer start until then.
+    lab.until_ready();
     let (ok, said) = lab.java(&["create-topic", "--cluster", "DefaultCluster", "--topic", "ByGrpc", "--queues", "4"]);
     assert!(ok, "{said}");
     sends_and_receives("added");
