@@ -90,13 +90,12 @@ fn other_member(instance: &Instance, others: &Others, deletes_data: bool) -> Opt
         return None;
     }
     // What only this store has would be gone for good.
-    let behind = match (other.lag, other.missing_history) {
+    Some(match (other.lag, other.missing_history) {
         (Some(0), None | Some(0)) => return None,
         (Some(0), Some(bytes)) => format!("{without}it lacks {bytes} bytes of older messages"),
         (Some(bytes), _) => format!("{without}it is {bytes} bytes behind"),
         (None, _) => format!("{without}how far it is behind cannot be told"),
-    };
-    Some(behind)
+    })
 }
 
 /// What is wrong with the others of a group that elects its master: enough of them must be in sync to go on without

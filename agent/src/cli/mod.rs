@@ -132,16 +132,14 @@ pub fn run(arguments: Arguments) -> ExitCode {
         // `plan | head` has shown what was asked for.
         Err(error) if is_closed_pipe(&error) => exit_code::code(exit_code::OK),
         Err(error) => {
-            match error.downcast_ref::<ClusterError>() {
-                Some(error) if language != Language::English => eprintln!("{}", error.in_words(language)),
+            match (error.downcast_ref::<ClusterError>(), error.downcast_ref::<SettingsError>()) {
+                (Some(error), _) if language != Language::English => eprintln!("{}", error.in_words(language)),
                 // One mistake a line, each beginning with file:line:column, which is where editors jump to.
-                Some(ClusterError::Invalid { .. }) => eprintln!("{error:#}"),
-                _ => match error.downcast_ref() {
-                    Some(SettingsError::Invalid { path, problems }) => {
-                        eprintln!("{}", Listing(path, problems).in_language(language));
-                    }
-                    _ => language::complain(language, &format!("{error:#}")),
-                },
+                (Some(ClusterError::Invalid { .. }), _) => eprintln!("{error:#}"),
+                (_, Some(SettingsError::Invalid { path, problems })) => {
+                    eprintln!("{}", Listing(path, problems).in_language(language));
+                }
+                _ => language::complain(language, &format!("{error:#}")),
             }
             exit_code::code(status_of(&error))
         }
