@@ -132,6 +132,7 @@ fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("sync", &["clock", "cluster", "ledger", "settings", "trust", "web"]),
         ("tls", &[]),
         ("trust", &["files", "settings"]),
+        ("unprivileged", &["accounts"]),
         ("web", &[]),
     ])
 }

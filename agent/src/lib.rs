@@ -41,4 +41,5 @@ pub mod support;
 pub mod sync;
 pub mod tls;
 pub mod trust;
+pub mod unprivileged;
 pub mod web;
