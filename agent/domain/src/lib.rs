@@ -14,6 +14,7 @@ pub mod boot;
 pub mod catalogue;
 pub mod cause;
 pub mod cluster_file;
+pub mod commit_log;
 pub mod desired;
 pub mod document;
 pub mod duration;
