@@ -185,6 +185,7 @@ mod tests {
             }),
             service: None,
             offsets_of: None,
+            partner: None,
             ports: Vec::new(),
             stop_deadline: Duration::ZERO,
             fingerprint: String::new(),

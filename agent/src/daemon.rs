@@ -12,6 +12,8 @@ use self::{
 };
 use crate::{
     accounts::{self, Account},
+    admission::Admission,
+    agreement,
     audit::Audit,
     claim::{self, Claim, ClaimError},
     cluster::Applied,
@@ -26,8 +28,8 @@ use crate::{
     reconcile::{Channels, Goal, Hangs, Installer, Journal, Reconciler},
     rollout,
     settings::{OnExit, Settings, SupervisorKind},
-    supervise::{Backend, Embedded, Supervisor, Systemd, Timing, systemd},
-    sync,
+    supervise::{self, Backend, Embedded, Supervisor, Systemd, Timing, systemd},
+    sync::{self, Cuts, Logs},
 };
 use rocketmq_agent_domain::{
     desired::Desired,
@@ -72,8 +74,18 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let topology = Arc::clone(&goal.cluster.topology);
     let name = goal.desired.host.clone();
     let listener = listen(&settings, &topology, &name).await?;
-    if let Some(synced) = synced.as_ref().filter(|_| settings.sync.source.is_none()) {
-        listen_sync(&settings, &topology, &name, synced.handle.clone()).await?;
+    let admission = Arc::new(match &supervisor {
+        Backend::Systemd(_) => Admission::of_host(&settings),
+        Backend::Embedded(_) => Admission::embedded(&settings),
+    });
+    supervisor.admitted_by(Arc::clone(&admission) as Arc<dyn supervise::Gate>);
+    let (pids, pids_seen) = watch::channel(BTreeMap::new());
+    let (desired_sender, desired_seen) = watch::channel(Arc::new(goal.desired.clone()));
+    let cuts = Arc::new(Cuts::default());
+    // With a source the hosts have nothing to say to each other but for their commit logs.
+    if let Some(synced) = synced.as_ref().filter(|synced| synced.handle.book.has_trust()) {
+        let logs = Logs::new(desired_seen.clone(), pids_seen.clone(), account, Arc::clone(&cuts));
+        listen_sync(&settings, &topology, &name, synced.handle.clone(), logs).await?;
     }
     let (orders, ordered) = mpsc::channel(ORDERS);
     let audit = Audit::new(&settings.state_dir);
@@ -100,8 +112,6 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         http = %listener.local_addr()?, "rocketmq-agent {} begins", env!("CARGO_PKG_VERSION"));
 
     let (report, report_seen) = watch::channel(None);
-    let (pids, pids_seen) = watch::channel(BTreeMap::new());
-    let (desired_sender, desired_seen) = watch::channel(Arc::new(goal.desired.clone()));
     let (nsaddr, nsaddr_seen) = watch::channel(public_namesrvs(&goal.cluster));
     let (config, config_seen) = watch::channel(Arc::new(config_view(&settings, &goal)));
     let (targets, targets_seen) = watch::channel(targets_of(&goal));
@@ -122,7 +132,9 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     }
     let server = tokio::spawn(http::serve(listener, published, Limits::default(), stopped(http_stopped)));
     copies::spawn(desired_seen.clone(), account);
-    let (services, rounds, has_master) = probe::spawn(desired_seen, pids_seen);
+    let (services, rounds, has_master) = probe::spawn(desired_seen.clone(), pids_seen);
+    let book = synced.as_ref().map(|synced| Arc::clone(&synced.handle.book));
+    let agreement = agreement::spawn(desired_seen, services.clone(), rounds.clone(), book, account);
     let (online_sender, online_seen) = watch::channel(Arc::new(online_aim(&goal)));
     online::spawn(online_seen, services.clone(), rounds);
     let notify = Arc::new(Notify::new());
@@ -136,11 +148,12 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let last_report = report.subscribe();
     let (aim_sender, aim_seen) = watch::channel(Arc::new(aim(&goal)));
     let rollout = rollout::spawn(settings.state_dir.clone(), aim_seen, report.subscribe(), ordered);
-    let channels = Channels { services, has_master, pids, report, rollout, alive };
+    let channels = Channels { services, has_master, pids, report, rollout, agreement, cuts, alive };
     let mut reconciler = Reconciler {
         supervisor,
         installer: Installer::default(),
         account,
+        admission,
         channels,
         journal: Journal::default(),
         since: BTreeMap::new(),
@@ -332,10 +345,11 @@ async fn listen_sync(
     topology: &Topology,
     name: &HostName,
     handle: sync::Handle,
+    logs: Logs,
 ) -> anyhow::Result<()> {
     let host = topology.host(name).ok_or_else(|| HostError::unknown(topology, name))?;
     let address = settings.sync_listen.unwrap_or(SocketAddr::new(everywhere(host.address), host.sync_port));
-    Ok(sync::listen(address, handle).await?)
+    Ok(sync::listen(address, handle, logs).await?)
 }
 
 /// All addresses of the same kind.

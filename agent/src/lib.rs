@@ -2,6 +2,8 @@
 
 pub mod accounts;
 pub mod acl;
+pub mod admission;
+pub mod agreement;
 pub mod audit;
 pub mod claim;
 pub mod cli;

@@ -1,7 +1,7 @@
 //! What it takes to run one instance, and what is known of its process. Data that the plan, the supervisor backends
 //! and the health rules share; nothing here starts or looks at a process.
 
-use crate::names::{BrokerName, InstanceName};
+use crate::names::{BrokerName, HostName, InstanceName};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -156,6 +156,10 @@ pub struct Launch {
     /// The slave whose consumer offsets a master is not to fall behind when it starts.
     #[serde(default)]
     pub offsets_of: Option<SocketAddr>,
+    /// The host of the other member of its group, with whose commit log its own is compared before it starts; none where no
+    /// member was placed as its master or slave.
+    #[serde(default)]
+    pub partner: Option<HostName>,
     /// Every TCP port that the process listens on, first its own; of a NameServer with a controller inside, then that one's.
     pub ports: Vec<u16>,
     /// How long a clean stop may take before the supervisor looks whether the store still flushes.

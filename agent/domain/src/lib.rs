@@ -8,6 +8,7 @@
 //! No clock, disk, network, process or environment: what those say comes in as an argument.
 
 pub mod acl;
+pub mod admission;
 pub mod adoption;
 pub mod backoff;
 pub mod boot;

@@ -52,9 +52,12 @@ where
         let boundary = pair.local.with(move |files| boundary(files, difference)).await?;
         let local = pair.local.with(move |files| files.at(boundary)).await?;
         let remote = at(pair.remote, boundary).await?;
+        // What the slave has beyond its end is no part of its log, even where it reads as one.
+        let room = usize::try_from(range.end.saturating_sub(boundary)).unwrap_or(usize::MAX);
+        let within = |slave: Vec<u8>| slave.into_iter().take(room).collect::<Vec<u8>>();
         let verdict = match pair.side {
-            Side::Master => judge(boundary, &local, &remote),
-            Side::Slave => judge(boundary, &remote, &local),
+            Side::Master => judge(boundary, &local, &within(remote)),
+            Side::Slave => judge(boundary, &remote, &within(local)),
         };
         match verdict {
             Verdict::Same { end } if end < range.end => range.start = end,

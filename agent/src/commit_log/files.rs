@@ -140,7 +140,8 @@ impl Files {
             }
             let mut piece = vec![0; usize::try_from(end - at).unwrap_or_default()];
             let path = self.path(start);
-            let read = self.open_file(start, OFlags::RDONLY).and_then(|file| file.read_exact_at(&mut piece, at - start));
+            let read =
+                self.open_file(start, OFlags::RDONLY).and_then(|file| file.read_exact_at(&mut piece, at - start));
             read.map_err(|source| LogError::read(&path, source))?;
             bytes.append(&mut piece);
             at = end;
@@ -252,6 +253,38 @@ impl Files {
             self.files[index].1 = file_size;
         }
         file.write_all_at(bytes, offset - start).map_err(&failed)
+    }
+
+    /// Makes what begins at a boundary no message any more, so that recovery cuts the log there.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn blank(&mut self, offset: u64) -> Result<(), LogError> {
+        let file_size = self.file_size();
+        self.write(offset, &[0; HEADER], file_size)?;
+        self.sync(offset..offset + HEADER as u64)
+    }
+
+    /// Takes the files away of a log in which nothing was ever written. It stays as it is where anything was.
+    ///
+    /// # Errors
+    /// A file cannot be read or removed.
+    pub fn remove_blank(&mut self) -> Result<bool, LogError> {
+        for (start, length) in &self.files {
+            let mut at = *start;
+            while at < start + length {
+                let piece = self.bytes(at..(at + READ).min(start + length))?;
+                if piece.iter().any(|byte| *byte != 0) {
+                    return Ok(false);
+                }
+                at += READ;
+            }
+        }
+        for (start, _) in std::mem::take(&mut self.files) {
+            let path = self.path(start);
+            fs::remove_file(&path).map_err(LogError::write(&path))?;
+        }
+        Ok(true)
     }
 
     /// Waits until a range is on the disk, and the names of the files too.

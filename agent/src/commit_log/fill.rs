@@ -80,7 +80,8 @@ fn write(files: &mut Files, from: u64, bytes: &[u8], end: u64, file_size: u64) -
         let rest = usize::try_from(next - from).ok().and_then(|at| bytes.get(at..)).unwrap_or_default();
         let room = end.min(next + file_size - next % file_size) - next;
         let Frame::Message { size, .. } = frame(rest, next) else { break };
-        let Some(message) = usize::try_from(size).ok().filter(|_| size <= room).and_then(|size| rest.get(..size)) else {
+        let Some(message) = usize::try_from(size).ok().filter(|_| size <= room).and_then(|size| rest.get(..size))
+        else {
             break;
         };
         // This log is judged in the master's place: what it lacks, or a blank page lies under, it takes.

@@ -112,12 +112,14 @@ where
     loop {
         let pair = Pair { local: master, side: Side::Master, remote: slave };
         match compare(&pair, 0..end, ENOUGH).await? {
-            Comparison::Differs(Verdict::MasterLacks { from }) => match fill(master, slave, from..end, FILE, |_| {}).await? {
-                Filled::To(reached) => assert!(reached > from, "nothing at {from} of {end}"),
-                Filled::Diverged { at, own, other } => {
-                    return Ok(Err(Verdict::Diverged { at, master: own, slave: other }));
+            Comparison::Differs(Verdict::MasterLacks { from }) => {
+                match fill(master, slave, from..end, FILE, |_| {}).await? {
+                    Filled::To(reached) => assert!(reached > from, "nothing at {from} of {end}"),
+                    Filled::Diverged { at, own, other } => {
+                        return Ok(Err(Verdict::Diverged { at, master: own, slave: other }));
+                    }
                 }
-            },
+            }
             Comparison::Differs(verdict @ Verdict::Diverged { .. }) => return Ok(Err(verdict)),
             _ => return Ok(Ok(())),
         }
@@ -236,7 +238,8 @@ proptest! {
                 assert!(patience < 10_000, "it ends");
             }
         });
-        let whole = wait(slave.with(|files| files.end())).unwrap() as usize;
+        let last = move |files: &mut Files| files.walk(files.start_of(end as u64 - 1).unwrap_or_default(), end as u64);
+        let whole = wait(slave.with(last)).unwrap() as usize;
         let after = stored(&dir.path().join("m"));
         prop_assert_eq!(&after[..whole], &bytes[..whole]);
         prop_assert!(wait(master.with(|files| files.end())).unwrap() as usize >= whole);

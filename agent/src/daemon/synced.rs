@@ -80,7 +80,8 @@ async fn from_source(settings: &Settings, source: &settings::Source) -> anyhow::
         None if !settings.cluster_file.exists() => anyhow::bail!("{}", view.remarks.join("; ")),
         None => goal::first(settings)?,
     };
-    let handle = opened.handle(own.desired.host.clone(), &own.cluster.topology);
+    let keys = Keys::find(settings.certificates(), &settings.secret_file)?;
+    let handle = opened.handle(own.desired.host.clone(), &own.cluster.topology, keys)?;
     begun(settings, handle, own, claim)
 }
 
@@ -154,6 +155,7 @@ impl Synced {
     pub fn take(&mut self, entry: &Entry, settings: &Settings) {
         self.taken = Some(entry.mark().hash);
         self.handle.runs(Some(entry));
+        self.handle.book.hold(entry.document());
         self.handle.book.catch_up();
         self.look_at_file(settings);
     }

@@ -5,6 +5,7 @@ mod apply;
 mod hangs;
 mod install;
 mod journal;
+mod members;
 mod observe;
 
 pub use hangs::Hangs;
@@ -14,6 +15,7 @@ pub use observe::{Processes, observe, processes};
 
 use crate::{
     accounts::Account,
+    admission::Admission,
     clock,
     cluster::Cluster,
     offsets,
@@ -21,6 +23,7 @@ use crate::{
     room::with_sends_held,
     stores,
     supervise::{Supervisor, SupervisorError},
+    sync::Cuts,
 };
 use journal::Line;
 use rocketmq_agent_domain::{
@@ -74,6 +77,10 @@ pub struct Channels {
     pub report: watch::Sender<Option<Arc<HostReport>>>,
     /// Whose turn it is in a roll-out.
     pub rollout: watch::Receiver<Turns>,
+    /// Members that differ from the other one of their group, and how.
+    pub agreement: watch::Receiver<BTreeMap<InstanceName, Cause>>,
+    /// Slaves that are to be restarted so that they cut their logs.
+    pub cuts: Arc<Cuts>,
     /// Called whenever the loop has got on, also within a pass: each of its pieces ends soon, all of them together need
     /// not.
     pub alive: Box<dyn Fn()>,
@@ -89,6 +96,8 @@ pub struct Reconciler<S> {
     pub account: Option<Account>,
     /// Its ends.
     pub channels: Channels,
+    /// Who says which members may start.
+    pub admission: Arc<Admission>,
     /// What was logged of the instances.
     pub journal: Journal,
     /// States that were reported, and since when (milliseconds since 1970).
@@ -131,6 +140,7 @@ impl<S: Supervisor> Reconciler<S> {
                 warn!(instance = %name, "{name} hangs and cannot be ended: {:#}", anyhow::Error::from(error));
             }
         }
+        self.keep_apart(goal, &observed, &report).await;
         self.follow_orders(goal, &observed).await;
         self.limit(goal).await;
         for instance in report.instances.iter().filter(|instance| instance.is_ready()) {
@@ -267,6 +277,7 @@ impl<S: Supervisor> Reconciler<S> {
                 hung.extend(ends.map(|cause| (name.clone(), cause)));
                 report.warnings.extend(self.supervisor.warnings(name));
                 report.warnings.extend(offsets::warning(&instance.launch));
+                members::tell(&self.admission, &self.channels.agreement.borrow(), &mut report);
                 report.restart_pending = plan.restart_pending.contains(name);
                 report.rollout = turns.turns.get(name).cloned();
                 rollout::forgive(&mut report);
@@ -342,6 +353,8 @@ impl<S: Supervisor> Reconciler<S> {
             () = self.installer.changed() => {}
             _ = self.channels.services.changed() => {}
             _ = self.channels.has_master.changed() => {}
+            () = self.channels.cuts.changed() => {}
+            Ok(()) = self.channels.agreement.changed() => {}
             Ok(()) = self.channels.rollout.changed() => {}
             () = time::sleep(pause) => {}
         }

@@ -35,6 +35,9 @@ pub enum LinkError {
     /// The answer could not be read to its end.
     #[error("its answer could not be read: {0}")]
     Body(String),
+    /// It does not know the question.
+    #[error("its agent is older and does not answer this")]
+    Older,
     /// It said no.
     #[error("it refuses: {0}")]
     Refused(String),
@@ -135,6 +138,7 @@ impl Link {
         self.kept = Some(kept);
         match status {
             StatusCode::OK | StatusCode::NO_CONTENT => Ok(body),
+            StatusCode::NOT_FOUND => Err(LinkError::Older),
             _ => Err(LinkError::Refused(String::from_utf8_lossy(&body).chars().take(200).collect())),
         }
     }

@@ -1,17 +1,21 @@
-//! The listening side: mutual TLS, and behind it three paths for the other hosts.
+//! The listening side: mutual TLS, and behind it the paths for the other hosts.
 //!
 //! | path | takes, answers |
 //! |---|---|
 //! | `POST /register` | a message of the register; the messages that answer it, when the disk has what they rest on |
 //! | `GET /document?epoch=…&generation=…&hash=…` | what is held, once it is something else than that; 204: ask again |
 //! | `GET /state` | what this host holds and where it stands |
+//! | `/log/…` | a commit log of this host: [`super::logs`] |
 
-use super::{ANSWER, CONNECT, HEAD_START, Handle, LONG_POLL, LONGEST_MESSAGE, keep_alive};
+use super::{
+    ANSWER, CONNECT, HEAD_START, Handle, LONG_POLL, LONGEST_MESSAGE, keep_alive,
+    logs::{Asked, Cut, Logs},
+};
 use crate::ledger::LedgerError;
 use axum::{
     Json, Router,
     body::{Body, Bytes, to_bytes},
-    extract::{Query, State, rejection::QueryRejection},
+    extract::{Path, Query, State, rejection::QueryRejection},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -72,10 +76,10 @@ pub enum SyncError {
 ///
 /// # Errors
 /// It cannot be listened on.
-pub async fn listen(address: SocketAddr, handle: Handle) -> Result<(), SyncError> {
+pub async fn listen(address: SocketAddr, handle: Handle, logs: Logs) -> Result<(), SyncError> {
     let runtime = handle.runtime.clone();
     let begun = runtime.spawn(async move {
-        tokio::spawn(serve(bind(address).await?, handle));
+        tokio::spawn(serve(bind(address).await?, handle, Some(logs)));
         Ok(())
     });
     begun.await.unwrap_or_else(|gone| Err(SyncError::Thread(gone.into())))
@@ -90,7 +94,7 @@ pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, SyncError> 
 }
 
 /// Serves until it is dropped.
-pub(super) async fn serve(listener: TcpListener, handle: Handle) {
+pub(super) async fn serve(listener: TcpListener, handle: Handle, logs: Option<Logs>) {
     let open = Arc::new(());
     loop {
         let (stream, address) = match listener.accept().await {
@@ -105,15 +109,15 @@ pub(super) async fn serve(listener: TcpListener, handle: Handle) {
             handle.book.refuse("too-many");
             continue;
         }
-        let (handle, place) = (handle.clone(), Arc::clone(&open));
+        let (handle, logs, place) = (handle.clone(), logs.clone(), Arc::clone(&open));
         tokio::spawn(async move {
-            converse(stream, address, handle).await;
+            converse(stream, address, handle, logs).await;
             drop(place);
         });
     }
 }
 
-async fn converse(stream: TcpStream, address: SocketAddr, handle: Handle) {
+async fn converse(stream: TcpStream, address: SocketAddr, handle: Handle, logs: Option<Logs>) {
     let _ = stream.set_nodelay(true);
     keep_alive(&stream);
     let mut replaced = handle.book.replaced();
@@ -128,7 +132,7 @@ async fn converse(stream: TcpStream, address: SocketAddr, handle: Handle) {
         Err(_) => return handle.book.refuse("tls"),
     };
     let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first()).cloned();
-    let peer = Peer { handle, certificate: certificate.map(Arc::new), address };
+    let peer = Peer { handle, logs, certificate: certificate.map(Arc::new), address };
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router(peer)));
@@ -150,6 +154,7 @@ async fn converse(stream: TcpStream, address: SocketAddr, handle: Handle) {
 #[derive(Clone)]
 struct Peer {
     handle: Handle,
+    logs: Option<Logs>,
     certificate: Option<Arc<CertificateDer<'static>>>,
     address: SocketAddr,
 }
@@ -167,11 +172,23 @@ impl Peer {
     }
 }
 
+impl Peer {
+    /// The logs, and whose host asks about them.
+    fn logs(&self) -> Result<(&Logs, HostName), Refused> {
+        let from = self.host(false)?;
+        self.logs.as_ref().map(|logs| (logs, from)).ok_or((StatusCode::NOT_FOUND, String::new()))
+    }
+}
+
 fn router(peer: Peer) -> Router {
     Router::new()
         .route("/register", post(register))
         .route("/document", get(document))
         .route("/state", get(state))
+        .route("/log/{group}", get(extent))
+        .route("/log/{group}/hashes", get(hashes))
+        .route("/log/{group}/bytes", get(bytes))
+        .route("/log/{group}/cut", post(cut))
         .with_state(peer)
 }
 
@@ -229,4 +246,36 @@ async fn news(view: &mut watch::Receiver<Arc<super::View>>, after: Option<Mark>)
 async fn state(State(peer): State<Peer>) -> Result<Json<super::HostState>, Refused> {
     peer.host(true)?;
     Ok(Json(peer.handle.state()))
+}
+
+async fn extent(State(peer): State<Peer>, Path(group): Path<String>) -> Result<Response, Refused> {
+    let (logs, from) = peer.logs()?;
+    Ok(Json(logs.extent(&group, &from).await?).into_response())
+}
+
+async fn hashes(
+    State(peer): State<Peer>,
+    Path(group): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Result<Bytes, Refused> {
+    let (logs, from) = peer.logs()?;
+    logs.hashes(&group, &from, asked).await
+}
+
+async fn bytes(
+    State(peer): State<Peer>,
+    Path(group): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Result<Bytes, Refused> {
+    let (logs, from) = peer.logs()?;
+    logs.bytes(&group, &from, asked).await
+}
+
+async fn cut(
+    State(peer): State<Peer>,
+    Path(group): Path<String>,
+    Query(Cut { at }): Query<Cut>,
+) -> Result<(), Refused> {
+    let (logs, from) = peer.logs()?;
+    logs.cut(&group, &from, at).await
 }

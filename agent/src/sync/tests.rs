@@ -114,7 +114,7 @@ impl Cluster {
                     Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
                 }
             };
-            tokio::spawn(serve(listener, handle.clone()));
+            tokio::spawn(serve(listener, handle.clone(), None));
             handle
         });
         Host { runtime, _life: life, handle }

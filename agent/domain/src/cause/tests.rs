@@ -28,6 +28,7 @@ fn launch() -> Launch {
             broker: "broker-a".parse().unwrap(),
         }),
         offsets_of: None,
+        partner: None,
         ports: vec![10909, 10911, 10912],
         stop_deadline: Duration::from_secs(300),
         fingerprint: "f".to_owned(),

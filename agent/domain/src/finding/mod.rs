@@ -4,6 +4,7 @@
 //! A finding is made where it is found, by its name here and its values. A [`Cause`] that was made without one, by an older
 //! agent or in other words than these, is shown in English: that is never wrong.
 
+mod admission;
 mod ends;
 mod group;
 mod host;
@@ -13,6 +14,7 @@ mod turns;
 mod units;
 mod words;
 
+pub use admission::*;
 pub(crate) use ends::*;
 pub(crate) use group::*;
 pub use host::*;
@@ -61,7 +63,9 @@ use findings;
 
 /// Every one that is there.
 pub fn all() -> impl Iterator<Item = &'static Finding> {
-    [ends::ALL, group::ALL, host::ALL, serving::ALL, stores::ALL, turns::ALL, units::ALL].into_iter().flatten()
+    [admission::ALL, ends::ALL, group::ALL, host::ALL, serving::ALL, stores::ALL, turns::ALL, units::ALL]
+        .into_iter()
+        .flatten()
 }
 
 impl Finding {

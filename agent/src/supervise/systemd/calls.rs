@@ -158,6 +158,9 @@ impl Supervisor for Systemd {
 
     async fn keep(&self, launch: &Launch) -> Result<(), SupervisorError> {
         self.shared.know(&launch.instance)?;
+        if let Some(gate) = self.shared.gate.get() {
+            gate.runs(launch);
+        }
         let connection = self.shared.connection().await?;
         let _turn = self.shared.turn.lock().await;
         let manager = manager(&connection).await?;
