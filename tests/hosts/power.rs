@@ -41,6 +41,8 @@ pub fn under_load(lab: &mut Lab, prefix: &str, size: usize, losses: impl FnOnce(
     share_a_secret(lab);
     let sender = Sender::start_sized(lab, "Kept", prefix, RATE, size);
     let watcher = Watcher::start(lab);
+    // Its first messages are on no disk for a while.
+    sender.until_acknowledged(2 * RATE as usize);
     losses(lab, &sender);
     sender.until_acknowledged(RATE as usize);
     all_logs_agree(lab);
