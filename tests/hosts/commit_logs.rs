@@ -43,22 +43,22 @@ impl Log {
     }
 
     /// The end of the last file that holds anything but zeros: just behind its last message, mostly.
-    pub fn end(&self) -> u64 {
+    fn end(&self) -> io::Result<u64> {
         for (start, file) in self.files().iter().rev() {
-            if let Some(last) = fs::read(file).unwrap().iter().rposition(|byte| *byte != 0) {
-                return start + last as u64 + 1;
+            if let Some(last) = fs::read(file)?.iter().rposition(|byte| *byte != 0) {
+                return Ok(start + last as u64 + 1);
             }
         }
-        0
+        Ok(0)
     }
 
     /// The last two files of it that hold something: where they begin, and their bytes.
-    pub fn last_bytes(&self) -> (u64, Vec<u8>) {
-        let end = self.end();
+    pub fn last_bytes(&self) -> io::Result<(u64, Vec<u8>)> {
+        let end = self.end()?;
         let files = self.files();
         let behind = files.iter().filter(|(start, _)| *start < end).map(|(start, _)| *start);
         let from = behind.rev().nth(1).or(self.start()).unwrap_or_default();
-        (from, self.read(from, end).unwrap())
+        Ok((from, self.read(from, end)?))
     }
 
     /// How many of these bytes it has at that offset, up to the first one that differs.

@@ -117,6 +117,15 @@ fn soak() -> Vec<Suite<Lab>> {
             ],
         },
         Suite {
+            name: "losses-of-4.9.4",
+            lab: || Lab::new("bookworm", "4.9.4", "2m-2s-sync", &["vm1", "vm2"]),
+            claims: claims![Lab:
+                bring_up::the_package_and_one_file_bring_up_four_brokers_in_sync,
+                power::what_was_acknowledged_survives_hosts_that_lose_their_power,
+                bring_up::stopping_the_hosts_leaves_no_abort_file,
+            ],
+        },
+        Suite {
             name: "losses-of-both",
             lab: || {
                 let lab = Lab::new("bookworm", "5.5.0", "2m-2s-sync", &["vm1", "vm2"]);

@@ -18,7 +18,7 @@ pub const RATE: u32 = 200;
 pub fn lose_power(lab: &mut Lab, name: &str) {
     lab.vm(name).kill_all();
     let logs = GROUPS.map(|group| Log::new(lab, name, group));
-    let before = logs.each_ref().map(Log::last_bytes);
+    let before = logs.each_ref().map(|log| log.last_bytes().unwrap());
     lab.vm(name).lose_what_was_not_written();
     for ((group, log), (from, bytes)) in GROUPS.iter().zip(&logs).zip(&before) {
         let lost = bytes.len() as u64 - log.keeps(*from, bytes);
