@@ -11,6 +11,9 @@ use crate::{
 };
 use std::time::{Duration, Instant};
 
+/// How long the lab's commit log files are.
+const FILE_BYTES: u64 = 1 << 20;
+
 /// Loses a host's power and boots it; waits until its log of that group is written to, by its repair or by its broker.
 fn until_written_to_after_a_loss(lab: &mut Lab, host: &str, group: &str, meanwhile: impl FnOnce(&Lab)) {
     lose_power(lab, host);
@@ -126,6 +129,25 @@ pub fn both_hosts_that_lose_their_power_at_once_lose_nothing_that_was_flushed(la
             all_logs_agree(lab);
         }
     });
+}
+
+/// Nothing of its log is left but a file without a byte, while its master has gone on to the next one. RocketMQ sends such a
+/// slave its newest file, which the slave then writes to the beginning of the empty one.
+pub fn a_slave_that_lost_all_that_it_had_has_its_masters_log_again(lab: &mut Lab) {
+    share_a_secret(lab);
+    // So few messages are on no disk for seconds.
+    let (sender, watcher) = (Sender::start(lab, "Kept", "empty", RATE), Watcher::start(lab));
+    lose_power(lab, "vm1");
+    println!("  {} bytes are left", Log::new(lab, "vm1", "broker-b").last_bytes().unwrap().1.len());
+    let master = Log::new(lab, "vm2", "broker-b");
+    until(LONG, "its master has a second file that is written to", || {
+        master.last_bytes().is_ok_and(|(from, bytes)| from + bytes.len() as u64 > FILE_BYTES)
+    });
+    until_back(lab, &["vm1"]);
+    sender.until_acknowledged(RATE as usize);
+    all_logs_agree(lab);
+    sender.stop();
+    watcher.stop();
 }
 
 /// Up to its last whole message: the end of one that was under way when its master's power went is no message.

@@ -142,6 +142,7 @@ fn soak() -> Vec<Suite<Lab>> {
             lab: || Lab::new("bookworm", "5.5.0", "2m-2s-async", &["vm1", "vm2"]),
             claims: claims![Lab:
                 bring_up::the_package_and_one_file_bring_up_four_brokers_in_sync,
+                losses::a_slave_that_lost_all_that_it_had_has_its_masters_log_again,
                 losses::without_waiting_for_the_slave_all_that_it_had_comes_back,
                 bring_up::stopping_the_hosts_leaves_no_abort_file,
             ],
