@@ -8,7 +8,7 @@
 //       Creates or changes the topic on every master of the cluster; --order makes it globally ordered per broker.
 //   send --namesrv A --topic T --count N [--rate PER_SECOND] [--prefix P] [--size BYTES] [--log FILE]
 //       Sends P-0, P-1 ... (body and key) one after another. N=0: until stdin closes (unless it is /dev/null) or SIGTERM.
-//       A body has at least BYTES: spaces follow, which receive and pull do not show.
+//       A body has at least BYTES: a space and random letters follow, which receive and pull do not show.
 //       One line a message, to stdout or FILE: STATUS BODY MSGID BROKERNAME QUEUEID OFFSET, or FAILED BODY REASON;
 //       with tries=N at its end where the client itself sent it N times.
 //       Last line on stdout: sent=N ok=N other=N failed=N. `other` was stored, but not flushed or replicated as asked.
@@ -36,6 +36,7 @@ import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
@@ -197,7 +198,7 @@ public final class Client {
         consumer.subscribe(required("topic"), "*");
         consumer.registerMessageListener((MessageListenerConcurrently) (messages, context) -> {
             for (var message : messages) {
-                String body = new String(message.getBody(), StandardCharsets.UTF_8).trim();
+                String body = shown(message.getBody());
                 received.incrementAndGet();
                 latest.set(System.nanoTime());
                 if (twice) {
@@ -252,7 +253,7 @@ public final class Client {
                 if (result.getPullStatus() == PullStatus.FOUND) {
                     for (var message : result.getMsgFoundList()) {
                         pulled++;
-                        System.out.println("PULLED " + new String(message.getBody(), StandardCharsets.UTF_8).trim() + " "
+                        System.out.println("PULLED " + shown(message.getBody()) + " "
                             + message.getMsgId() + " " + queue.getBrokerName() + " " + queue.getQueueId() + " " + message.getQueueOffset());
                     }
                 } else if (!ahead) {
@@ -265,8 +266,15 @@ public final class Client {
         return true;
     }
 
+    /** Random letters follow: the client compresses long bodies. */
     private static byte[] padded(String body, int size) {
-        return (body + " ".repeat(Math.max(0, size - body.length()))).getBytes(StandardCharsets.UTF_8);
+        var letters = ThreadLocalRandom.current().ints(Math.max(0, size - body.length() - 1), '0', 'z');
+        String padding = letters.mapToObj(Character::toString).collect(Collectors.joining());
+        return (padding.isEmpty() ? body : body + " " + padding).getBytes(StandardCharsets.UTF_8);
+    }
+
+    private static String shown(byte[] body) {
+        return new String(body, StandardCharsets.UTF_8).split(" ", 2)[0];
     }
 
     /** How often the client sent the message at hand: it tries again by itself, and a try that failed may be stored. */
