@@ -116,8 +116,8 @@ hosts-claims:
 rollout-after-hosts: hosts-claims
 	@$(MAKE) --no-print-directory rollout-claims
 
-soak: hosts-tools ## Power-offs under load, SOAK=100 of them, alternating between two hosts
-	SOAK=$(or $(SOAK),100) tests/hosts/run.sh power
+soak: hosts-tools ## Losses of power under load, SOAK=20 of them, and longer stories of such losses
+	SOAK=$(or $(SOAK),20) tests/hosts/run.sh --soak
 
 # Those on real JVMs mostly wait, for routes to age or a host to boot, so that two run side by side. Hosts take less time
 # than clusters, and so have the roll-outs after them.
