@@ -25,7 +25,7 @@ fn restart(vm: &Vm) {
 }
 
 fn remarks(lab: &Lab, host: &str) -> Result<String, String> {
-    Ok(lab.report(host)?.config.remarks.join("\n"))
+    Ok(lab.report(host)?.config.remarks.iter().map(|remark| format!("{remark}\n")).collect())
 }
 
 fn until_remarked(lab: &Lab, host: &str, words: &str) {

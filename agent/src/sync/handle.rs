@@ -6,6 +6,7 @@ use crate::ledger::{Ledger, LedgerError};
 use bytes::Bytes;
 use rocketmq_agent_domain::{
     document::{Document, Mark},
+    line::Line,
     names::HostName,
     register::{Entry, Message, NotProposed, Outcome},
 };
@@ -140,7 +141,7 @@ impl Handle {
     pub fn state(&self) -> HostState {
         let runs = Some(self.runs.load(Ordering::Relaxed)).filter(|generation| *generation > 0);
         let mut state = self.view.borrow().state(self.book.me(), runs);
-        state.remarks.extend(self.book.remarks());
+        state.remarks.extend(self.book.remarks().into_iter().map(Line::from));
         state
     }
 
