@@ -1,7 +1,6 @@
 //! Who and what is refused, and that it is counted.
 
 use super::*;
-use crate::trust;
 use bytes::Bytes;
 use hyper::Method;
 use rocketmq_agent_domain::register::{Ballot, Life, Message, Refusal};
