@@ -7,6 +7,7 @@ pub mod claim;
 pub mod cli;
 pub mod clock;
 pub mod cluster;
+pub mod connections;
 pub mod control;
 pub mod copies;
 pub mod daemon;

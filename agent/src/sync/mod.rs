@@ -15,6 +15,7 @@ mod driver;
 mod handle;
 pub mod proposal;
 mod puller;
+mod refusals;
 mod server;
 pub mod source;
 mod state;

@@ -7,7 +7,10 @@
 //! | `GET /state` | what this host holds and where it stands |
 
 use super::{ANSWER, CONNECT, HEAD_START, Handle, LONG_POLL, LONGEST_MESSAGE, keep_alive};
-use crate::ledger::LedgerError;
+use crate::{
+    connections::{Connections, Proof, Room},
+    ledger::LedgerError,
+};
 use axum::{
     Json, Router,
     body::{Body, Bytes, to_bytes},
@@ -45,6 +48,9 @@ use tracing::warn;
 /// Connections at once: two from each host, and to spare.
 const CONNECTIONS: usize = 1024;
 const CONNECTIONS_OF_HOST: usize = 4;
+/// Connections of one address that are still to show a certificate of the cluster. All hosts may come from one address,
+/// as behind a container's proxy, and each has one such connection at a time.
+const UNPROVED_OF_ADDRESS: usize = 64;
 /// Between two tries to accept where the process has run out of file descriptors.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -91,7 +97,7 @@ pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, SyncError> 
 
 /// Serves until it is dropped.
 pub(super) async fn serve(listener: TcpListener, handle: Handle) {
-    let open = Arc::new(());
+    let mut connections = Connections::default();
     loop {
         let (stream, address) = match listener.accept().await {
             Ok(accepted) => accepted,
@@ -101,19 +107,14 @@ pub(super) async fn serve(listener: TcpListener, handle: Handle) {
                 continue;
             }
         };
-        if Arc::strong_count(&open) > CONNECTIONS.max(CONNECTIONS_OF_HOST * handle.book.size()) {
-            handle.book.refuse("too-many");
-            continue;
-        }
-        let (handle, place) = (handle.clone(), Arc::clone(&open));
-        tokio::spawn(async move {
-            converse(stream, address, handle).await;
-            drop(place);
-        });
+        let all = CONNECTIONS.max(CONNECTIONS_OF_HOST * handle.book.size());
+        let room = Room { all, of_address: UNPROVED_OF_ADDRESS };
+        let ended = connections.add(address.ip(), room, |proof| converse(stream, address, handle.clone(), proof));
+        (0..ended).for_each(|_| handle.book.refuse("too-many"));
     }
 }
 
-async fn converse(stream: TcpStream, address: SocketAddr, handle: Handle) {
+async fn converse(stream: TcpStream, address: SocketAddr, handle: Handle, proof: Proof) {
     let _ = stream.set_nodelay(true);
     keep_alive(&stream);
     let mut replaced = handle.book.replaced();
@@ -127,6 +128,7 @@ async fn converse(stream: TcpStream, address: SocketAddr, handle: Handle) {
         }
         Err(_) => return handle.book.refuse("tls"),
     };
+    proof.is_given();
     let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first()).cloned();
     let peer = Peer { handle, certificate: certificate.map(Arc::new), address };
     let connection = hyper::server::conn::http1::Builder::new()
