@@ -154,7 +154,7 @@ impl Task {
         self.differ.send_if_modified(|differ| {
             let is_new = differ.get(name).is_none_or(|known| known.values.get("offset") != cause.values.get("offset"));
             if is_new {
-                warn!(instance = %name, cause = cause.id, "{name}: {}", cause.what);
+                warn!(instance = %name, cause = %cause.id, "{name}: {}", cause.what);
                 differ.insert(name.clone(), cause);
             }
             is_new

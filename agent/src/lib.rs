@@ -10,6 +10,7 @@ pub mod cli;
 pub mod clock;
 pub mod cluster;
 pub mod commit_log;
+pub mod connections;
 pub mod control;
 pub mod copies;
 pub mod daemon;

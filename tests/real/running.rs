@@ -110,7 +110,7 @@ impl RunningCluster {
             let all = instance.reasons.iter().chain(&instance.warnings);
             all.clone()
                 .find(|cause| cause.id == id)
-                .map(|cause| cause.what.clone())
+                .map(|cause| cause.what.to_string())
                 .ok_or_else(|| format!("{} {:?}", instance.state, all.collect::<Vec<_>>()))
         })
     }
@@ -195,5 +195,5 @@ pub fn describe(report: &ClusterReport) -> String {
         Some(report) => format!("{}: {}", view.host, report.reasons().join(" | ")),
         None => format!("{}: no report: {:?}", view.host, view.error),
     });
-    report.problems.iter().cloned().chain(hosts).collect::<Vec<_>>().join("\n")
+    report.problems.iter().map(ToString::to_string).chain(hosts).collect::<Vec<_>>().join("\n")
 }

@@ -224,7 +224,7 @@ mod tests {
 
     fn ids(lengths: Lengths) -> String {
         match lengths {
-            Lengths::Refused(cause) => cause.id,
+            Lengths::Refused(cause) => cause.id.to_string(),
             other => format!("{other:?}"),
         }
     }
@@ -257,7 +257,7 @@ mod tests {
     #[test]
     fn what_was_done_before_a_start_is_shown_for_a_day_and_a_start_alone_for_good() {
         let permit = |grounds| Permit { at: 1_000, partner: "vm2".parse().unwrap(), grounds };
-        let id = |permit: &Permit, now| permit.warning(now).map(|cause| cause.id);
+        let id = |permit: &Permit, now| permit.warning(now).map(|cause| cause.id.to_string());
         let repaired = permit(Grounds::Repaired { from: 70, bytes: 18_637 });
         assert_eq!(id(&repaired, 2_000).as_deref(), Some("tail-repaired"));
         assert_eq!(id(&repaired, 1_001 + SHOWN), None);

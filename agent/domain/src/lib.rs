@@ -27,6 +27,7 @@ pub mod health;
 pub mod held;
 pub mod launch;
 pub mod limits;
+pub mod line;
 pub mod meaning;
 pub mod names;
 pub mod observed;

@@ -130,7 +130,7 @@ impl Admission {
     pub(super) fn tell(&self, name: &InstanceName, tries: &mut Tries, pending: Pending) {
         let same = tries.said.as_ref().is_some_and(|said| said.id == pending.cause.id);
         if !same {
-            warn!(instance = %name, cause = pending.cause.id, "{name}: not started yet: {}", pending.cause.what);
+            warn!(instance = %name, cause = %pending.cause.id, "{name}: not started yet: {}", pending.cause.what);
         }
         tries.said = Some(pending.cause.clone());
         if let Err(error) = self.wait(name, &pending) {
@@ -197,7 +197,7 @@ impl Admission {
         if let Some(pending) = self.pending(&seeker.launch.instance).filter(|pending| pending.lacks) {
             // It is known to have more: no length of silence makes that untrue.
             let ahead = pending.cause.values.get("ahead").or_else(|| pending.cause.values.get("total")).cloned();
-            let ahead = ahead.unwrap_or_else(|| "an unknown amount".to_owned());
+            let ahead = ahead.unwrap_or_else(|| "an unknown amount".into());
             let cause = seeker.member().behind(&ahead, &why, None);
             return waits(cause, true);
         }

@@ -35,7 +35,7 @@ impl AwaitPermit {
         let mut told = String::new();
         while admission.permit(&self.instance).is_none() {
             let pending = admission.pending(&self.instance);
-            let text = pending.map_or("it waits for its permit".to_owned(), |pending| pending.cause.what);
+            let text = pending.map_or("it waits for its permit".to_owned(), |pending| pending.cause.what.to_string());
             if text != told {
                 // There is nobody to tell where it was not systemd that started this.
                 let _ = sd_notify::notify(&[sd_notify::NotifyState::Status(&text)]);

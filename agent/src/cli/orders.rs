@@ -185,7 +185,7 @@ fn so_far(language: Language, progress: &Progress) -> String {
 /// Why an order is refused, and what to do: as it was found, or in words of the agent's own.
 fn refusal(language: Language, cause: &Cause) -> String {
     let Cause { id, what, fix, values } = finding::in_language(language, cause);
-    in_words(&Cause { id, what: in_language(language, &what), fix: in_language(language, &fix), values })
+    in_words(&Cause { id, what: in_language(language, &what).into(), fix: in_language(language, &fix).into(), values })
 }
 
 impl Pause {

@@ -16,6 +16,7 @@ use rocketmq_agent_domain::{
     document::{Document, DocumentError, DocumentHash},
     finding,
     health::report::ConfigReport,
+    line::Line,
     register::Entry,
 };
 use std::{fs, io::ErrorKind, path::PathBuf, sync::Arc, time::Duration};
@@ -113,8 +114,8 @@ fn without_secret(settings: &Settings) -> ConfigReport {
          [sync.source], or move that folder away",
         ledger.display()
     );
-    let remarks = if ledger.join("vote").exists() { vec![remark] } else { Vec::new() };
-    ConfigReport { standing: standing.to_owned(), remarks, ..ConfigReport::default() }
+    let remarks = if ledger.join("vote").exists() { vec![remark.into()] } else { Vec::new() };
+    ConfigReport { standing: standing.into(), remarks, ..ConfigReport::default() }
 }
 
 fn ledger_of(settings: &Settings) -> PathBuf {
@@ -212,13 +213,13 @@ impl Synced {
     /// What there is to say.
     pub fn report(&self) -> ConfigReport {
         let state = self.handle.state();
-        let remarks = state.remarks.into_iter().chain(self.file.clone()).collect();
+        let remarks = state.remarks.into_iter().chain(self.file.as_ref().map(Line::from)).collect();
         let refused = self.handle.book.refused();
         let held = self.seen.held.as_ref();
         ConfigReport {
             synced: true,
             generation: held.map(|held| held.mark().generation),
-            hash: held.map(|held| held.mark().hash.to_string()),
+            hash: held.map(|held| held.mark().hash.to_string().into()),
             paused: held.and_then(|entry| entry.document().paused().cloned()),
             confirm_until: held.and_then(|entry| entry.document().trial()).map(|trial| trial.until),
             standing: state.standing,

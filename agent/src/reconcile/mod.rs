@@ -299,16 +299,16 @@ impl<S: Supervisor> Reconciler<S> {
         }
         let report = HostReport {
             host: goal.desired.host.clone(),
-            cluster: cluster.topology.name.to_string(),
+            cluster: cluster.topology.name.to_string().into(),
             mode: cluster.topology.mode,
             rocketmq: goal.desired.version,
-            agent: env!("CARGO_PKG_VERSION").to_owned(),
+            agent: env!("CARGO_PKG_VERSION").into(),
             at: clock::now(),
-            cluster_file: cluster.file_digest(),
-            placement: cluster.placement_digest(),
+            cluster_file: cluster.file_digest().into(),
+            placement: cluster.placement_digest().into(),
             ready: blocked.is_empty() && instances.iter().all(|instance| instance.is_ready()),
             blocked,
-            steps: plan.steps.iter().map(ToString::to_string).collect(),
+            steps: plan.steps.iter().map(|step| step.to_string().into()).collect(),
             not_in_file: plan.not_in_file.clone(),
             witness,
             config: goal.config.clone(),
@@ -331,7 +331,7 @@ impl<S: Supervisor> Reconciler<S> {
     /// said where it fails.
     fn log_blocked(&mut self, goal: &Goal, plan: &Plan) {
         let host = &goal.desired.host;
-        let key = |it: &Blocked| (it.instance.clone(), it.cause.id.clone());
+        let key = |it: &Blocked| (it.instance.clone(), it.cause.id.to_string());
         let blocked: BTreeMap<_, _> =
             plan.blocked.iter().map(|it| (key(it), health::report::blocked_in_words(host, it))).collect();
         for (_, words) in blocked.iter().filter(|(key, _)| !self.logged_blocked.contains_key(*key)) {
@@ -378,7 +378,7 @@ fn remember_end(
         _ => {}
     }
     if let Some(cause) = ends.get(name).filter(|_| report.state == State::Starting) {
-        let what = format!("{BEFORE}{}", cause.what);
+        let what = format!("{BEFORE}{}", cause.what).into();
         report.warnings.push(Cause { what, ..cause.clone() });
     }
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{Method, Request, StatusCode, client::conn::http1::SendRequest, header};
 use hyper_util::rt::TokioIo;
-use rocketmq_agent_domain::{document::Mark, names::HostName, register::Message};
+use rocketmq_agent_domain::{document::Mark, line::Line, names::HostName, register::Message};
 use std::{error::Error, io, sync::Arc, time::Duration};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::TlsConnector;
@@ -40,7 +40,7 @@ pub enum LinkError {
     Older,
     /// It said no.
     #[error("it refuses: {0}")]
-    Refused(String),
+    Refused(Line),
     /// It answered something else.
     #[error("its answer is not of this agent's kind")]
     Nonsense(#[source] serde_json::Error),
@@ -139,7 +139,7 @@ impl Link {
         match status {
             StatusCode::OK | StatusCode::NO_CONTENT => Ok(body),
             StatusCode::NOT_FOUND => Err(LinkError::Older),
-            _ => Err(LinkError::Refused(String::from_utf8_lossy(&body).chars().take(200).collect())),
+            _ => Err(LinkError::Refused(Line::excerpt_of(&body))),
         }
     }
 

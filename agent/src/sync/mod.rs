@@ -18,6 +18,7 @@ mod handle;
 mod logs;
 pub mod proposal;
 mod puller;
+mod refusals;
 mod server;
 pub mod source;
 mod state;

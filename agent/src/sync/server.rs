@@ -11,7 +11,10 @@ use super::{
     ANSWER, CONNECT, HEAD_START, Handle, LONG_POLL, LONGEST_MESSAGE, keep_alive,
     logs::{Asked, Cut, Logs},
 };
-use crate::ledger::LedgerError;
+use crate::{
+    connections::{Connections, Proof, Room},
+    ledger::LedgerError,
+};
 use axum::{
     Json, Router,
     body::{Body, Bytes, to_bytes},
@@ -49,6 +52,9 @@ use tracing::warn;
 /// Connections at once: two from each host, and to spare.
 const CONNECTIONS: usize = 1024;
 const CONNECTIONS_OF_HOST: usize = 4;
+/// Connections of one address that are still to show a certificate of the cluster. All hosts may come from one address,
+/// as behind a container's proxy, and each has one such connection at a time.
+const UNPROVED_OF_ADDRESS: usize = 64;
 /// Between two tries to accept where the process has run out of file descriptors.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -95,7 +101,7 @@ pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, SyncError> 
 
 /// Serves until it is dropped.
 pub(super) async fn serve(listener: TcpListener, handle: Handle, logs: Option<Logs>) {
-    let open = Arc::new(());
+    let mut connections = Connections::default();
     loop {
         let (stream, address) = match listener.accept().await {
             Ok(accepted) => accepted,
@@ -105,19 +111,15 @@ pub(super) async fn serve(listener: TcpListener, handle: Handle, logs: Option<Lo
                 continue;
             }
         };
-        if Arc::strong_count(&open) > CONNECTIONS.max(CONNECTIONS_OF_HOST * handle.book.size()) {
-            handle.book.refuse("too-many");
-            continue;
-        }
-        let (handle, logs, place) = (handle.clone(), logs.clone(), Arc::clone(&open));
-        tokio::spawn(async move {
-            converse(stream, address, handle, logs).await;
-            drop(place);
-        });
+        let all = CONNECTIONS.max(CONNECTIONS_OF_HOST * handle.book.size());
+        let room = Room { all, of_address: UNPROVED_OF_ADDRESS };
+        let ended =
+            connections.add(address.ip(), room, |proof| converse(stream, address, handle.clone(), logs.clone(), proof));
+        (0..ended).for_each(|_| handle.book.refuse("too-many"));
     }
 }
 
-async fn converse(stream: TcpStream, address: SocketAddr, handle: Handle, logs: Option<Logs>) {
+async fn converse(stream: TcpStream, address: SocketAddr, handle: Handle, logs: Option<Logs>, proof: Proof) {
     let _ = stream.set_nodelay(true);
     keep_alive(&stream);
     let mut replaced = handle.book.replaced();
@@ -131,6 +133,7 @@ async fn converse(stream: TcpStream, address: SocketAddr, handle: Handle, logs: 
         }
         Err(_) => return handle.book.refuse("tls"),
     };
+    proof.is_given();
     let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first()).cloned();
     let peer = Peer { handle, logs, certificate: certificate.map(Arc::new), address };
     let connection = hyper::server::conn::http1::Builder::new()

@@ -49,7 +49,7 @@ pub(super) fn judge(instance: &Instance, facts: &BrokerFacts, report: &mut Insta
         }
     };
     report.answers = true;
-    report.version = Some(runtime.version.clone());
+    report.version = Some(runtime.version.as_str().into());
     report.max_offset = Some(runtime.max_offset);
     report.figures = runtime.figures.clone();
     report.disk_full_in = runtime.filling.map(|filling| filling.minutes * 60);

@@ -178,7 +178,7 @@ impl Embedded {
             instance.record.backoff.failed(&launch.fingerprint, now(), random());
             self.shared.write(&instance.record);
         }
-        tracing::warn!(instance = %launch.instance, cause = cause.id, "{}: not started: {}", launch.instance, cause.what);
+        tracing::warn!(instance = %launch.instance, cause = %cause.id, "{}: not started: {}", launch.instance, cause.what);
         self.wake_after_backoff(&launch.instance);
         Start::Refused(cause)
     }

@@ -331,7 +331,7 @@ impl Shared {
             return;
         }
         let cause = finding::DEPENDENCY_FAILED.of(&[("unit", &format!("rocketmq-{name}.service"))]);
-        tracing::warn!(instance = %name, cause = cause.id, "{name}: not started: {}", cause.what);
+        tracing::warn!(instance = %name, cause = %cause.id, "{name}: not started: {}", cause.what);
         record.run = None;
         record.cause = Some(cause);
         record.backoff.failed(&record.launch.fingerprint.clone(), now(), random());
