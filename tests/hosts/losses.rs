@@ -178,3 +178,27 @@ pub fn without_waiting_for_the_slave_all_that_it_had_comes_back(lab: &mut Lab) {
     sender.stop();
     watcher.stop();
 }
+
+/// The master starts without the agent's program, and so on what its disk kept, while its slave has more.
+pub fn a_shorter_master_that_runs_is_stopped_and_takes_back_its_tail(lab: &mut Lab) {
+    share_a_secret(lab);
+    let sender = Sender::start_sized(lab, "Kept", "shorter", RATE, 0);
+    sender.until_acknowledged(2 * RATE as usize);
+    lose_power(lab, "vm1");
+    // What it took now would lie where its slave has other messages.
+    let sent = sender.stop_with_retries();
+    let vm = lab.vm("vm1");
+    vm.set_program("usr/bin/rocketmq-agent", false);
+    vm.boot();
+    until(LONG, "the slave is ended", || {
+        lab.vm("vm2").journal("rocketmq-agent", 300).contains("broker-a: ended before it acknowledges")
+    });
+    let vm = lab.vm("vm1");
+    vm.set_program("usr/bin/rocketmq-agent", true);
+    vm.ok(&["systemctl", "restart", "rocketmq-agent"]);
+    lab.until_ready();
+    let said = lab.vm("vm1").journal("rocketmq-admission@broker-a", 100);
+    assert!(said.contains("broker-a: may start (Repaired"), "{said}");
+    lab.receive_all_once("Kept", "shorter", &sent);
+    all_logs_agree(lab);
+}

@@ -113,6 +113,7 @@ fn soak() -> Vec<Suite<Lab>> {
                 losses::a_slave_lost_while_its_master_takes_back_its_tail_loses_no_message,
                 losses::an_admission_that_is_killed_again_and_again_loses_no_message,
                 losses::a_lost_tail_of_several_files_comes_back,
+                losses::a_shorter_master_that_runs_is_stopped_and_takes_back_its_tail,
                 bring_up::stopping_the_hosts_leaves_no_abort_file,
             ],
         },

@@ -19,7 +19,7 @@ use crate::{
 };
 use rocketmq_agent_domain::{
     admission::{Grounds, Pending, Permit},
-    launch::Launch,
+    launch::{Cause, Launch},
     names::{HostName, InstanceName},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -166,6 +166,15 @@ impl Admission {
     fn cut_is_done(&self, instance: &InstanceName) {
         // What is asked for once more does no harm: there is nothing there any more.
         let _ = fs::remove_file(self.path(instance, CUT));
+    }
+
+    /// Takes an instance's permit away for a cause that silence of the other host does not end.
+    ///
+    /// # Errors
+    /// It cannot be written down, or the permit is there still.
+    pub fn hold(&self, instance: &InstanceName, cause: &Cause, end: Option<u64>) -> Result<(), FileError> {
+        self.wait(instance, &Pending { cause: cause.clone(), end, lacks: true })?;
+        self.revoke(instance)
     }
 
     /// Says what an instance waits for.

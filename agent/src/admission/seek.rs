@@ -195,7 +195,10 @@ impl Admission {
         let since = tries.silent.get_or_insert_with(Instant::now).elapsed();
         let waits = |cause: Cause, lacks: bool| Ok(Outcome::Waits(Pending { cause, end: Some(own.end), lacks }));
         if let Some(pending) = self.pending(&seeker.launch.instance).filter(|pending| pending.lacks) {
-            // It is known to have more: no length of silence makes that untrue.
+            // One is known to have more than the other: no length of silence makes that untrue.
+            if seeker.launch.role == Role::Slave {
+                return waits(pending.cause, true);
+            }
             let ahead = pending.cause.values.get("ahead").or_else(|| pending.cause.values.get("total")).cloned();
             let ahead = ahead.unwrap_or_else(|| "an unknown amount".into());
             let cause = seeker.member().behind(&ahead, &why, None);

@@ -188,6 +188,34 @@ fn whole_messages_on_both_sides_that_are_not_the_same_are_never_written_over() {
     assert_eq!(stored(&dir.path().join("m"))[..ours.len()], ours);
 }
 
+/// A log whose hashes are not those of its bytes.
+struct Lying<'l>(&'l LocalLog);
+
+impl Log for Lying<'_> {
+    type Error = LogError;
+
+    async fn hashes(&self, range: Range<u64>) -> Result<Vec<Hash>, LogError> {
+        Ok(self.0.hashes(range).await?.into_iter().map(|hash| hash.map(|byte| !byte)).collect())
+    }
+
+    async fn bytes(&self, range: Range<u64>) -> Result<Vec<u8>, LogError> {
+        self.0.bytes(range).await
+    }
+}
+
+#[test]
+fn hashes_that_are_wrong_change_nothing_and_bytes_decide() {
+    let dir = tempfile::tempdir().unwrap();
+    let bytes = log(&[300, 400, 1200, 2000, 900], 1);
+    let master = store(&dir.path().join("m"), &bytes);
+    let slave = store(&dir.path().join("s"), &bytes);
+    let before = stored(&dir.path().join("m"));
+    let end = bytes.len() as u64;
+    assert_eq!(wait(compare_whole(&master, &Lying(&slave), end)), Comparison::Equal);
+    assert_eq!(wait(take_back(&master, &Lying(&slave), end)).unwrap(), Ok(()));
+    assert_eq!(stored(&dir.path().join("m")), before);
+}
+
 /// What a power loss leaves of a log: some of its last pages were never written.
 fn lose(bytes: &[u8], from: usize, lost: &[bool]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();

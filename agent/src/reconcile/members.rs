@@ -72,7 +72,7 @@ impl<S: Supervisor> Reconciler<S> {
         let name = &instance.instance;
         let Some(cause) = instance.reasons.iter().find(|cause| cause.id == SLAVE_AHEAD) else { return };
         warn!(instance = %name, "{name}: ended before it acknowledges what it does not have: {}", cause.what);
-        if let Err(error) = self.admission.revoke(name) {
+        if let Err(error) = self.admission.hold(name, cause, instance.max_offset) {
             warn!(instance = %name, "{name}: {:#}", anyhow::Error::from(error));
         }
         if let Err(error) = self.supervisor.end(name, cause).await {
