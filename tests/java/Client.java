@@ -8,7 +8,7 @@
 //       Creates or changes the topic on every master of the cluster; --order makes it globally ordered per broker.
 //   send --namesrv A --topic T --count N [--rate PER_SECOND] [--prefix P] [--size BYTES] [--log FILE]
 //       Sends P-0, P-1 ... (body and key) one after another. N=0: until stdin closes (unless it is /dev/null) or SIGTERM.
-//       A body has at least BYTES: a space and random letters follow, which receive and pull do not show.
+//       A body has at least BYTES: a tab and random letters follow, which receive and pull do not show.
 //       One line a message, to stdout or FILE: STATUS BODY MSGID BROKERNAME QUEUEID OFFSET, or FAILED BODY REASON;
 //       with tries=N at its end where the client itself sent it N times.
 //       Last line on stdout: sent=N ok=N other=N failed=N. `other` was stored, but not flushed or replicated as asked.
@@ -270,11 +270,11 @@ public final class Client {
     private static byte[] padded(String body, int size) {
         var letters = ThreadLocalRandom.current().ints(Math.max(0, size - body.length() - 1), '0', 'z');
         String padding = letters.mapToObj(Character::toString).collect(Collectors.joining());
-        return (padding.isEmpty() ? body : body + " " + padding).getBytes(StandardCharsets.UTF_8);
+        return (padding.isEmpty() ? body : body + "\t" + padding).getBytes(StandardCharsets.UTF_8);
     }
 
     private static String shown(byte[] body) {
-        return new String(body, StandardCharsets.UTF_8).split(" ", 2)[0];
+        return new String(body, StandardCharsets.UTF_8).split("\t", 2)[0];
     }
 
     /** How often the client sent the message at hand: it tries again by itself, and a try that failed may be stored. */
