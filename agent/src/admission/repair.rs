@@ -23,9 +23,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A broker builds its queues over the last ten files of a log that was not closed, and over no more
-/// (`commitLogRecoverMaxNum` of 5.3.2-5.5.0): what lies before would be there, and read by nobody.
-const MOST_FILES: u64 = 8;
+/// A broker of 5.5.0 builds its queues over the last 10 GiB of a log that was not closed, and over no more (`conf::broker`):
+/// what lies before would be there, and read by nobody.
+const MOST: u64 = 8 << 30;
 /// So often at most is it said how far a repair is.
 const TOLD_EVERY: Duration = Duration::from_secs(1);
 
@@ -60,9 +60,9 @@ pub(super) async fn master(
             Verdict::Diverged { .. } => return Ok(diverged(seeker, verdict, &own, other)),
         };
         let size = own.file_size;
-        if (range.end - from) / size.max(1) >= MOST_FILES {
+        if range.end - from >= MOST {
             let ahead = Size(range.end - from);
-            let cause = member.behind(&ahead, &format!("they fill {MOST_FILES} files or more"), None);
+            let cause = member.behind(&ahead, &format!("they are {} or more", Size(MOST)), None);
             return Ok(Outcome::Waits(Pending { cause, end: Some(own.end), lacks: true }));
         }
         let mut progress = Progress { admission, seeker, from, end: range.end, began: Instant::now(), told: None };
