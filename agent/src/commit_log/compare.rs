@@ -48,6 +48,11 @@ where
     loop {
         let Some(chunk) = search(pair, range.clone(), enough).await? else { return Ok(Comparison::Equal) };
         let (local, remote) = (pair.local.bytes(chunk.clone()).await?, pair.remote.bytes(chunk.clone()).await?);
+        if local == remote {
+            // Its hash was wrong, or what it is of has changed meanwhile.
+            range.start = chunk.end;
+            continue;
+        }
         let difference = chunk.start + first_difference(&local, &remote) as u64;
         let boundary = pair.local.with(move |files| boundary(files, difference)).await?;
         let local = pair.local.with(move |files| files.at(boundary)).await?;
