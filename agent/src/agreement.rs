@@ -19,6 +19,7 @@ use rocketmq_agent_domain::{
     health::facts::{BrokerFacts, ServiceFacts},
     launch::{Cause, Role},
     names::InstanceName,
+    size::Size,
 };
 use std::{
     collections::BTreeMap,
@@ -112,6 +113,18 @@ impl Task {
         });
         let Some(both) = both(facts) else {
             known.settled = None;
+            let (member, own) = (Member { instance: name, role: instance.launch.role, partner }, facts.runtime.known());
+            if let (Role::Master, Some(own)) = (member.role, own)
+                && known.at.is_none_or(|at| at.elapsed() >= EVERY)
+            {
+                known.at = Some(Instant::now());
+                // A slave that was ended for being longer does not answer: its host knows what is on its disk.
+                let longer = known.log.extent().await.ok().filter(|it| !it.running && it.end > own.max_offset);
+                if let Some(slave) = longer {
+                    let cause = member.slave_ahead(Size(slave.end - own.max_offset));
+                    self.differ.send_modify(|differ| drop(differ.insert(name.clone(), cause)));
+                }
+            }
             return;
         };
         if known.at.is_some_and(|at| at.elapsed() < EVERY) {

@@ -174,6 +174,11 @@ impl Member<'_> {
         ])
     }
 
+    /// That the slave of this master, which runs, has more than it.
+    pub fn slave_ahead(&self, ahead: Size) -> Cause {
+        finding::SLAVE_AHEAD.of(&[("ahead", &ahead)])
+    }
+
     /// How far it is with taking back what it lacks, in bytes; `left` in seconds, where that is known.
     pub fn repairing(&self, done: u64, total: u64, left: Option<u64>) -> Cause {
         finding::TAIL_REPAIR.of_known(&[
