@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn what_both_should_have_is_compared_and_an_empty_master_of_a_full_slave_does_not_start() {
+    fn an_empty_master_of_a_full_slave_does_not_start_and_the_rest_is_compared() {
         let (instance, partner) = ("broker-a".parse().unwrap(), "vm2".parse().unwrap());
         let master = Member { instance: &instance, role: Role::Master, partner: &partner };
         let slave = Member { role: Role::Slave, ..master };

@@ -70,14 +70,14 @@ impl Admission {
         if systemd {
             Self::of_host(settings)
         } else {
-            Self::new(settings.state_dir.join("admission"), settings, boot())
+            Self::new(settings.state_dir.join("admission"), settings, supervise::process::boot_id().ok())
         }
     }
 
     /// Of an agent that is the parent of its JVMs: the folder is its own, and outlives a boot.
     pub fn embedded(settings: &Settings) -> Self {
         let folder = settings.state_dir.join("admission");
-        let admission = Self::new(folder, settings, boot());
+        let admission = Self::new(folder, settings, supervise::process::boot_id().ok());
         admission.forget_pending();
         admission
     }
@@ -109,10 +109,7 @@ impl Admission {
 
     /// What an instance waits for; none where it has its permit.
     pub fn pending(&self, instance: &InstanceName) -> Option<Pending> {
-        if self.path(instance, PERMIT).exists() && self.permit(instance).is_some() {
-            return None;
-        }
-        read(&self.path(instance, PENDING))
+        if self.permit(instance).is_some() { None } else { read(&self.path(instance, PENDING)) }
     }
 
     /// Gives an instance its permit.
@@ -190,11 +187,6 @@ impl Admission {
         files::write_file(path, &text, 0o644, None)
     }
 
-    /// Whether another host can be asked over mutual TLS.
-    pub fn has_channel(&self) -> bool {
-        matches!(crate::trust::Keys::find(self.certificates(), &self.settings.secret_file), Ok(Some(_)))
-    }
-
     fn certificates(&self) -> Option<Certificates> {
         self.settings.certificates()
     }
@@ -231,11 +223,6 @@ const CUT: &str = ".cut";
 fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
     // What cannot be read is no permit.
     serde_json::from_slice(&fs::read(path).ok()?).ok()
-}
-
-fn boot() -> Option<String> {
-    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    Some(id.trim().to_owned())
 }
 
 impl Gate for Admission {

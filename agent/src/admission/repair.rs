@@ -67,6 +67,7 @@ pub(super) async fn master(
         }
         let mut progress = Progress { admission, seeker, from, end: range.end, began: Instant::now(), told: None };
         progress.tell(from);
+        leave_open(seeker).await?;
         match fill(&seeker.log, log, from..range.end, size, |reached| progress.tell(reached)).await? {
             Filled::To(reached) => {
                 let (first, bytes) = tries.repaired.unwrap_or((from, 0));
@@ -85,13 +86,7 @@ pub(super) async fn master(
     if let Some(outcome) = cut(seeker, log, end, other, tries).await? {
         return Ok(outcome);
     }
-    match tries.repaired {
-        Some((from, bytes)) => {
-            leave_open(seeker).await?;
-            Ok(Outcome::Granted(Grounds::Repaired { from, bytes }))
-        }
-        None => Ok(Outcome::Granted(Grounds::Compared)),
-    }
+    Ok(granted(tries.repaired))
 }
 
 /// A slave that ends in what is no whole message would acknowledge it: it is restarted before the master is there to take
@@ -152,6 +147,7 @@ pub(super) async fn slave(
             Verdict::SlaveTorn { at } => {
                 let mut progress =
                     Progress { admission, seeker, from: at, end: range.end, began: Instant::now(), told: None };
+                leave_open(seeker).await?;
                 match fill(&seeker.log, log, at..range.end, own.file_size, |reached| progress.tell(reached)).await? {
                     Filled::To(reached) if reached > at => {
                         let (first, bytes) = repaired.unwrap_or((at, 0));
@@ -165,13 +161,7 @@ pub(super) async fn slave(
             }
         }
     }
-    match repaired {
-        Some((from, bytes)) => {
-            leave_open(seeker).await?;
-            Ok(Outcome::Granted(Grounds::Repaired { from, bytes }))
-        }
-        None => Ok(Outcome::Granted(Grounds::Compared)),
-    }
+    Ok(granted(repaired))
 }
 
 /// Cuts a slave's log where its master's host asked for that. How far it reaches then.
@@ -180,8 +170,8 @@ async fn cut_off(admission: &Admission, seeker: &Seeker<'_>, own: Extent) -> Res
     if at < own.end {
         tracing::info!(instance = %seeker.launch.instance, "{}: its log is cut at {at}", seeker.launch.instance);
     }
-    seeker.log.with(move |files| files.blank(at)).await?;
     leave_open(seeker).await?;
+    seeker.log.with(move |files| files.blank(at)).await?;
     admission.cut_is_done(&seeker.launch.instance);
     Ok(seeker.extent().await?)
 }
@@ -191,11 +181,17 @@ async fn cut_off(admission: &Admission, seeker: &Seeker<'_>, own: Extent) -> Res
 async fn begin(seeker: &Seeker<'_>, log: &RemoteLog, own: Extent, other: &Extent) -> Result<Extent, PairError> {
     let (Some(min), true, false) = (own.min, own.is_empty(), other.is_empty()) else { return Ok(own) };
     if other.min == Some(min) {
+        leave_open(seeker).await?;
         fill(&seeker.log, log, min..other.end.min(min + PIECE), other.file_size, |_| {}).await?;
     } else {
         seeker.log.with(|files| files.remove_blank()).await?;
     }
     Ok(seeker.extent().await?)
+}
+
+/// It may start; what was taken back, if anything: from where on, and how many bytes.
+fn granted(repaired: Option<(u64, u64)>) -> Outcome {
+    Outcome::Granted(repaired.map_or(Grounds::Compared, |(from, bytes)| Grounds::Repaired { from, bytes }))
 }
 
 fn diverged(seeker: &Seeker<'_>, verdict: Verdict, own: &Extent, other: &Extent) -> Outcome {
@@ -206,7 +202,8 @@ fn diverged(seeker: &Seeker<'_>, verdict: Verdict, own: &Extent, other: &Extent)
 }
 
 /// RocketMQ builds its queues and index over what was taken back only where the store was not closed cleanly
-/// (`DefaultMessageStore.isTempFileExist`, 4.5-5.5.0).
+/// (`DefaultMessageStore.isTempFileExist`, 4.5-5.5.0). Before the first byte is written: whoever goes on after this was killed finds
+/// both logs equal, and nothing to say that they were not.
 async fn leave_open(seeker: &Seeker<'_>) -> Result<(), PairError> {
     let abort = seeker.store.root.join("abort");
     let made = seeker.log.with(move |_| {
