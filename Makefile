@@ -28,8 +28,8 @@ QUICK := $(filter-out catalogue cluster hosts sources,$(sort \
 	$(basename $(notdir $(wildcard tests/*.rs agent/*/tests/*.rs))) \
 	$(notdir $(patsubst %/main.rs,%,$(wildcard tests/*/main.rs agent/*/tests/*/main.rs)))))
 
-.PHONY: help setup build release distribution client catalogue lint quick fuzz sim sources cluster more-clusters $(CLAIMS) \
-	rollout-claims hosts-claims hosts hosts-tools soak test demo clean-demo bench packaging-tools deb rpm packages-check
+.PHONY: help setup build release distribution client catalogue lint quick fuzz sim sources cluster $(CLAIMS) \
+	rollout-claims hosts-claims hosts hosts-tools more soak test test-all demo clean-demo bench packaging-tools deb rpm packages-check
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -100,10 +100,6 @@ cluster-claims:
 rollout-claims:
 	cargo test --test cluster -- rollout
 
-# Not in `make test`, which they would make half as long again.
-more-clusters: client ## Those that differ from others in the release only, and the way from one release to the next
-	cargo test --test cluster -- --more
-
 # Both packages differ in nothing but the version: one is upgraded to the other.
 hosts-tools: client ## What the test hosts are made of: their roots, two packages
 	@tests/setup.sh deb hosts
@@ -120,12 +116,17 @@ hosts-claims:
 rollout-after-hosts: hosts-claims
 	@$(MAKE) --no-print-directory rollout-claims
 
+more: hosts-tools ## Clusters and hosts that take too long for `make test`: more releases, modes, distributions, slow stories
+	cargo test --test cluster -- --more
+	tests/hosts/run.sh --more
+
 soak: hosts-tools ## Losses of power under load, SOAK=20 of them, and longer stories of such losses
 	SOAK=$(or $(SOAK),20) tests/hosts/run.sh --soak
 
 # Those on real JVMs mostly wait, for routes to age or a host to boot, so that two run side by side. Hosts take less time
 # than clusters, and so have the roll-outs after them.
-test: ## Everything, quick things first; what CI runs
+test: export PACKAGE_PROFILE := dev
+test: ## A claim of every kind, quick things first; what CI runs
 	@$(MAKE) --no-print-directory setup
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory quick
@@ -133,6 +134,11 @@ test: ## Everything, quick things first; what CI runs
 	@$(MAKE) --no-print-directory hosts-tools
 	cargo test --no-run --test catalogue --test cluster --test hosts
 	@$(MAKE) --no-print-directory --jobs=2 $(CLAIMS)
+
+test-all: ## All claims: hours
+	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory more
+	@$(MAKE) --no-print-directory soak
 
 demo: setup build ## A whole cluster on this machine, to look at: tests/demo.sh
 	@tests/rocketmq/make-distribution.sh 5.5.0

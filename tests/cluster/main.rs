@@ -31,7 +31,7 @@ use lab::Lab;
 use real::runner::{self, Claim, Logs, Suite, claims};
 use std::process::ExitCode;
 
-/// What holds for both lines of releases.
+/// What holds for both lines of releases; of the older one, `make test` shows [`older`].
 fn everywhere() -> Vec<Claim<Lab>> {
     claims![Lab:
         claims::one_file_brings_up_two_namesrvs_and_four_brokers_in_sync,
@@ -49,8 +49,19 @@ fn everywhere() -> Vec<Claim<Lab>> {
         traps::a_key_changed_online_is_named,
         online::a_changed_key_is_taken_by_brokers_that_run_on,
         traps::two_claimants_of_one_name_and_id_are_named,
-        traps::a_store_that_a_stranger_uses_is_left_alone_and_the_stranger_named,
         traps::a_new_empty_slave_says_that_it_has_no_history,
+        claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
+    ]
+}
+
+/// What most likely differs in the older line: how it comes up, sends, dies, copies and is read from.
+fn older() -> Vec<Claim<Lab>> {
+    claims![Lab:
+        claims::one_file_brings_up_two_namesrvs_and_four_brokers_in_sync,
+        claims::the_java_client_sends_1000_messages_and_receives_them_all,
+        claims::a_master_killed_under_load_comes_back_and_nothing_acknowledged_is_lost,
+        traps::without_its_slave_a_sync_master_does_not_say_send_ok,
+        online::a_changed_key_is_taken_by_brokers_that_run_on,
         claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
     ]
 }
@@ -58,13 +69,6 @@ fn everywhere() -> Vec<Claim<Lab>> {
 /// And what does not depend on the release.
 fn newest() -> Vec<Claim<Lab>> {
     let mut claims = everywhere();
-    let more = claims![Lab:
-        outside::haproxy_routes_away_from_a_name_server_that_is_not_ready_and_back,
-        traps::each_host_says_what_the_other_reaches_of_it_and_what_time_it_is_there,
-        outside::the_exit_status_of_status_says_whether_clients_can_work,
-        hangs::a_hang_is_named_and_clears_and_nothing_is_restarted_unasked,
-        hangs::a_hang_is_ended_where_that_is_asked_for_and_the_other_member_answers,
-    ];
     // Before there are other topics.
     claims.splice(
         2..2,
@@ -74,8 +78,26 @@ fn newest() -> Vec<Claim<Lab>> {
     );
     // Before the slave that loses its history.
     let before = claims.len() - 2;
-    claims.splice(before..before, more);
+    claims.splice(
+        before..before,
+        claims![Lab:
+            outside::haproxy_routes_away_from_a_name_server_that_is_not_ready_and_back,
+            traps::each_host_says_what_the_other_reaches_of_it_and_what_time_it_is_there,
+            outside::the_exit_status_of_status_says_whether_clients_can_work,
+        ],
+    );
     claims
+}
+
+/// What waits longest.
+fn slow() -> Vec<Claim<Lab>> {
+    claims![Lab:
+        claims::one_file_brings_up_two_namesrvs_and_four_brokers_in_sync,
+        traps::a_store_that_a_stranger_uses_is_left_alone_and_the_stranger_named,
+        hangs::a_hang_is_named_and_clears_and_nothing_is_restarted_unasked,
+        hangs::a_hang_is_ended_where_that_is_asked_for_and_the_other_member_answers,
+        claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
+    ]
 }
 
 /// Groups whose master does not wait for the slave, and what may be lost of them and comes back.
@@ -129,17 +151,7 @@ const STRICT: &str = "sync = \"strict\"\n[broker.config]\nmappedFileSizeCommitLo
 fn suites() -> Vec<Suite<Lab>> {
     vec![
         Suite { name: "5.5.0", lab: || Lab::new(0, "5.5.0", "2m-2s-sync", 2, STRICT), claims: newest() },
-        Suite { name: "4.9.4", lab: || Lab::new(1, "4.9.4", "2m-2s-sync", 2, SMALL_FILES), claims: everywhere() },
-        Suite {
-            name: "4.7.0",
-            lab: || Lab::new(2, "4.7.0", "single", 1, SMALL_FILES),
-            claims: claims![Lab:
-                claims::it_starts_and_registers,
-                starts::each_start_that_fails_is_told_in_one_sentence,
-                claims::after_an_unclean_end_it_starts_again,
-                claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
-            ],
-        },
+        Suite { name: "4.9.4", lab: || Lab::new(1, "4.9.4", "2m-2s-sync", 2, SMALL_FILES), claims: older() },
         Suite {
             name: "stories",
             lab: stories::lab,
@@ -164,19 +176,13 @@ fn suites() -> Vec<Suite<Lab>> {
                 by_hand::of_two_who_restart_both_members_of_a_group_at_once_one_waits,
                 rollout::hosts_with_different_files_move_nothing_and_say_why,
                 rollout::a_changed_file_is_rolled_out_in_order_under_load_and_nothing_is_lost,
-                rollout::a_partner_that_dies_in_the_drain_stops_it_and_an_agent_that_dies_in_the_drain_goes_on,
                 claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
             ],
         },
         Suite {
             name: "controller",
             lab: || Lab::new(7, "5.5.0", "controller", 3, elections::CONTROLLERS),
-            claims: elected(),
-        },
-        Suite {
-            name: "dledger",
-            lab: || Lab::new(8, "4.9.4", "dledger", 3, "[rollout]\nrestart = \"auto\"\n"),
-            claims: elected(),
+            claims: elections(),
         },
         Suite {
             name: "async-5.5.0",
@@ -240,9 +246,40 @@ fn suites() -> Vec<Suite<Lab>> {
     ]
 }
 
-/// What differs from one of [`suites`] in the release only, and the way from one release to the next: `--more`.
+/// What takes too long for `make test`, and what differs from one of [`suites`] in the release only: `--more`.
 fn more() -> Vec<Suite<Lab>> {
     vec![
+        Suite { name: "4.9.4-all", lab: || Lab::new(23, "4.9.4", "2m-2s-sync", 2, SMALL_FILES), claims: everywhere() },
+        Suite { name: "slow-5.5.0", lab: || Lab::new(21, "5.5.0", "2m-2s-sync", 2, STRICT), claims: slow() },
+        Suite {
+            name: "controller-all",
+            lab: || Lab::new(24, "5.5.0", "controller", 3, elections::CONTROLLERS),
+            claims: elected(),
+        },
+        Suite {
+            name: "drains",
+            lab: || Lab::new(22, "5.5.0", "2m-2s-sync", 2, SMALL_FILES),
+            claims: claims![Lab:
+                claims::one_file_brings_up_two_namesrvs_and_four_brokers_in_sync,
+                rollout::a_partner_that_dies_in_the_drain_stops_it_and_an_agent_that_dies_in_the_drain_goes_on,
+                claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
+            ],
+        },
+        Suite {
+            name: "4.7.0",
+            lab: || Lab::new(2, "4.7.0", "single", 1, SMALL_FILES),
+            claims: claims![Lab:
+                claims::it_starts_and_registers,
+                starts::each_start_that_fails_is_told_in_one_sentence,
+                claims::after_an_unclean_end_it_starts_again,
+                claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
+            ],
+        },
+        Suite {
+            name: "dledger",
+            lab: || Lab::new(8, "4.9.4", "dledger", 3, "[rollout]\nrestart = \"auto\"\n"),
+            claims: elected(),
+        },
         Suite {
             name: "upgrade",
             lab: || Lab::new(16, "4.9.4", "2m-2s-sync", 2, SMALL_FILES),

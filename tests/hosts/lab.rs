@@ -67,6 +67,13 @@ impl Lab {
         self
     }
 
+    /// The same with more sections in its cluster file.
+    pub fn with_sections(self, text: &str) -> Self {
+        let file = fs::read_to_string(self.cluster_file()).unwrap();
+        fs::write(self.cluster_file(), file.replacen(DATA_KEY, &format!("{text}{DATA_KEY}"), 1)).unwrap();
+        self
+    }
+
     pub fn vm(&mut self, name: &str) -> &mut Vm {
         self.vms.iter_mut().find(|vm| vm.name == name).unwrap()
     }

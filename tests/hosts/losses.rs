@@ -5,12 +5,14 @@ use crate::{
     lab::Lab,
     one_file::share_a_secret,
     power::{RATE, lose_power, under_load, until_back},
-    real::{LONG, Sender, until},
+    real::{LONG, Sender, poll, until},
     vm::{DATA, Vm},
     watcher::Watcher,
 };
 use std::{
-    fs,
+    fs::{self, File},
+    io::Write,
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -201,4 +203,71 @@ pub fn a_shorter_master_that_runs_is_stopped_and_takes_back_its_tail(lab: &mut L
     assert!(said.contains("broker-a: may start (Repaired"), "{said}");
     lab.receive_all_once("Kept", "shorter", &sent);
     all_logs_agree(lab);
+}
+
+/// Its tail needs more room than its disk has.
+pub fn a_repair_on_a_full_disk_waits_until_there_is_room(lab: &mut Lab) {
+    under_load(lab, "full", 16 << 10, |lab, sender| {
+        let log = Log::new(lab, "vm1", "broker-a");
+        until(LONG, "the log of broker-a has more than three files", || log.files().len() > 3);
+        lose_power(lab, "vm1");
+        sender.until_sent(4);
+        let filler = lab.vm("vm1").path(&format!("{DATA}/filler"));
+        fill_disk(&filler);
+        lab.vm("vm1").boot();
+        let said = lab.until_reason("vm1", "broker-a", "not-compared");
+        assert!(said.contains("No space left on device"), "{said}");
+        fs::remove_file(filler).unwrap();
+        lab.until_ready();
+        all_logs_agree(lab);
+    });
+}
+
+/// Writes that file until nothing more goes onto its disk.
+fn fill_disk(filler: &Path) {
+    let mut file = File::create(filler).unwrap();
+    // The last blocks are taken one by one.
+    for length in [16 << 20, 4096] {
+        let block = vec![1; length];
+        while file.write_all(&block).is_ok() {}
+    }
+    file.sync_all().unwrap();
+    assert!(file.write_all(&[1; 4096]).is_err(), "there is room still");
+}
+
+/// Copies so slowly to slaves that a large message takes seconds.
+pub const SLOW_COPY: &str = "haFlowControlEnable = true\nmaxHaTransferByteInSecond = 200000";
+
+/// A slave counts what it has of a message that is under way as copied.
+pub fn a_slave_that_ends_in_half_a_message_acknowledges_nothing_with_it(lab: &mut Lab) {
+    share_a_secret(lab);
+    let sender = Sender::start_sized(lab, "Kept", "half", 5, 300_000);
+    let watcher = Watcher::start(lab);
+    sender.until_acknowledged(4);
+    for (host, group, other) in [("vm1", "broker-a", "vm2"), ("vm2", "broker-b", "vm1")] {
+        let slave = Log::new(lab, other, group);
+        let half = || {
+            let (from, bytes) = slave.last_bytes().ok()?;
+            let whole = slave.whole_messages(from, &bytes);
+            (whole < bytes.len()).then(|| from + whole as u64)
+        };
+        // Nothing more of it comes once the hosts do not reach each other.
+        poll(LONG, &format!("{group} of {other} ends in half a message"), || {
+            half().ok_or("it ends in a whole one")?;
+            lab.vm(host).set_reachable(false);
+            let stays = half();
+            lab.vm(host).set_reachable(stays.is_none());
+            stays.ok_or("it was completed".to_owned())
+        });
+        lose_power(lab, host);
+        println!("  {other} has half a message of {group} at {}", half().expect("it was completed"));
+        lab.vm(host).set_reachable(true);
+        until_back(lab, &[host]);
+        sender.until_acknowledged(4);
+        all_logs_agree(lab);
+    }
+    let sent = sender.stop_with_retries();
+    lab.receive_all_once("Kept", "half", &sent);
+    all_logs_agree(lab);
+    watcher.stop();
 }

@@ -1,8 +1,8 @@
 //! Promises kept on hosts that boot a systemd of their own, with real RocketMQ under it, installed from the package.
 //!
 //! Needs root. Everything is made in namespaces of this run's own: network, mounts and processes end with it. An argument
-//! picks the claims whose name holds it; `--soak` picks from the longer ones, which `make soak` runs; `KEEP=1` keeps the
-//! hosts' disks; `SOAK=n` sets how often power is lost.
+//! picks the claims whose name holds it; `--more` and `--soak` pick from the longer ones, which `make more` and `make soak`
+//! run; `KEEP=1` keeps the hosts' disks; `SOAK=n` sets how often power is lost.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 mod bench;
@@ -14,6 +14,7 @@ mod doctor;
 mod faults;
 mod lab;
 mod losses;
+mod losses_elected;
 mod one_file;
 #[path = "../sync/pki.rs"]
 mod pki;
@@ -46,20 +47,14 @@ fn suites() -> Vec<Suite<Lab>> {
                 doctor::doctor_names_what_is_wrong_with_a_machine_and_says_when_it_is_right,
                 doctor::doctor_names_what_does_not_get_through_between_hosts_and_says_when_it_does,
                 crashes::every_instance_that_is_killed_comes_back,
-                crashes::a_broker_that_hangs_is_named_and_started_anew,
                 crashes::an_agent_killed_or_frozen_disturbs_no_jvm_and_no_send,
                 crashes::an_upgrade_of_the_package_disturbs_no_jvm_and_no_send,
                 power::what_was_acknowledged_survives_hosts_that_lose_their_power,
                 power::both_hosts_whose_processes_end_at_once_come_back_with_every_message,
-                power::hosts_that_reboot_one_by_one_and_at_once_come_back_by_themselves,
                 crashes::without_the_agents_program_a_booted_host_starts_its_brokers,
                 faults::hosts_that_cannot_reach_each_other_say_so_and_come_together_again,
                 faults::a_full_disk_is_named_and_clears,
-                faults::a_read_only_disk_is_named_and_clears,
-                faults::a_port_that_another_program_took_is_named_with_that_program_and_clears,
                 faults::a_store_that_belongs_to_another_user_is_named_and_clears,
-                faults::a_user_with_other_ids_is_named_and_clears,
-                faults::a_unit_that_systemd_cannot_start_is_named_in_systemds_words_and_clears,
                 crashes::a_host_that_is_given_up_and_taken_back_has_its_messages,
                 crashes::a_removed_package_leaves_the_brokers_and_a_purged_one_the_messages,
                 one_file::with_one_secret_and_a_witness_three_hosts_keep_one_file,
@@ -76,15 +71,6 @@ fn suites() -> Vec<Suite<Lab>> {
             ],
         },
         Suite {
-            name: "debian-11",
-            lab: || Lab::new("bullseye", "5.5.0", "single", &["vm1"]),
-            claims: claims![Lab:
-                bring_up::the_package_and_one_file_bring_up_a_single_broker,
-                bring_up::systemd_finds_nothing_wrong_with_the_units_and_their_sandbox,
-                bring_up::stopping_the_hosts_leaves_no_abort_file,
-            ],
-        },
-        Suite {
             name: "debian-13",
             lab: || Lab::new("trixie", "5.5.0", "single", &["vm1"]),
             claims: claims![Lab:
@@ -93,6 +79,36 @@ fn suites() -> Vec<Suite<Lab>> {
                 services::a_proxy_and_an_exporter_that_are_added_run_beside_the_brokers,
                 services::a_proxy_and_an_exporter_that_are_killed_come_back,
                 services::a_reboot_starts_the_proxy_after_the_brokers_that_it_needs,
+                bring_up::stopping_the_hosts_leaves_no_abort_file,
+            ],
+        },
+    ]
+}
+
+/// What takes too long for `make test`: `--more`.
+fn more() -> Vec<Suite<Lab>> {
+    vec![
+        Suite {
+            name: "slow",
+            lab: || Lab::new("bookworm", "5.5.0", "2m-2s-sync", &["vm1", "vm2"]),
+            claims: claims![Lab:
+                bring_up::the_package_and_one_file_bring_up_four_brokers_in_sync,
+                bring_up::a_client_sends_and_receives,
+                crashes::a_broker_that_hangs_is_named_and_started_anew,
+                power::hosts_that_reboot_one_by_one_and_at_once_come_back_by_themselves,
+                faults::a_read_only_disk_is_named_and_clears,
+                faults::a_port_that_another_program_took_is_named_with_that_program_and_clears,
+                faults::a_user_with_other_ids_is_named_and_clears,
+                faults::a_unit_that_systemd_cannot_start_is_named_in_systemds_words_and_clears,
+                bring_up::stopping_the_hosts_leaves_no_abort_file,
+            ],
+        },
+        Suite {
+            name: "debian-11",
+            lab: || Lab::new("bullseye", "5.5.0", "single", &["vm1"]),
+            claims: claims![Lab:
+                bring_up::the_package_and_one_file_bring_up_a_single_broker,
+                bring_up::systemd_finds_nothing_wrong_with_the_units_and_their_sandbox,
                 bring_up::stopping_the_hosts_leaves_no_abort_file,
             ],
         },
@@ -114,6 +130,7 @@ fn soak() -> Vec<Suite<Lab>> {
                 losses::an_admission_that_is_killed_again_and_again_loses_no_message,
                 losses::a_lost_tail_of_several_files_comes_back,
                 losses::a_shorter_master_that_runs_is_stopped_and_takes_back_its_tail,
+                losses::a_repair_on_a_full_disk_waits_until_there_is_room,
                 bring_up::stopping_the_hosts_leaves_no_abort_file,
             ],
         },
@@ -135,6 +152,36 @@ fn soak() -> Vec<Suite<Lab>> {
             claims: claims![Lab:
                 bring_up::the_package_and_one_file_bring_up_four_brokers_in_sync,
                 losses::both_hosts_that_lose_their_power_at_once_lose_nothing_that_was_flushed,
+                bring_up::stopping_the_hosts_leaves_no_abort_file,
+            ],
+        },
+        Suite {
+            name: "losses-of-halves",
+            lab: || Lab::new("bookworm", "5.5.0", "2m-2s-sync", &["vm1", "vm2"]).with_key(losses::SLOW_COPY),
+            claims: claims![Lab:
+                bring_up::the_package_and_one_file_bring_up_four_brokers_in_sync,
+                losses::a_slave_that_ends_in_half_a_message_acknowledges_nothing_with_it,
+                bring_up::stopping_the_hosts_leaves_no_abort_file,
+            ],
+        },
+        Suite {
+            name: "losses-controller",
+            lab: || {
+                let lab = Lab::new("bookworm", "5.5.0", "controller", &["vm1", "vm2", "vm3"]);
+                lab.with_sections(losses_elected::CONTROLLERS)
+            },
+            claims: claims![Lab:
+                losses_elected::the_package_and_one_file_bring_up_a_group_that_elects_its_master,
+                losses_elected::an_elected_group_whose_hosts_lose_their_power_keeps_what_was_acknowledged,
+                bring_up::stopping_the_hosts_leaves_no_abort_file,
+            ],
+        },
+        Suite {
+            name: "losses-dledger",
+            lab: || Lab::new("bookworm", "4.9.4", "dledger", &["vm1", "vm2", "vm3"]),
+            claims: claims![Lab:
+                losses_elected::the_package_and_one_file_bring_up_a_group_that_elects_its_master,
+                losses_elected::an_elected_group_whose_hosts_lose_their_power_keeps_what_was_acknowledged,
                 bring_up::stopping_the_hosts_leaves_no_abort_file,
             ],
         },
@@ -191,6 +238,7 @@ fn main() -> ExitCode {
     runner::run(match () {
         () if asked(&measured) => bench(),
         () if asked(&["--soak"]) => soak(),
+        () if asked(&["--more"]) => more(),
         () => suites(),
     })
 }

@@ -1,5 +1,6 @@
 //! Runs claims about real clusters. A runner of its own, because the claims of one cluster share its expensive start and
-//! go in order. An argument picks the claims whose name holds it, and the first and last, which they build on.
+//! go in order. An argument picks a suite by its name, or the claims whose name holds it, and the first and last of their suite,
+//! which they build on; one that picks nothing is an error. `--list` names all.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -34,6 +35,18 @@ pub(crate) use claims;
 /// Runs what the arguments of this program pick.
 pub fn run<L: Logs>(suites: Vec<Suite<L>>) -> ExitCode {
     let filters: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    if std::env::args().any(|argument| argument == "--list") {
+        for suite in &suites {
+            suite.claims.iter().for_each(|(claim, _)| println!("{}::{claim}: test", suite.name));
+        }
+        return ExitCode::SUCCESS;
+    }
+    let meets =
+        |filter: &String| suites.iter().any(|it| it.name == filter || it.claims.iter().any(|c| c.0.contains(filter)));
+    if let Some(nothing) = filters.iter().find(|filter| !meets(filter)) {
+        eprintln!("no suite is called {nothing:?}, and no claim's name holds it; --list names all");
+        return ExitCode::from(2);
+    }
     let (mut passed, mut failed, mut left_out) = (0, 0, 0);
     for suite in suites {
         let wanted = |claim: &str| filters.is_empty() || filters.iter().any(|f| claim.contains(f) || suite.name == f);

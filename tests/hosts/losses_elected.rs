@@ -1,0 +1,51 @@
+//! Losses of power where the group's own members elect a master and cut what the others do not have.
+
+use crate::{
+    lab::Lab,
+    power::until_back,
+    real::{LONG, Sender, poll},
+};
+use rocketmq_agent_domain::launch::Role;
+
+const GROUP: &str = "broker-a";
+
+/// Three hosts with a controller each.
+pub const CONTROLLERS: &str = "[controller]\nheap = \"128M\"\n";
+
+fn master(lab: &Lab) -> &'static str {
+    poll(LONG, "one member is the master", || {
+        let is = |host: &str| lab.instance(host, GROUP).is_ok_and(|it| it.pid.is_some() && it.role == Role::Master);
+        match lab.hosts.iter().map(|(host, _)| *host).filter(|host| is(host)).collect::<Vec<_>>()[..] {
+            [host] => Ok(host),
+            ref several => Err(format!("{several:?}")),
+        }
+    })
+}
+
+pub fn the_package_and_one_file_bring_up_a_group_that_elects_its_master(lab: &mut Lab) {
+    lab.install_everywhere();
+    lab.until_ready();
+    master(lab);
+    let (ok, said) = lab.java(&["create-topic", "--cluster", "DefaultCluster", "--topic", "Kept", "--queues", "4"]);
+    assert!(ok, "{said}");
+}
+
+/// The master's host in turn, and once a slave's.
+pub fn an_elected_group_whose_hosts_lose_their_power_keeps_what_was_acknowledged(lab: &mut Lab) {
+    let sender = Sender::start(lab, "Kept", "elected", 200);
+    sender.until_acknowledged(400);
+    for time in 0..4 {
+        let leads = master(lab);
+        let others = lab.hosts.iter().map(|(host, _)| *host).filter(|host| *host != leads).collect::<Vec<_>>();
+        let host = if time == 2 { others[0] } else { leads };
+        lab.vm(host).power_off();
+        println!("  {host} lost its power; {leads} was the master");
+        sender.until_acknowledged(200);
+        println!("  now {} is", master(lab));
+        until_back(lab, &[host]);
+        sender.until_acknowledged(200);
+    }
+    let sent = sender.stop_with_retries();
+    lab.receive_all_once("Kept", "elected", &sent);
+    println!("  {} acknowledged, all received", sent.acknowledged.len());
+}
