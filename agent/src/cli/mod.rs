@@ -86,6 +86,9 @@ enum Command {
     /// Take over newer consumer offsets from a slave (what a master's unit runs before its start)
     #[command(hide = true)]
     CarryOffsets(carry_offsets::CarryOffsets),
+    /// Tell the packages' scripts that the folders of instances are root's for this program
+    #[command(hide = true)]
+    OwnsHomes,
     /// Look this host over: what is wrong and what to do; exit status 1 if something fails
     Doctor(doctor::Doctor),
     /// Give this host up: stop its instances, take away what the agent made; messages stay
@@ -124,7 +127,7 @@ enum Command {
 pub fn run(arguments: Arguments) -> ExitCode {
     // Read in the journal.
     let language = match arguments.command {
-        Command::Run | Command::Ready(_) | Command::CarryOffsets(_) => Language::English,
+        Command::Run | Command::Ready(_) | Command::CarryOffsets(_) | Command::OwnsHomes => Language::English,
         _ => arguments.lang.chosen(),
     };
     match dispatch(arguments, language) {
@@ -151,7 +154,7 @@ fn dispatch(arguments: Arguments, language: Language) -> anyhow::Result<ExitCode
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let settings = match arguments.command {
         // A unit's start does not hang on a file that is being edited.
-        Command::Ready(_) | Command::CarryOffsets(_) | Command::Schema => Settings::default(),
+        Command::Ready(_) | Command::CarryOffsets(_) | Command::OwnsHomes | Command::Schema => Settings::default(),
         _ => Settings::read(&arguments.config)?,
     };
     match arguments.command {
@@ -185,6 +188,7 @@ fn dispatch(arguments: Arguments, language: Language) -> anyhow::Result<ExitCode
         Command::Support(support) => runtime.block_on(support.run(settings, &arguments.config, language)),
         Command::Ready(ready) => runtime.block_on(ready.run()),
         Command::CarryOffsets(carry) => runtime.block_on(carry.run()),
+        Command::OwnsHomes => Ok(exit_code::code(exit_code::OK)),
         Command::Doctor(doctor) => runtime.block_on(doctor.run(settings, language)),
         Command::Remove(remove) => runtime.block_on(remove.run(settings, language)),
     }

@@ -105,6 +105,7 @@ fn is_leftover(name: &str) -> bool {
         })
 }
 
+#[expect(clippy::disallowed_methods, reason = "the folder for releases is root's")]
 fn remove(path: &Path) -> io::Result<()> {
     if fs::symlink_metadata(path)?.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
 }
@@ -118,6 +119,7 @@ pub(super) struct Partial {
 }
 
 impl Partial {
+    #[expect(clippy::disallowed_methods, reason = "the folder for releases is root's")]
     pub(super) fn new(into: &Path, version: &str) -> Result<Self, DistributionError> {
         let pid = std::process::id();
         let partial = Self {

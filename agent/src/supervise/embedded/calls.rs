@@ -52,7 +52,7 @@ impl Supervisor for Embedded {
                 return Ok(Start::HeldBack { until: Some(until) });
             }
         }
-        match preflight::check(launch)? {
+        match preflight::check(launch, self.shared.run_as)? {
             Verdict::Clear(lock) => {
                 offsets::before_start(launch, self.shared.run_as).await;
                 self.spawn_process(launch, lock)
