@@ -57,7 +57,7 @@ pub fn strangers(root: &Path, account: Account) -> io::Result<Option<Strangers>>
     };
     let mut found: Option<Strangers> = None;
     let mut see = |path: PathBuf, uid: u32| {
-        let strangers = found.get_or_insert_with(|| Strangers { count: 0, example: path, uid });
+        let strangers = found.get_or_insert(Strangers { count: 0, example: path, uid });
         strangers.count += 1;
     };
     let own = fstat(&folder)?.st_uid;
