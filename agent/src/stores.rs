@@ -70,7 +70,7 @@ pub async fn observe(
         let (mark, store) = (mark.clone(), identity.clone());
         unprivileged::beside(worker, DEADLINE, move || look(mark, &store, account))
     };
-    let failed = files::failed("look into the store beside", &path);
+    let failed = files::failed("read", &path);
     match looked(account).await.map_err(&failed)? {
         // Data of somebody else, from which the account is shut out: whose they are is seen by descriptor, as root.
         Err(StoreError::File(error)) if error.is_denied() && account.is_some() => looked(None).await.map_err(failed)?,
