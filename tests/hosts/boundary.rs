@@ -27,6 +27,15 @@ fn attack(vm: &Vm, script: &str) -> String {
     vm::text(&vm.exec(&arguments))
 }
 
+/// Ends the asking also where a claim fails.
+struct Over<'o>(&'o AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Does something while the agent is asked again and again whether it lives.
 fn while_alive<T>(lab: &Lab, work: impl FnOnce() -> T) -> T {
     let over = AtomicBool::new(false);
@@ -42,12 +51,19 @@ fn while_alive<T>(lab: &Lab, work: impl FnOnce() -> T) -> T {
             }
             slowest
         });
+        let ending = Over(&over);
         let done = work();
-        over.store(true, Ordering::Relaxed);
+        drop(ending);
         let slowest = asking.join().unwrap();
         assert!(slowest < LIVE, "/livez took {slowest:?}");
         done
     })
+}
+
+/// Starts the broker by hand where the agent holds it back for what it met before, and waits until it serves.
+fn until_broker_serves(vm: &Vm) {
+    vm.ok(&["systemctl", "start", "--no-block", "rocketmq-broker-a"]);
+    crate::bring_up::until_active(vm, "rocketmq-broker-a");
 }
 
 /// Ends the broker, so that all of its files are looked at, and waits until the agent has something to say of it.
@@ -114,6 +130,7 @@ pub fn boundary_links_fifos_and_trees_of_a_broker_lead_root_nowhere(lab: &mut La
     let clean = "rm -rf store/d store/many store/consumequeue-x store/brokerIdentity store/lock store/abort \
                  store/config/*.json* logs/console.log logs/rocketmqlogs/*.log";
     for plant in plants {
+        until_broker_serves(vm);
         while_alive(lab, || {
             attack(vm, &format!("cd {home} && {plant}"));
             broker_ends(lab, vm);
@@ -134,10 +151,7 @@ pub fn boundary_links_fifos_and_trees_of_a_broker_lead_root_nowhere(lab: &mut La
         assert!(!said.contains("canary-of-roots"), "{said}");
     }
     // What was harmed is the broker's own.
-    poll(LONG, "the broker comes back", || {
-        let state = vm.property("rocketmq-broker-a", "ActiveState");
-        if state == "active" { Ok(()) } else { Err(state) }
-    });
+    until_broker_serves(vm);
 }
 
 pub fn boundary_names_that_change_hands_all_the_time_harm_nothing_of_roots(lab: &mut Lab) {
@@ -146,6 +160,7 @@ pub fn boundary_names_that_change_hands_all_the_time_harm_nothing_of_roots(lab: 
     let before = vm.ok(&["sh", "-c", LOOK]);
     let home = format!("/{DATA}/broker-a");
     // For at most half a minute, whatever becomes of the rest.
+    until_broker_serves(vm);
     let race = format!(
         "cd {home}/store && end=$((SECONDS + 30)); while [ $SECONDS -lt $end ] && [ ! -e /{DATA}/broker-a/tmp/over ]; do \
          mv config config-own; ln -s /root/canary config; rm config; mv config-own config; \
@@ -173,11 +188,9 @@ pub fn boundary_names_that_change_hands_all_the_time_harm_nothing_of_roots(lab: 
 /// A host as an earlier agent left it: everything belongs to the account, and the console is a link.
 pub fn boundary_an_earlier_agents_folders_are_taken_over_while_the_broker_runs(lab: &mut Lab) {
     let vm = &lab.vms[0];
+    vm.ok(&["sh", "-c", CANARIES]);
     let home = format!("/{DATA}/broker-a");
-    poll(LONG, "the broker runs", || {
-        let state = vm.property("rocketmq-broker-a", "ActiveState");
-        if state == "active" { Ok(()) } else { Err(state) }
-    });
+    until_broker_serves(vm);
     let pid = vm.property("rocketmq-broker-a", "MainPID");
     let lock = vm.ok(&["stat", "-c", "%i", &format!("{home}/supervisor.lock")]);
     vm.ok(&["systemctl", "stop", "rocketmq-agent"]);
