@@ -28,7 +28,7 @@ QUICK := $(filter-out catalogue cluster hosts sources,$(sort \
 	$(basename $(notdir $(wildcard tests/*.rs agent/*/tests/*.rs))) \
 	$(notdir $(patsubst %/main.rs,%,$(wildcard tests/*/main.rs agent/*/tests/*/main.rs)))))
 
-.PHONY: help setup build release distribution client catalogue lint quick sim sources cluster more-clusters $(CLAIMS) \
+.PHONY: help setup build release distribution client catalogue lint quick fuzz sim sources cluster more-clusters $(CLAIMS) \
 	rollout-claims hosts-claims hosts hosts-tools soak test demo clean-demo bench packaging-tools deb rpm packages-check
 
 help: ## This list
@@ -50,6 +50,10 @@ lint: setup ## Formatting and clippy, warnings are errors
 quick: setup ## The tests that start no RocketMQ
 	cargo test --workspace --lib --bins $(addprefix --test ,$(QUICK))
 	cargo test --workspace --doc
+
+# `make quick` runs each for a second.
+fuzz: setup ## Every parser on made-up inputs, SECONDS=60 each; what ends one is written to target/fuzz
+	cargo test --test fuzz -- --seconds=$(or $(SECONDS),60)
 
 # The same tests as in `quick`, on a hundred thousand seeds and many more states. SEED=n replays one seed.
 sim: export SEEDS ?= 100000
@@ -116,8 +120,8 @@ hosts-claims:
 rollout-after-hosts: hosts-claims
 	@$(MAKE) --no-print-directory rollout-claims
 
-soak: hosts-tools ## Power-offs under load, SOAK=100 of them, alternating between two hosts
-	SOAK=$(or $(SOAK),100) tests/hosts/run.sh power
+soak: hosts-tools ## Losses of power under load, SOAK=20 of them, and longer stories of such losses
+	SOAK=$(or $(SOAK),20) tests/hosts/run.sh --soak
 
 # Those on real JVMs mostly wait, for routes to age or a host to boot, so that two run side by side. Hosts take less time
 # than clusters, and so have the roll-outs after them.

@@ -212,6 +212,7 @@ pub(crate) fn launch_for_tests(home: &Path) -> Launch {
         }),
         service: None,
         offsets_of: None,
+        partner: None,
         ports: Vec::new(),
         stop_deadline: Duration::ZERO,
         fingerprint: String::new(),

@@ -13,6 +13,8 @@ use self::{
 };
 use crate::{
     accounts::{self, Account},
+    admission::Admission,
+    agreement,
     audit::Audit,
     claim::{self, Claim, ClaimError},
     cluster::Applied,
@@ -27,8 +29,8 @@ use crate::{
     reconcile::{Channels, Goal, Hangs, Installer, Journal, Reconciler},
     rollout,
     settings::{OnExit, Settings, SupervisorKind},
-    supervise::{Backend, Embedded, Supervisor, Systemd, Timing, systemd},
-    sync,
+    supervise::{self, Backend, Embedded, Supervisor, Systemd, Timing, systemd},
+    sync::{self, Cuts, Logs},
 };
 use ports::Ports;
 use rocketmq_agent_domain::{
@@ -78,9 +80,21 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let listener = ports.first(address, http::bind(address)).await;
     // Where the system chose a port, the one that it chose.
     let address = listener.as_ref().map_or(Ok(address), TcpListener::local_addr)?;
-    if let Some(synced) = synced.as_ref().filter(|_| settings.sync.source.is_none()) {
+    let admission = Arc::new(match &supervisor {
+        Backend::Systemd(_) => Admission::of_host(&settings),
+        Backend::Embedded(_) => Admission::embedded(&settings),
+    });
+    supervisor.admitted_by(Arc::clone(&admission) as Arc<dyn supervise::Gate>);
+    let (pids, pids_seen) = watch::channel(BTreeMap::new());
+    let (desired_sender, desired_seen) = watch::channel(Arc::new(goal.desired.clone()));
+    let cuts = Arc::new(Cuts::default());
+    // With a source the hosts have nothing to say to each other but for their commit logs.
+    if let Some(synced) = synced.as_ref().filter(|synced| synced.handle.book.has_trust()) {
+        let logs = Logs::new(desired_seen.clone(), pids_seen.clone(), account, Arc::clone(&cuts));
         let (ports, handle) = (ports.clone(), synced.handle.clone());
-        tokio::spawn(async move { ports.listen(sync_address, || sync::listen(sync_address, handle.clone())).await });
+        tokio::spawn(async move {
+            ports.listen(sync_address, || sync::listen(sync_address, handle.clone(), logs.clone())).await;
+        });
     }
     let (orders, ordered) = mpsc::channel(ORDERS);
     let audit = Audit::new(&settings.state_dir);
@@ -107,8 +121,6 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         http = %address, "rocketmq-agent {} begins", env!("CARGO_PKG_VERSION"));
 
     let (report, report_seen) = watch::channel(None);
-    let (pids, pids_seen) = watch::channel(BTreeMap::new());
-    let (desired_sender, desired_seen) = watch::channel(Arc::new(goal.desired.clone()));
     let (nsaddr, nsaddr_seen) = watch::channel(public_namesrvs(&goal.cluster));
     let (config, config_seen) = watch::channel(Arc::new(config_view(&settings, &goal)));
     let (targets, targets_seen) = watch::channel(targets_of(&goal));
@@ -145,7 +157,9 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         })
     };
     copies::spawn(desired_seen.clone(), account);
-    let (services, rounds, has_master) = probe::spawn(desired_seen, pids_seen);
+    let (services, rounds, has_master) = probe::spawn(desired_seen.clone(), pids_seen);
+    let book = synced.as_ref().map(|synced| Arc::clone(&synced.handle.book));
+    let agreement = agreement::spawn(desired_seen, services.clone(), rounds.clone(), book, account);
     let (online_sender, online_seen) = watch::channel(Arc::new(online_aim(&goal)));
     online::spawn(online_seen, services.clone(), rounds);
     let notify = Arc::new(Notify::new());
@@ -159,11 +173,12 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let last_report = report.subscribe();
     let (aim_sender, aim_seen) = watch::channel(Arc::new(aim(&goal)));
     let rollout = rollout::spawn(settings.state_dir.clone(), aim_seen, report.subscribe(), ordered);
-    let channels = Channels { services, has_master, pids, report, rollout, alive };
+    let channels = Channels { services, has_master, pids, report, rollout, agreement, cuts, alive };
     let mut reconciler = Reconciler {
         supervisor,
         installer: Installer::default(),
         account,
+        admission,
         channels,
         journal: Journal::default(),
         since: BTreeMap::new(),

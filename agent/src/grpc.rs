@@ -6,7 +6,7 @@ use crate::{remoting::Credential, tls};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{Method, Request, Version, body::Bytes, client::conn::http2, header};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rocketmq_agent_domain::health::facts::GrpcAnswer;
+use rocketmq_agent_domain::{health::facts::GrpcAnswer, line::Line};
 use std::{
     error::Error,
     io,
@@ -150,7 +150,7 @@ fn status(body: &[u8]) -> Option<GrpcAnswer> {
     for (number, value) in fields(status)? {
         match (number, value) {
             (1, Value::Number(code)) => answer.code = code,
-            (2, Value::Bytes(text)) => answer.message = String::from_utf8_lossy(text).into_owned(),
+            (2, Value::Bytes(text)) => answer.message = Line::excerpt_of(text),
             _ => {}
         }
     }
@@ -214,7 +214,7 @@ mod tests {
     fn the_status_of_an_answer_is_read_and_what_is_none_is_not() {
         let said = [field(1, &[vec![1 << 3], varint(40_402), field(2, b"no such topic")].concat()), field(2, b"queue")];
         let answer = status(&framed(&said.concat())).unwrap();
-        assert_eq!(answer, GrpcAnswer { code: 40_402, message: "no such topic".to_owned() });
+        assert_eq!(answer, GrpcAnswer { code: 40_402, message: "no such topic".into() });
         let good = framed(&said.concat());
         for end in 0..good.len() - 1 {
             assert_eq!(status(&good[..end]), None, "{end}");

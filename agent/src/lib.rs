@@ -5,11 +5,15 @@
 
 pub mod accounts;
 pub mod acl;
+pub mod admission;
+pub mod agreement;
 pub mod audit;
 pub mod claim;
 pub mod cli;
 pub mod clock;
 pub mod cluster;
+pub mod commit_log;
+pub mod connections;
 pub mod control;
 pub mod copies;
 pub mod daemon;

@@ -54,21 +54,24 @@ pub enum OffsetsError {
 }
 
 /// Takes over what is newer, and says what came of it. To be called by whoever holds the instance's lock.
-pub async fn before_start(launch: &Launch, owner: Option<Account>) {
+/// `has_all` as in [`carry`].
+pub async fn before_start(launch: &Launch, owner: Option<Account>, has_all: bool) {
     if let (Some(slave), Some(store)) = (launch.offsets_of, &launch.store) {
         let over_tls = launch.service.iter().flat_map(|service| service.over_tls.clone()).collect();
-        carry(&store.root, &launch.directory, slave, over_tls, owner).await;
+        carry(&store.root, &launch.directory, slave, over_tls, owner, has_all).await;
     }
 }
 
 /// The same of a `store`. In `folder`, the instance's own, are files with the credential that the slave wants, and there
-/// a note of it is kept. To the addresses `over_tls` TLS is spoken.
+/// a note of it is kept. To the addresses `over_tls` TLS is spoken. `has_all`: the commit log holds everything that the slave's
+/// does, so that its queues will reach as far, though they were not built yet.
 pub async fn carry(
     store: &Path,
     folder: &Path,
     slave: SocketAddr,
     over_tls: BTreeSet<SocketAddr>,
     owner: Option<Account>,
+    has_all: bool,
 ) {
     // What a broker keeps is read and written as its account, whoever calls.
     if !unprivileged::run(owner, || file(store).exists()).unwrap_or(false) {
@@ -79,7 +82,7 @@ pub async fn carry(
     client.speak_tls_to(over_tls);
     let asked = Broker::new(&client, slave.to_string(), TIMEOUT).consumer_offsets().await;
     let done = asked.map_err(OffsetsError::from).and_then(|theirs| {
-        let done = unprivileged::run(owner, || take_over(store, slave, &theirs));
+        let done = unprivileged::run(owner, || take_over(store, slave, &theirs, has_all));
         done.unwrap_or_else(|source| Err(files::failed("read", store)(source).into()))
     });
     let name = folder.file_name().unwrap_or_default().display();
@@ -100,15 +103,22 @@ fn file(store: &Path) -> PathBuf {
 }
 
 /// What was taken over, where anything was or had to be left. On an error the file is as it was.
-fn take_over(store: &Path, slave: SocketAddr, theirs: &Offsets) -> Result<Option<Carried>, OffsetsError> {
+fn take_over(
+    store: &Path,
+    slave: SocketAddr,
+    theirs: &Offsets,
+    has_all: bool,
+) -> Result<Option<Carried>, OffsetsError> {
     let path = file(store);
     let text = untrusted::read(&path, LONGEST).map_err(files::failed("read", &path))?;
     let damaged = |source| OffsetsError::Damaged { path: path.clone(), source };
     let mut file: Value = remoting::from_json(&text).map_err(damaged)?;
     let mut table: Offsets = serde_json::from_value(file["offsetTable"].take()).map_err(damaged)?;
     let queues = store.join("consumequeue");
-    let Ahead { offsets, messages, beyond } =
-        ahead(&table, theirs, |topic, queue| end(&queues.join(topic).join(queue.to_string())).ok().flatten());
+    let Ahead { offsets, messages, beyond } = ahead(&table, theirs, |topic, queue| match has_all {
+        true => Some(i64::MAX),
+        false => end(&queues.join(topic).join(queue.to_string())).ok().flatten(),
+    });
     if offsets.is_empty() && beyond == 0 {
         return Ok(None);
     }
@@ -204,13 +214,17 @@ mod tests {
         queue(&store, "T", 0, 9);
         let slave = "127.0.0.1:1".parse().unwrap();
         let theirs = remoting::from_json(br#"{"T@g":{0:8},"T@h":{0:6}}"#).unwrap();
-        let carried = take_over(&store, slave, &theirs).unwrap().unwrap();
+        let carried = take_over(&store, slave, &theirs, false).unwrap().unwrap();
         assert_eq!((carried.queues, carried.messages, carried.beyond), (1, 3, 0));
         let after: Value = serde_json::from_slice(&fs::read(file(&store)).unwrap()).unwrap();
         let wanted = r#"{"dataVersion":{"counter":9},"offsetTable":{"T@g":{"0":8},"T@h":{"0":7}}}"#;
         assert_eq!(after, serde_json::from_str::<Value>(wanted).unwrap());
         assert_eq!(fs::read_to_string(carried.backup).unwrap(), before);
-        assert_eq!(take_over(&store, slave, &theirs).unwrap(), None, "and then it is as new");
+        assert_eq!(take_over(&store, slave, &theirs, false).unwrap(), None, "and then it is as new");
+        // The queue of what was taken back a moment ago is built only by the start.
+        let beyond = remoting::from_json(br#"{"T@g":{0:12}}"#).unwrap();
+        assert_eq!(take_over(&store, slave, &beyond, false).unwrap().unwrap().beyond, 1);
+        assert_eq!(take_over(&store, slave, &beyond, true).unwrap().unwrap().queues, 1);
     }
 
     #[test]
@@ -220,7 +234,7 @@ mod tests {
         let torn = r#"{"offsetTable":{"T@"#;
         fs::write(file(home.path()), torn).unwrap();
         let slave = "127.0.0.1:1".parse().unwrap();
-        assert!(take_over(home.path(), slave, &Offsets::new()).is_err());
+        assert!(take_over(home.path(), slave, &Offsets::new(), false).is_err());
         assert_eq!(fs::read_to_string(file(home.path())).unwrap(), torn);
     }
 }

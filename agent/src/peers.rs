@@ -6,6 +6,7 @@ use crate::{clock, web};
 use futures_util::future::join_all;
 use rocketmq_agent_domain::{
     health::report::{ClusterReport, HostReport, HostView},
+    line::Line,
     names::HostName,
     observed::Fact,
 };
@@ -54,7 +55,7 @@ pub enum PeerError {
         /// The HTTP status.
         status: u16,
         /// What it said, one line.
-        words: String,
+        words: Line,
     },
     /// It sent more than a report can be.
     #[error("its answer is longer than {LONGEST_REPORT} bytes")]
@@ -83,7 +84,7 @@ impl PeerError {
 struct Known {
     report: Option<HostReport>,
     unknown_since: Option<u64>,
-    error: Option<String>,
+    error: Option<Line>,
 }
 
 #[derive(Debug)]
@@ -136,7 +137,7 @@ impl Peers {
             let Known { report, unknown_since, error } = state.known.get(host).cloned().unwrap_or_default();
             match (report, unknown_since) {
                 (Some(report), None) => Fact::Known(report),
-                _ => Fact::Unknown(format!("its agent: {}", error.unwrap_or_else(|| "no answer".to_owned()))),
+                _ => Fact::Unknown(format!("its agent: {}", error.unwrap_or_else(|| "no answer".into()))),
             }
         };
         others.map(|(host, _)| (host.clone(), said(host))).collect()
@@ -151,7 +152,7 @@ impl Peers {
             let state = lock(&self.state);
             let view = |(host, address): &(HostName, SocketAddr)| {
                 let Known { report, unknown_since, error } = state.known.get(host).cloned().unwrap_or_default();
-                HostView { host: host.clone(), address: address.to_string(), report, unknown_since, error }
+                HostView { host: host.clone(), address: address.to_string().into(), report, unknown_since, error }
             };
             state.hosts.iter().map(view).collect()
         };
@@ -215,7 +216,7 @@ impl State {
             Ok(report) => *known = Known { report: Some(report), ..Known::default() },
             Err(error) => {
                 known.unknown_since.get_or_insert_with(clock::now);
-                known.error = Some(error.in_words());
+                known.error = Some(error.in_words().into());
             }
         }
     }
@@ -254,8 +255,8 @@ async fn report_of(
 }
 
 /// What an agent gives for a reason: `{"error": "…"}`.
-fn words(body: &[u8]) -> String {
+fn words(body: &[u8]) -> Line {
     let json: Option<serde_json::Value> = serde_json::from_slice(body).ok();
     let words = json.as_ref().and_then(|json| json.get("error")?.as_str()).unwrap_or_default();
-    words.chars().filter(|c| !c.is_control()).take(200).collect()
+    Line::excerpt(words)
 }

@@ -227,7 +227,7 @@ impl Task {
                 *heard = (report.at, Instant::now());
             } else if heard.1.elapsed() > OLD {
                 view.unknown_since = Some(report.at);
-                view.error = Some("its loop stands still".to_owned());
+                view.error = Some("its loop stands still".into());
             }
         }
         hosts

@@ -29,7 +29,7 @@ pub fn a_change_that_no_broker_starts_with_stops_at_the_first_and_rollback_heals
         poll(LONG, &format!("{name} of {host} says whom it waits for"), || {
             let turn = lab.instance(host, name)?.rollout.ok_or("no turn")?;
             let why = turn.waits.ok_or("it waits for nobody")?.what;
-            if why.contains("broker-a on vm2") { Ok(()) } else { Err(why) }
+            if why.contains("broker-a on vm2") { Ok(()) } else { Err(why.into()) }
         });
     }
     sender.until_acknowledged(50);

@@ -21,7 +21,7 @@ fn with_supervision(lab: &Lab, original: &str, on_hang: &str) {
 fn fix_of(lab: &Lab, host: &str, name: &str) -> Result<String, String> {
     let instance = lab.instance(host, name)?;
     let hangs = instance.reasons.iter().find(|cause| cause.id == "hangs");
-    hangs.map(|cause| cause.fix.clone()).ok_or_else(|| format!("{} {:?}", instance.state, instance.reasons))
+    hangs.map(|cause| cause.fix.to_string()).ok_or_else(|| format!("{} {:?}", instance.state, instance.reasons))
 }
 
 pub fn a_hang_is_named_and_clears_and_nothing_is_restarted_unasked(lab: &mut Lab) {

@@ -161,7 +161,13 @@ impl Lab {
             let (folder, sync) = (agent.config.parent().unwrap(), ports(number, index as u16)["sync"]);
             let host = format!("name = \"{}\"\n", agent.host);
             text = text.replace(&host, &format!("{host}sync_port = {sync}\n"));
-            files::write_file(&folder.join("cluster.secret"), "5e".repeat(32).as_bytes(), 0o600, None).unwrap();
+            files::write_file(
+                &folder.join("cluster.secret"),
+                b"7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed",
+                0o600,
+                None,
+            )
+            .unwrap();
             let settings = fs::read_to_string(&agent.config).unwrap();
             let own = settings.replace(
                 &self.cluster_file().display().to_string(),

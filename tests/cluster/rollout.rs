@@ -104,7 +104,7 @@ pub fn hosts_with_different_files_move_nothing_and_say_why(lab: &mut Lab) {
     });
     assert_eq!(said, "vm2 has another cluster.toml");
     let status = String::from_utf8(lab.agents[0].run(&["status"]).stdout).unwrap();
-    assert!(status.contains("waits for its turn") && status.contains(&said), "{status}");
+    assert!(status.contains("waits for its turn") && status.contains(said.as_str()), "{status}");
     assert_eq!(lab.pids(), before);
     // The same file again.
     fs::write(&config, settings).unwrap();

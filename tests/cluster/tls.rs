@@ -100,7 +100,7 @@ pub fn elected() -> Lab {
 
 fn instances(lab: &Lab) -> Vec<(&'static str, &'static str, String)> {
     let names = ["vm1", "vm2"].into_iter().flat_map(|host| ["namesrv", "broker-a"].map(|name| (host, name)));
-    names.map(|(host, name)| (host, name, lab.instance(host, name).unwrap().address)).collect()
+    names.map(|(host, name)| (host, name, lab.instance(host, name).unwrap().address.into())).collect()
 }
 
 /// What each NameServer and broker says to somebody who does not speak TLS.

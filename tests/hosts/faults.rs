@@ -56,10 +56,10 @@ pub fn a_full_disk_is_named_and_clears(lab: &mut Lab) {
     lab.until_ready();
 }
 
-/// Switches a host off, does something to it, and on again.
+/// Ends all of a host, does something to it, and boots it. Its disk loses nothing: what is claimed is about the change.
 fn while_off(lab: &mut Lab, host: &str, change: impl FnOnce(&Vm)) {
     let vm = lab.vm(host);
-    vm.power_off();
+    vm.kill_all();
     change(vm);
     vm.boot();
 }

@@ -60,6 +60,13 @@ impl Lab {
         Self { vms, debian: debian.to_owned(), cluster }
     }
 
+    /// The same with a key of all brokers in its cluster file.
+    pub fn with_key(self, line: &str) -> Self {
+        let file = fs::read_to_string(self.cluster_file()).unwrap();
+        fs::write(self.cluster_file(), file.replacen(DATA_KEY, &format!("{DATA_KEY}{line}\n"), 1)).unwrap();
+        self
+    }
+
     pub fn vm(&mut self, name: &str) -> &mut Vm {
         self.vms.iter_mut().find(|vm| vm.name == name).unwrap()
     }

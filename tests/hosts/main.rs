@@ -1,16 +1,20 @@
 //! Promises kept on hosts that boot a systemd of their own, with real RocketMQ under it, installed from the package.
 //!
 //! Needs root. Everything is made in namespaces of this run's own: network, mounts and processes end with it. An argument
-//! picks the claims whose name holds it; `KEEP=1` keeps the hosts' disks; `SOAK=n` sets how often power is lost.
+//! picks the claims whose name holds it; `--soak` picks from the longer ones, which `make soak` runs; `KEEP=1` keeps the
+//! hosts' disks; `SOAK=n` sets how often power is lost.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic, missing_docs)]
 
 mod bench;
 mod boundary;
 mod bring_up;
+mod commit_logs;
 mod crashes;
+mod disk;
 mod doctor;
 mod faults;
 mod lab;
+mod losses;
 mod one_file;
 #[path = "../sync/pki.rs"]
 mod pki;
@@ -20,6 +24,7 @@ mod real;
 mod refusals;
 mod services;
 mod vm;
+mod watcher;
 
 use lab::Lab;
 use real::runner::{self, Suite, claims};
@@ -46,7 +51,7 @@ fn suites() -> Vec<Suite<Lab>> {
                 crashes::an_agent_killed_or_frozen_disturbs_no_jvm_and_no_send,
                 crashes::an_upgrade_of_the_package_disturbs_no_jvm_and_no_send,
                 power::what_was_acknowledged_survives_hosts_that_lose_their_power,
-                power::both_hosts_that_lose_their_power_at_once_come_back_with_every_message,
+                power::both_hosts_whose_processes_end_at_once_come_back_with_every_message,
                 power::hosts_that_reboot_one_by_one_and_at_once_come_back_by_themselves,
                 crashes::without_the_agents_program_a_booted_host_starts_its_brokers,
                 faults::hosts_that_cannot_reach_each_other_say_so_and_come_together_again,
@@ -100,6 +105,58 @@ fn suites() -> Vec<Suite<Lab>> {
     ]
 }
 
+/// Losses of power that take too long for `make test`: `--soak`.
+fn soak() -> Vec<Suite<Lab>> {
+    vec![
+        Suite {
+            name: "losses",
+            lab: || Lab::new("bookworm", "5.5.0", "2m-2s-sync", &["vm1", "vm2"]),
+            claims: claims![Lab:
+                bring_up::the_package_and_one_file_bring_up_four_brokers_in_sync,
+                power::what_was_acknowledged_survives_hosts_that_lose_their_power,
+                losses::a_loss_of_power_while_the_last_one_is_made_good_loses_no_message,
+                losses::losses_of_power_right_after_the_boot_lose_no_message,
+                losses::a_slave_lost_while_its_master_takes_back_its_tail_loses_no_message,
+                losses::an_admission_that_is_killed_again_and_again_loses_no_message,
+                losses::a_lost_tail_of_several_files_comes_back,
+                losses::a_shorter_master_that_runs_is_stopped_and_takes_back_its_tail,
+                bring_up::stopping_the_hosts_leaves_no_abort_file,
+            ],
+        },
+        Suite {
+            name: "losses-of-4.9.4",
+            lab: || Lab::new("bookworm", "4.9.4", "2m-2s-sync", &["vm1", "vm2"]),
+            claims: claims![Lab:
+                bring_up::the_package_and_one_file_bring_up_four_brokers_in_sync,
+                power::what_was_acknowledged_survives_hosts_that_lose_their_power,
+                bring_up::stopping_the_hosts_leaves_no_abort_file,
+            ],
+        },
+        Suite {
+            name: "losses-of-both",
+            lab: || {
+                let lab = Lab::new("bookworm", "5.5.0", "2m-2s-sync", &["vm1", "vm2"]);
+                lab.with_key("flushDiskType = \"SYNC_FLUSH\"")
+            },
+            claims: claims![Lab:
+                bring_up::the_package_and_one_file_bring_up_four_brokers_in_sync,
+                losses::both_hosts_that_lose_their_power_at_once_lose_nothing_that_was_flushed,
+                bring_up::stopping_the_hosts_leaves_no_abort_file,
+            ],
+        },
+        Suite {
+            name: "losses-async",
+            lab: || Lab::new("bookworm", "5.5.0", "2m-2s-async", &["vm1", "vm2"]),
+            claims: claims![Lab:
+                bring_up::the_package_and_one_file_bring_up_four_brokers_in_sync,
+                losses::a_slave_that_lost_all_that_it_had_has_its_masters_log_again,
+                losses::without_waiting_for_the_slave_all_that_it_had_comes_back,
+                bring_up::stopping_the_hosts_leaves_no_abort_file,
+            ],
+        },
+    ]
+}
+
 /// Measures where the tests judge; `make bench` asks for it.
 fn bench() -> Vec<Suite<Lab>> {
     vec![Suite {
@@ -136,5 +193,10 @@ fn main() -> ExitCode {
     lab::plug_in_switch();
     // By its name, or by that of one of its claims, which no test's name holds.
     let measured = ["bench", "start_up_beside", "restart_beside", "idle_agent"];
-    runner::run(if std::env::args().any(|argument| measured.contains(&&*argument)) { bench() } else { suites() })
+    let asked = |wanted: &[&str]| std::env::args().any(|argument| wanted.contains(&&*argument));
+    runner::run(match () {
+        () if asked(&measured) => bench(),
+        () if asked(&["--soak"]) => soak(),
+        () => suites(),
+    })
 }

@@ -42,16 +42,25 @@ pub fn generation(lab: &Lab, host: &str) -> u64 {
     lab.report(host).unwrap().config.generation.unwrap()
 }
 
-pub fn with_one_secret_and_a_witness_three_hosts_keep_one_file(lab: &mut Lab) {
-    let before = lab.pids();
-    lab.vm("vm1").ok(&["rocketmq-agent", "secret", "new"]);
-    let secret = lab.vm("vm1").read(SECRET);
-    assert_eq!(lab.vm("vm1").path(SECRET).metadata().unwrap().permissions().mode() & 0o777, 0o600);
-    lab.vm("vm2").write_secret(SECRET, &secret);
-    for vm in &lab.vms {
-        vm.ok(&["systemctl", "restart", "rocketmq-agent"]);
+/// Makes a secret on the first host and takes it to the second one, where there is none yet.
+pub fn share_a_secret(lab: &mut Lab) {
+    if !lab.vm("vm1").path(SECRET).exists() {
+        lab.vm("vm1").ok(&["rocketmq-agent", "secret", "new"]);
+        let secret = lab.vm("vm1").read(SECRET);
+        lab.vm("vm2").write_secret(SECRET, &secret);
+        for vm in &lab.vms {
+            vm.ok(&["systemctl", "restart", "rocketmq-agent"]);
+        }
     }
     until_works_from(lab, &["vm1", "vm2"], 1);
+    lab.until_ready();
+}
+
+pub fn with_one_secret_and_a_witness_three_hosts_keep_one_file(lab: &mut Lab) {
+    let before = lab.pids();
+    share_a_secret(lab);
+    let secret = lab.vm("vm1").read(SECRET);
+    assert_eq!(lab.vm("vm1").path(SECRET).metadata().unwrap().permissions().mode() & 0o777, 0o600);
 
     let wanted = text(lab, 71);
     let vm = lab.another("vm3");

@@ -1,7 +1,10 @@
 //! One host: a systemd of its own on a root of its own, with its own network, disks and processes. It can be booted,
 //! rebooted, and lose its power.
 
-use crate::real::{LONG, poll};
+use crate::{
+    disk::Disk,
+    real::{LONG, poll},
+};
 use rustix::process::Signal;
 use std::{
     fs::{self, File},
@@ -11,9 +14,7 @@ use std::{
     process::{Child, Command, Output, Stdio},
 };
 
-/// The disk that RocketMQ's folder lies on. Sparse: only what is written is taken.
-const DISK_BYTES: u64 = 6 << 30;
-/// Where it is mounted in the host.
+/// Where the disk is mounted that RocketMQ's folder lies on.
 pub const DATA: &str = "var/lib/rocketmq";
 
 /// Runs a program of this machine, which must do its work.
@@ -32,6 +33,7 @@ pub struct Vm {
     pub name: &'static str,
     pub address: Ipv4Addr,
     folder: PathBuf,
+    disk: Disk,
     nspawn: Option<Child>,
 }
 
@@ -40,20 +42,15 @@ impl Vm {
     pub fn new(folder: &Path, name: &'static str, address: Ipv4Addr, debian: &str) -> Self {
         let base = crate::real::root().join("target/hosts/roots").join(debian);
         assert!(base.with_extension("made").exists(), "{} is missing: run `make hosts`", base.display());
-        let vm = Self { name, address, folder: folder.join(name), nspawn: None };
-        for part in ["upper", "work", "root", "data"] {
-            fs::create_dir_all(vm.folder.join(part)).unwrap();
+        let folder = folder.join(name);
+        for part in ["upper", "work", "root"] {
+            fs::create_dir_all(folder.join(part)).unwrap();
         }
-        let [upper, work] = ["upper", "work"].map(|part| vm.folder.join(part).display().to_string());
+        let [upper, work, root] = ["upper", "work", "root"].map(|part| folder.join(part).display().to_string());
         let layers = format!("lowerdir={},upperdir={upper},workdir={work}", base.display());
-        run("mount", &["-t", "overlay", "overlay", "-o", &layers, &vm.root().display().to_string()]);
-        let disk = vm.folder.join("disk");
-        File::create(&disk).unwrap().set_len(DISK_BYTES).unwrap();
-        let disk = disk.display().to_string();
-        run("mkfs.ext4", &["-q", "-m", "0", &disk]);
-        fs::create_dir_all(vm.path(DATA)).unwrap();
-        run("mount", &["-o", "loop", &disk, &vm.data()]);
-        run("mount", &["--bind", &vm.data(), &vm.path(DATA).display().to_string()]);
+        run("mount", &["-t", "overlay", "overlay", "-o", &layers, &root]);
+        let disk = Disk::new(&folder, &folder.join("root").join(DATA));
+        let vm = Self { name, address, folder, disk, nspawn: None };
         vm.write("etc/hostname", &format!("{name}\n"));
         vm.write("etc/hosts", &format!("127.0.0.1 localhost\n{address} {name}\n"));
         vm.plug_in();
@@ -146,14 +143,9 @@ impl Vm {
         run("ip", &["-n", &self.namespace(), "link", "set", "eth0", "gso_max_segs", segments]);
     }
 
-    /// Where its data disk is mounted besides in the host itself.
-    fn data(&self) -> String {
-        self.folder.join("data").display().to_string()
-    }
-
     /// Lets nobody write to its data disk (`ro`), as the kernel does when a disk fails, or lets them again (`rw`).
     pub fn remount_data(&self, mode: &str) {
-        run("mount", &["-o", &format!("remount,{mode}"), &self.data()]);
+        self.disk.remount(mode);
     }
 
     /// Switches it on, and waits until its systemd takes orders.
@@ -162,13 +154,20 @@ impl Vm {
         let console = File::options().create(true).append(true).open(self.folder.join("console")).unwrap();
         let namespace = format!("--network-namespace-path=/run/netns/{}", self.namespace());
         let root = self.root().display().to_string();
-        // Into its own control group first, in every hierarchy that systemd manages.
-        let script =
-            "for group in $GROUPS_OF_HOST; do mkdir -p $group; echo $$ > $group/cgroup.procs; done; exec \"$@\"";
+        // Into its own control group first, in every hierarchy that systemd manages. Then without the mounts of other
+        // hosts: nspawn leaves them below its root, and holds their disks for as long as this one is on.
+        let script = r#"for group in $GROUPS_OF_HOST; do mkdir -p $group; echo $$ > $group/cgroup.procs; done
+            exec unshare --mount sh -c '
+                while read -r _ place _; do
+                    case $place in "$OWN"/*) ;; "$ALL"/*) umount -l "$place" ;; esac
+                done < /proc/self/mounts
+                exec "$@"' "$@""#;
         let groups: Vec<String> = self.control_groups().iter().map(|group| group.display().to_string()).collect();
         let nspawn = Command::new("sh")
             .env("GROUPS_OF_HOST", groups.join(" "))
-            .args(["-c", script, "sh", "systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit"])
+            .env("OWN", &self.folder)
+            .env("ALL", self.folder.parent().unwrap())
+            .args(["-c", script, "sh", "sh", "systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit"])
             .args(["--console=pipe", "-M", self.name, "-D", &root, &namespace])
             .stdin(Stdio::null())
             .stdout(console.try_clone().unwrap())
@@ -204,11 +203,25 @@ impl Vm {
         (name.trim() == "systemd").then_some(pid)
     }
 
-    /// Takes its power away: every process ends at once, and nothing is told.
+    /// Takes its power away: every process ends at once, and the data disk keeps only what had been written to it.
+    ///
+    /// The root keeps everything. The agent's own state lies there, and is synced before anything builds on it.
     pub fn power_off(&mut self) {
+        self.kill_all();
+        self.lose_what_was_not_written();
+    }
+
+    /// Ends every process at once; the disks keep everything.
+    pub fn kill_all(&mut self) {
         let init = self.init().expect("it is on");
         crate::real::signal(init, Signal::KILL);
         self.until_off();
+    }
+
+    /// The second half of [`Self::power_off`], for a host whose processes have ended.
+    pub fn lose_what_was_not_written(&self) {
+        assert!(!self.is_on(), "{} is on", self.name);
+        self.disk.lose_what_was_not_written();
     }
 
     /// Waits until nothing of it runs.
@@ -292,10 +305,10 @@ impl Vm {
 impl Drop for Vm {
     fn drop(&mut self) {
         if self.init().is_some() {
-            self.power_off();
+            self.kill_all();
         }
         let _ = Command::new("umount").args(["-R", "-l"]).arg(self.root()).output();
-        let _ = Command::new("umount").args(["-l", &self.data()]).output();
+        self.disk.abandon();
         // With its network it would go too, some time after.
         let _ = Command::new("ip").args(["link", "delete", &self.cable()]).output();
         let _ = Command::new("ip").args(["netns", "delete", &self.namespace()]).output();

@@ -107,3 +107,16 @@ async fn what_is_not_known_or_too_long_is_not_up() {
     let address = serve(Some(healthy("vm1")), Limits::default()).await;
     assert!(!ask(address, &[b'x'; 256]).await.contains("up"));
 }
+
+/// Half-open connections of the load balancer's own address.
+#[tokio::test]
+async fn a_flood_of_half_open_connections_keeps_no_load_balancer_out() {
+    let address = serve(Some(healthy("vm1")), Limits::default()).await;
+    let mut flood = Vec::new();
+    for probe in 0..20 {
+        for _ in 0..if probe == 0 { 300 } else { 20 } {
+            flood.push(TcpStream::connect(address).await.unwrap());
+        }
+        assert_eq!(ask(address, b"namesrv\n").await, "ready up\n", "probe {probe}");
+    }
+}

@@ -87,13 +87,13 @@ async fn a_host_that_is_not_ready_says_why_a_line_each() {
     report.blocked =
         vec![Blocked { instance: None, cause: cause("disk-full", "the disk of /var is full", "free some space") }];
     report.not_in_file = vec!["broker-x".parse().unwrap()];
-    report.steps = vec!["start broker-a".to_owned()];
+    report.steps = vec!["start broker-a".into()];
     let agent = Agent::start(Some(report)).await;
     let reply = agent.get("/readyz").await;
     assert_eq!(reply.status, 503);
     let reasons = "vm1: the disk of /var is full; free some space\n\
                    broker-b: it is 3 MiB behind its master (broker.max_lag is 1 MiB)\n\
-                   broker-a: its process runs and does not answer: refused; wait a while\n";
+                   broker-a: its process runs and does not answer:\\nrefused; wait\\r\\na while\n";
     assert_eq!(reply.body, reasons);
     let reply = agent.get("/readyz?verbose").await;
     assert_eq!(reply.status, 503);
@@ -102,7 +102,7 @@ async fn a_host_that_is_not_ready_says_why_a_line_each() {
                    [-] broker-b slave 10.0.0.1:11911: not ready, 3 MiB behind its master\n    \
                    why: it is 3 MiB behind its master (broker.max_lag is 1 MiB)\n\
                    [-] broker-a master 10.0.0.1:10911: starting, its slave is 0 B behind\n    \
-                   why: its process runs and does not answer: refused; wait a while\n\
+                   why: its process runs and does not answer:\\nrefused; wait\\r\\na while\n\
                    [-] vm1: the disk of /var is full; free some space\n\
                    [!] broker-x: runs and is not in the cluster file\n\
                    doing: start broker-a\n";
@@ -114,7 +114,7 @@ async fn a_host_that_is_not_ready_for_no_known_reason_is_not_answered_with_nothi
     let agent = Agent::start(Some(HostReport { ready: false, ..healthy("vm1") })).await;
     let reply = agent.get("/readyz").await;
     assert_eq!((reply.status, reply.body.as_str()), (503, "vm1: not ready; no reason is known\n"));
-    agent.publish(HostReport { ready: false, steps: vec!["unpack 5.5.0".to_owned()], ..healthy("vm1") });
+    agent.publish(HostReport { ready: false, steps: vec!["unpack 5.5.0".into()], ..healthy("vm1") });
     assert_eq!(agent.get("/readyz").await.body, "vm1: unpack 5.5.0\n");
 }
 
@@ -128,7 +128,11 @@ async fn an_instance_is_asked_for_by_name_and_role() {
         ("/health/broker-b/master", 503, "broker-b is a slave here\n"),
         ("/health/broker-a/slave", 503, "broker-a is a master here\n"),
         ("/health/broker-a/slave?max_lag=1T", 503, "broker-a is a master here\n"),
-        ("/health/broker-a/master", 503, "starting\nits process runs and does not answer: refused; wait a while\n"),
+        (
+            "/health/broker-a/master",
+            503,
+            "starting\nits process runs and does not answer:\\nrefused; wait\\r\\na while\n",
+        ),
         ("/health/namesrv/master", 404, "namesrv is a NameServer, never a master\n"),
         ("/health/broker-c", 404, "vm1 does not run it; it runs namesrv, broker-b (slave), broker-a (master)\n"),
         (
@@ -192,7 +196,7 @@ async fn json_is_the_published_types() {
 #[tokio::test]
 async fn openapi_describes_exactly_the_fields_that_are_served() {
     let mut report = troubled("vm1");
-    report.instances[1].reasons[0].values.insert("port".to_owned(), "10911".to_owned());
+    report.instances[1].reasons[0].values.insert("port".to_owned(), "10911".into());
     report.blocked = vec![Blocked { instance: None, cause: cause("id", "what", "fix") }];
     let waits = Some(cause("id", "what", "fix"));
     report.instances[1].rollout = Some(Turn { verb: Verb::Renew, phase: Phase::Waits, since: 1, waits });

@@ -148,7 +148,7 @@ async fn a_host_its_instances_and_their_figures_are_there() {
 #[tokio::test]
 async fn odd_names_values_and_repeated_reasons_leave_the_text_valid() {
     let mut report = healthy("vm1");
-    report.cluster = "a\"b\\c\nd".to_owned();
+    report.cluster = "a\"b\\c\nd".into();
     report.instances[1].warnings = vec![cause("config-differs", "one", ""), cause("config-differs", "two", "")];
     for odd in ["", "1a", "a b", "a{b=\"c\"} 1\nd", "rocketmq_agent_ready", "é"] {
         report.instances[1].figures.insert(odd.to_owned(), 1.0);

@@ -45,12 +45,12 @@ pub fn instance(instance: &str, role: Role, address: &str) -> InstanceReport {
         role,
         broker_id,
         leader: None,
-        address: address.to_owned(),
+        address: address.into(),
         state: State::Ready,
         answers: true,
         pid: Some(4711),
         started_at: Some(1_790_000_000_000),
-        version: broker_id.map(|_| "V5_5_0".to_owned()),
+        version: broker_id.map(|_| "V5_5_0".into()),
         reasons: vec![],
         warnings: vec![],
         lag: broker_id.map(|_| 0),
@@ -85,13 +85,13 @@ pub fn healthy(host: &str) -> HostReport {
     }
     HostReport {
         host: name(host),
-        cluster: "DefaultCluster".to_owned(),
+        cluster: "DefaultCluster".into(),
         mode: Mode::SyncSlaves,
         rocketmq: Version::new(5, 5, 0),
-        agent: "0.1.0".to_owned(),
+        agent: "0.1.0".into(),
         at: 1_790_000_100_000,
-        cluster_file: "sha256:aa".to_owned(),
-        placement: "sha256:bb".to_owned(),
+        cluster_file: "sha256:aa".into(),
+        placement: "sha256:bb".into(),
         ready: true,
         blocked: vec![],
         steps: vec![],
@@ -139,10 +139,10 @@ impl Agent {
         let peers = Arc::new(Peers::new(host.clone(), vec![(host.clone(), address)]));
         let config = ConfigView {
             host,
-            agent: "0.1.0".to_owned(),
+            agent: "0.1.0".into(),
             path: "/etc/rocketmq-agent/cluster.toml".into(),
-            cluster_file: "sha256:aa".to_owned(),
-            placement: "sha256:bb".to_owned(),
+            cluster_file: "sha256:aa".into(),
+            placement: "sha256:bb".into(),
         };
         let (report, reports) = watch::channel(report.map(Arc::new));
         let (nsaddr, nsaddrs) = watch::channel(Arc::from("10.0.0.1:9876;10.0.0.2:9876"));

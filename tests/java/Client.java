@@ -6,13 +6,17 @@
 //
 //   create-topic --namesrv A --cluster C --topic T --queues N [--order]
 //       Creates or changes the topic on every master of the cluster; --order makes it globally ordered per broker.
-//   send --namesrv A --topic T --count N [--rate PER_SECOND] [--prefix P] [--log FILE]
+//   send --namesrv A --topic T --count N [--rate PER_SECOND] [--prefix P] [--size BYTES] [--log FILE]
 //       Sends P-0, P-1 ... (body and key) one after another. N=0: until stdin closes (unless it is /dev/null) or SIGTERM.
-//       One line a message, to stdout or FILE: STATUS BODY MSGID BROKERNAME QUEUEID OFFSET, or FAILED BODY REASON.
+//       A body has at least BYTES: a tab and random letters follow, which receive and pull do not show.
+//       One line a message, to stdout or FILE: STATUS BODY MSGID BROKERNAME QUEUEID OFFSET, or FAILED BODY REASON;
+//       with tries=N at its end where the client itself sent it N times.
 //       Last line on stdout: sent=N ok=N other=N failed=N. `other` was stored, but not flushed or replicated as asked.
-//   receive --namesrv A --topic T --group G (--expect N | --bodies FILE) [--timeout SECONDS]
+//   receive --namesrv A --topic T --group G (--expect N | --bodies FILE) [--timeout SECONDS] [--twice FILE]
 //       Consumes from the first offset (a group that consumed before goes on where it was) until N distinct bodies, or
 //       all lines of FILE, have arrived. Last lines: received=N distinct=N duplicates=N missing=N and up to 20 missing.
+//       With --twice it goes on until nothing has come for 3 s, and writes a line a body that came more than once:
+//       BODY PLACES TIMES: in how many places (queue and offset) it is stored, and how often it came.
 //   pull --namesrv A --topic T [--broker NAME] [--id BROKERID]
 //       Reads every queue to its end from the broker with that id (default 1, a slave): one line a message as for send.
 //
@@ -25,11 +29,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
@@ -42,6 +49,8 @@ import org.apache.rocketmq.client.consumer.PullStatus;
 import org.apache.rocketmq.client.consumer.listener.ConsumeConcurrentlyStatus;
 import org.apache.rocketmq.client.consumer.listener.MessageListenerConcurrently;
 import org.apache.rocketmq.client.consumer.rebalance.AllocateMessageQueueAveragely;
+import org.apache.rocketmq.client.hook.SendMessageContext;
+import org.apache.rocketmq.client.hook.SendMessageHook;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.apache.rocketmq.client.producer.SendStatus;
 import org.apache.rocketmq.common.TopicConfig;
@@ -124,12 +133,16 @@ public final class Client {
         }
     }
 
+    @SuppressWarnings("deprecation") // Hooks are registered with what stands behind the producer.
     private boolean send() throws Exception {
         String topic = required("topic");
         String prefix = options.getOrDefault("prefix", "message");
         long count = Long.parseLong(required("count"));
+        int size = Integer.parseInt(options.getOrDefault("size", "0"));
         double rate = Double.parseDouble(options.getOrDefault("rate", "0"));
         var producer = configured(new DefaultMQProducer("test-producer", credential()));
+        var tries = new Tries();
+        producer.getDefaultMQProducerImpl().registerSendMessageHook(tries);
         producer.start();
         if (count == 0) {
             stopWhenInputCloses();
@@ -143,15 +156,16 @@ public final class Client {
                     TimeUnit.NANOSECONDS.sleep(due - System.nanoTime());
                 }
                 String body = prefix + "-" + sent++;
+                tries.count = 0;
                 try {
-                    var result = producer.send(new Message(topic, "", body, body.getBytes(StandardCharsets.UTF_8)));
+                    var result = producer.send(new Message(topic, "", body, padded(body, size)));
                     var queue = result.getMessageQueue();
                     log.println(result.getSendStatus() + " " + body + " " + result.getMsgId() + " " + queue.getBrokerName()
-                        + " " + queue.getQueueId() + " " + result.getQueueOffset());
+                        + " " + queue.getQueueId() + " " + result.getQueueOffset() + tries);
                     ok += result.getSendStatus() == SendStatus.SEND_OK ? 1 : 0;
                 } catch (Exception refused) {
                     failed++;
-                    log.println("FAILED " + body + " " + reason(refused));
+                    log.println("FAILED " + body + " " + reason(refused) + tries);
                     // A cluster that is down answers at once; do not fill the disk with its refusals.
                     TimeUnit.MILLISECONDS.sleep(50);
                 }
@@ -175,14 +189,22 @@ public final class Client {
         }
         long expected = Long.parseLong(options.getOrDefault("expect", "0"));
         Set<String> distinct = ConcurrentHashMap.newKeySet();
+        Map<String, List<String>> places = new ConcurrentHashMap<>();
+        boolean twice = options.containsKey("twice");
         var received = new AtomicLong();
+        var latest = new AtomicLong(System.nanoTime());
         var consumer = configured(new DefaultMQPushConsumer(required("group"), credential(), new AllocateMessageQueueAveragely()));
         consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
         consumer.subscribe(required("topic"), "*");
         consumer.registerMessageListener((MessageListenerConcurrently) (messages, context) -> {
             for (var message : messages) {
-                String body = new String(message.getBody(), StandardCharsets.UTF_8);
+                String body = shown(message.getBody());
                 received.incrementAndGet();
+                latest.set(System.nanoTime());
+                if (twice) {
+                    String place = context.getMessageQueue() + " " + message.getQueueOffset();
+                    places.computeIfAbsent(body, first -> new CopyOnWriteArrayList<>()).add(place);
+                }
                 distinct.add(body);
                 missing.remove(body);
             }
@@ -193,7 +215,17 @@ public final class Client {
         while (!stopped && System.nanoTime() < deadline && (distinct.size() < expected || !missing.isEmpty())) {
             TimeUnit.MILLISECONDS.sleep(20);
         }
+        long quiet = TimeUnit.SECONDS.toNanos(3);
+        while (twice && !stopped && System.nanoTime() < deadline && System.nanoTime() - latest.get() < quiet) {
+            TimeUnit.MILLISECONDS.sleep(20);
+        }
         consumer.shutdown();
+        if (twice) {
+            try (var file = new PrintStream(options.get("twice"), StandardCharsets.UTF_8)) {
+                places.entrySet().stream().filter(body -> body.getValue().size() > 1).forEach(body -> file.println(
+                    body.getKey() + " " + new TreeSet<>(body.getValue()).size() + " " + body.getValue().size()));
+            }
+        }
         long lacking = options.containsKey("bodies") ? missing.size() : Math.max(0, expected - distinct.size());
         System.out.println("received=" + received + " distinct=" + distinct.size()
             + " duplicates=" + (received.get() - distinct.size()) + " missing=" + lacking);
@@ -221,7 +253,7 @@ public final class Client {
                 if (result.getPullStatus() == PullStatus.FOUND) {
                     for (var message : result.getMsgFoundList()) {
                         pulled++;
-                        System.out.println("PULLED " + new String(message.getBody(), StandardCharsets.UTF_8) + " "
+                        System.out.println("PULLED " + shown(message.getBody()) + " "
                             + message.getMsgId() + " " + queue.getBrokerName() + " " + queue.getQueueId() + " " + message.getQueueOffset());
                     }
                 } else if (!ahead) {
@@ -232,6 +264,41 @@ public final class Client {
         consumer.shutdown();
         System.out.println("pulled=" + pulled);
         return true;
+    }
+
+    /** Random letters follow: the client compresses long bodies. */
+    private static byte[] padded(String body, int size) {
+        var letters = ThreadLocalRandom.current().ints(Math.max(0, size - body.length() - 1), '0', 'z');
+        String padding = letters.mapToObj(Character::toString).collect(Collectors.joining());
+        return (padding.isEmpty() ? body : body + "\t" + padding).getBytes(StandardCharsets.UTF_8);
+    }
+
+    private static String shown(byte[] body) {
+        return new String(body, StandardCharsets.UTF_8).split("\t", 2)[0];
+    }
+
+    /** How often the client sent the message at hand: it tries again by itself, and a try that failed may be stored. */
+    private static final class Tries implements SendMessageHook {
+        private volatile int count;
+
+        @Override
+        public String hookName() {
+            return "tries";
+        }
+
+        @Override
+        public void sendMessageBefore(SendMessageContext context) {
+            count++;
+        }
+
+        @Override
+        public void sendMessageAfter(SendMessageContext context) {
+        }
+
+        @Override
+        public String toString() {
+            return count > 1 ? " tries=" + count : "";
+        }
     }
 
     /** What signs every request; nothing does without --access-key. */

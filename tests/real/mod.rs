@@ -9,7 +9,7 @@ mod sender;
 
 pub use outside::{grpc_client, make_jar, sha256};
 pub use running::RunningCluster;
-pub use sender::Sender;
+pub use sender::{Sender, Sent};
 
 use std::{
     fs,

@@ -1,6 +1,6 @@
 //! A cluster that runs, as its users meet it: over the agents' HTTP, RocketMQ's remoting and the official Java client.
 
-use super::{LONG, made, poll};
+use super::{LONG, Sent, made, poll};
 use rocketmq_agent::{
     remoting::{Broker, Client},
     web,
@@ -110,7 +110,7 @@ impl RunningCluster {
             let all = instance.reasons.iter().chain(&instance.warnings);
             all.clone()
                 .find(|cause| cause.id == id)
-                .map(|cause| cause.what.clone())
+                .map(|cause| cause.what.to_string())
                 .ok_or_else(|| format!("{} {:?}", instance.state, all.collect::<Vec<_>>()))
         })
     }
@@ -154,11 +154,37 @@ impl RunningCluster {
 
     /// Receives until all of these bodies have come; what was acknowledged must be there.
     pub fn receive_all(&self, topic: &str, group: &str, bodies: &[String]) {
+        self.receive(topic, group, bodies, &[]);
+    }
+
+    /// Also, nothing may have come more often than the client's own retries explain.
+    ///
+    /// A try that was not acknowledged in time may be stored all the same, and the client then sends the message again,
+    /// to another broker: a body is stored in at most as many places as it was sent times. From each place it comes once.
+    pub fn receive_all_once(&self, topic: &str, group: &str, sent: &Sent) {
+        let file = self.dir.join(format!("{group}.twice"));
+        self.receive(topic, group, &sent.acknowledged, &["--twice", &file.display().to_string()]);
+        let lines = fs::read_to_string(file).unwrap();
+        // Others may have sent to this topic.
+        let twice: Vec<&str> = lines.lines().filter(|line| line.starts_with(&format!("{}-", sent.prefix))).collect();
+        let unexplained: Vec<&&str> = twice
+            .iter()
+            .filter(|line| {
+                let [body, places, times] = line.split(' ').collect::<Vec<_>>()[..] else { return true };
+                let tries = sent.retried.get(body).map_or(1, |tries| *tries);
+                places != times || places.parse().is_ok_and(|places: usize| places > tries)
+            })
+            .collect();
+        println!("  {} bodies came more than once, {} were sent more than once", twice.len(), sent.retried.len());
+        assert!(unexplained.is_empty(), "body, places, times, without so many tries: {unexplained:?}");
+    }
+
+    fn receive(&self, topic: &str, group: &str, bodies: &[String], more: &[&str]) {
         let file = self.dir.join(format!("{group}.bodies"));
         fs::write(&file, bodies.join("\n") + "\n").unwrap();
         let file = file.display().to_string();
-        let (ok, said) =
-            self.java(&["receive", "--topic", topic, "--group", group, "--bodies", &file, "--timeout", "240"]);
+        let arguments = ["receive", "--topic", topic, "--group", group, "--bodies", &file, "--timeout", "240"];
+        let (ok, said) = self.java(&[&arguments, more].concat());
         assert!(ok, "acknowledged and not received: {said}");
     }
 }
@@ -169,5 +195,5 @@ pub fn describe(report: &ClusterReport) -> String {
         Some(report) => format!("{}: {}", view.host, report.reasons().join(" | ")),
         None => format!("{}: no report: {:?}", view.host, view.error),
     });
-    report.problems.iter().cloned().chain(hosts).collect::<Vec<_>>().join("\n")
+    report.problems.iter().map(ToString::to_string).chain(hosts).collect::<Vec<_>>().join("\n")
 }

@@ -2,15 +2,27 @@
 
 use super::{LONG, RunningCluster, poll, until};
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     io::{BufRead, BufReader},
     path::PathBuf,
     process::{Child, Stdio},
 };
 
+/// What came of all sends of a sender that ended.
+pub struct Sent {
+    /// What each body begins with.
+    pub prefix: String,
+    /// Bodies that were acknowledged with SEND_OK.
+    pub acknowledged: Vec<String>,
+    /// Bodies that the client itself sent more than once, and how often.
+    pub retried: BTreeMap<String, usize>,
+}
+
 /// A Java client that sends until it is told to end.
 pub struct Sender {
     child: Child,
+    prefix: String,
     log: PathBuf,
     /// How many sends there were before it counted as started: a client on a busy machine may fail to find its way at
     /// first.
@@ -19,8 +31,13 @@ pub struct Sender {
 
 impl Sender {
     pub fn start(cluster: &RunningCluster, topic: &str, prefix: &str, rate: u32) -> Self {
+        Self::start_sized(cluster, topic, prefix, rate, 0)
+    }
+
+    /// The same with bodies of so many bytes.
+    pub fn start_sized(cluster: &RunningCluster, topic: &str, prefix: &str, rate: u32, size: usize) -> Self {
         let log = cluster.dir.join(format!("{prefix}.log"));
-        let rate = rate.to_string();
+        let (rate, size) = (rate.to_string(), size.to_string());
         let arguments = [
             "send",
             "--topic",
@@ -29,6 +46,8 @@ impl Sender {
             "0",
             "--rate",
             &rate,
+            "--size",
+            &size,
             "--prefix",
             prefix,
             "--log",
@@ -41,7 +60,7 @@ impl Sender {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut sender = Self { child, log, before: 0 };
+        let mut sender = Self { child, prefix: prefix.to_owned(), log, before: 0 };
         sender.until_acknowledged(20);
         sender.before = sender.acknowledged().1;
         sender
@@ -72,6 +91,18 @@ impl Sender {
         drop(self.child.stdin.take());
         poll(LONG, "the sender ends", || self.child.try_wait().unwrap().ok_or("it runs".to_owned()));
         self.acknowledged().0
+    }
+
+    /// Ends it; gives what came of every send.
+    pub fn stop_with_retries(self) -> Sent {
+        let (prefix, log) = (self.prefix.clone(), self.log.clone());
+        let acknowledged = self.stop();
+        let lines = fs::read_to_string(log).unwrap();
+        let retried = lines.lines().filter_map(|line| {
+            let tries = line.rsplit_once(" tries=")?.1.parse().ok()?;
+            Some((line.split(' ').nth(1)?.to_owned(), tries))
+        });
+        Sent { prefix, acknowledged, retried: retried.collect() }
     }
 
     /// Ends it, and checks that no send went wrong since it was started.

@@ -13,6 +13,11 @@ use std::{
 };
 use tempfile::TempDir;
 
+/// The secret of all hosts, unless a test says otherwise.
+pub const SECRET: &str = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed";
+/// Another one.
+pub const OTHER_SECRET: &str = "3fc4ccfe745870e2c0d99f71f30ff0656c8dedd41cc1d7d3d376b0dbe685e2f3";
+
 pub struct Hosts {
     folder: TempDir,
     count: usize,
@@ -32,7 +37,7 @@ impl Hosts {
         hosts.write("jdk/bin/java", "#!/bin/sh\nexit 1\n", 0o755);
         for n in 1..=count {
             hosts.write(&format!("vm{n}/cluster.toml"), &hosts.file(), 0o644);
-            hosts.write(&format!("vm{n}/cluster.secret"), &"5e".repeat(32), 0o600);
+            hosts.write(&format!("vm{n}/cluster.secret"), SECRET, 0o600);
             let (dir, address) = (hosts.path(&format!("vm{n}")), hosts.address(n));
             let dir = dir.display();
             let settings = format!(

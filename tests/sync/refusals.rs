@@ -1,6 +1,9 @@
 //! What is refused, in which words, and that the secret is never shown.
 
-use super::{hosts::Hosts, world::until};
+use super::{
+    hosts::{Hosts, OTHER_SECRET, SECRET},
+    world::until,
+};
 use std::net::TcpStream;
 
 #[test]
@@ -44,7 +47,7 @@ fn a_secret_that_is_gone_is_missed_and_a_second_agent_does_not_touch_the_ledger(
 #[test]
 fn a_secret_that_others_may_read_or_that_is_none_keeps_the_agent_from_running() {
     let hosts = Hosts::new(1);
-    hosts.write("vm1/cluster.secret", &"5e".repeat(32), 0o644);
+    hosts.write("vm1/cluster.secret", SECRET, 0o644);
     hosts.run("vm1", &["run"]).refuses(78, &["cluster.secret may be read by others", "chmod 600"]);
     hosts.write("vm1/cluster.secret", "5ecret", 0o600);
     let said = hosts.run("vm1", &["run"]);
@@ -55,15 +58,15 @@ fn a_secret_that_others_may_read_or_that_is_none_keeps_the_agent_from_running() 
 #[test]
 fn a_credential_wins_over_the_environment_and_that_over_the_file() {
     let hosts = Hosts::new(2);
-    let (secret, wrong) = ("5e".repeat(32), "bad0".repeat(16));
+    let (secret, wrong) = (SECRET, OTHER_SECRET);
     let one = hosts.agent("vm1");
-    hosts.write("vm2/cluster.secret", &wrong, 0o600);
-    let two = hosts.agent_with("vm2", &[("ROCKETMQ_AGENT_SECRET", &secret)]);
+    hosts.write("vm2/cluster.secret", wrong, 0o600);
+    let two = hosts.agent_with("vm2", &[("ROCKETMQ_AGENT_SECRET", secret)]);
     until("they agree", || two.report()?["config"]["generation"].as_u64());
     let mut shown = two.end();
-    hosts.write("credentials/cluster.secret", &secret, 0o400);
+    hosts.write("credentials/cluster.secret", secret, 0o400);
     let folder = hosts.path("credentials");
-    let both = [("CREDENTIALS_DIRECTORY", folder.to_str().unwrap()), ("ROCKETMQ_AGENT_SECRET", wrong.as_str())];
+    let both = [("CREDENTIALS_DIRECTORY", folder.to_str().unwrap()), ("ROCKETMQ_AGENT_SECRET", wrong)];
     let two = hosts.agent_with("vm2", &both);
     // What was committed is held from its disk; that it is known to the other host is what the secret is for.
     until("it asks vm1", || {
@@ -73,13 +76,13 @@ fn a_credential_wins_over_the_environment_and_that_over_the_file() {
     shown += &two.end();
     shown += &one.end();
     // One that cannot be used is said, and is no reason to take the next one.
-    hosts.write("credentials/cluster.secret", &secret, 0o444);
+    hosts.write("credentials/cluster.secret", secret, 0o444);
     let said = hosts.run_with("vm2", &["run"], &both[..1]);
     said.refuses(78, &["credentials/cluster.secret may be read by others"]);
     let said = hosts.run_with("vm2", &["run"], &[("ROCKETMQ_AGENT_SECRET", "5ecret")]);
     said.refuses(78, &["ROCKETMQ_AGENT_SECRET holds no secret"]);
     shown += &said.err;
-    for secret in ["5e5e5e", "bad0bad0", "5ecret"] {
+    for secret in [&SECRET[..8], &OTHER_SECRET[..8], "5ecret"] {
         assert!(!shown.contains(secret), "a secret was shown: {shown}");
     }
 }
@@ -87,7 +90,7 @@ fn a_credential_wins_over_the_environment_and_that_over_the_file() {
 #[test]
 fn a_host_with_another_secret_is_refused_counted_and_told() {
     let hosts = Hosts::new(2);
-    hosts.write("vm2/cluster.secret", &"bad0".repeat(16), 0o600);
+    hosts.write("vm2/cluster.secret", OTHER_SECRET, 0o600);
     let (one, two) = (hosts.agent("vm1"), hosts.agent("vm2"));
     until("it is counted", || one.report()?["config"]["refused"]["tls"].as_u64().filter(|count| *count > 0));
     let metrics = one.get("/metrics").1;
@@ -121,7 +124,7 @@ fn a_file_with_mistakes_or_of_another_cluster_is_not_committed() {
 fn a_secret_is_replaced_step_by_step_while_the_agents_run() {
     let hosts = Hosts::new(2);
     let agents = [hosts.agent("vm1"), hosts.agent("vm2")];
-    let (old, new) = ("5e".repeat(32), "c0".repeat(32));
+    let (old, new) = (SECRET, OTHER_SECRET);
     let steps = [format!("{old}\n{new}\n"), format!("# soon alone\n{new}\n{old}\n"), format!("{new}\n")];
     for (done, step) in steps.iter().enumerate() {
         for (n, agent) in agents.iter().enumerate() {
@@ -134,7 +137,7 @@ fn a_secret_is_replaced_step_by_step_while_the_agents_run() {
             }
         }
     }
-    hosts.write("vm1/cluster.secret", &old, 0o644);
+    hosts.write("vm1/cluster.secret", old, 0o644);
     until("one that cannot be used changes nothing", || {
         agents[0].log().contains("the secret is kept as it was").then_some(())
     });

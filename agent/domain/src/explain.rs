@@ -5,6 +5,7 @@ use crate::{
     finding::{self, RESTART},
     health::report::{ClusterReport, DOWN, HostReport, HostView, InstanceReport, State},
     launch::{Cause, Role, cause},
+    line::Line,
     meaning,
     names::{HostName, InstanceName},
     rollout::Verb,
@@ -37,9 +38,9 @@ pub struct Point {
     /// With which instance; none where it is about the host.
     pub instance: Option<InstanceName>,
     /// The id that [`meaning::of`] knows.
-    pub id: String,
+    pub id: Line,
     /// What is so.
-    pub what: String,
+    pub what: Line,
     /// The same with what to do, as it was found.
     #[serde(skip)]
     pub cause: Cause,
@@ -48,7 +49,7 @@ pub struct Point {
     /// Why it matters.
     pub why: String,
     /// What to do next, the nearest first.
-    pub next: Vec<String>,
+    pub next: Vec<Line>,
 }
 
 /// One instance, and what is not well with it.
@@ -61,7 +62,7 @@ pub struct Portrait {
     /// What it is.
     pub role: Role,
     /// Where clients reach it.
-    pub address: String,
+    pub address: Line,
     /// How it is, or was when its agent last answered.
     pub state: State,
     /// Since when, as far as its agent saw.
@@ -136,7 +137,7 @@ fn of_host(host: &HostReport, own: Option<&HostReport>, points: &mut Vec<Point>)
         && let Some(difference) = host.difference(own)
     {
         // What is to be done is what is done about all of its kind.
-        let found = Cause { fix: String::new(), ..difference.of(&[("host", &host.host), ("own", &own.host)]) };
+        let found = Cause { fix: Line::default(), ..difference.of(&[("host", &host.host), ("own", &own.host)]) };
         points.push(Point::of(Weight::Wrong, Some(&host.host), None, &found, None));
     }
     for blocked in &host.blocked {
@@ -166,7 +167,7 @@ fn of_instance(host: &HostName, it: &InstanceReport, points: &mut Vec<Point>) {
                 Verb::Renew => format!("{RESTART}{}{what}", turn.phase),
                 _ => format!("it {}{what}", turn.in_words()),
             };
-            put(Weight::Waits, &Cause { what, ..waits }, Some(turn.since));
+            put(Weight::Waits, &Cause { what: what.into(), ..waits }, Some(turn.since));
         }
         None if it.restart_pending => {
             put(Weight::Waits, &finding::MANUAL_PENDING.of(&[]), None);
@@ -184,7 +185,7 @@ impl Point {
         since: Option<u64>,
     ) -> Self {
         let meaning = meaning::of(&cause.id);
-        let general = meaning.map(|meaning| meaning.act.to_owned());
+        let general = meaning.map(|meaning| meaning.act.into());
         Self {
             weight,
             host: host.cloned(),
@@ -215,7 +216,7 @@ mod tests {
     #[test]
     fn the_weightiest_comes_first_and_everything_that_is_not_well_is_there() {
         let mut report = report();
-        report.problems.push("down: no master takes messages".to_owned());
+        report.problems.push("down: no master takes messages".into());
         let points = cluster(&report);
         let told: Vec<(Weight, &str)> = points.iter().map(|point| (point.weight, point.id.as_str())).collect();
         assert_eq!(

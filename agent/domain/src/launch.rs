@@ -1,7 +1,10 @@
 //! What it takes to run one instance, and what is known of its process. Data that the plan, the supervisor backends
 //! and the health rules share; nothing here starts or looks at a process.
 
-use crate::names::{BrokerName, InstanceName};
+use crate::{
+    line::Line,
+    names::{BrokerName, HostName, InstanceName},
+};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -156,6 +159,10 @@ pub struct Launch {
     /// The slave whose consumer offsets a master is not to fall behind when it starts.
     #[serde(default)]
     pub offsets_of: Option<SocketAddr>,
+    /// The host of the other member of its group, with whose commit log its own is compared before it starts; none where no
+    /// member was placed as its master or slave.
+    #[serde(default)]
+    pub partner: Option<HostName>,
     /// Every TCP port that the process listens on, first its own; of a NameServer with a controller inside, then that one's.
     pub ports: Vec<u16>,
     /// How long a clean stop may take before the supervisor looks whether the store still flushes.
@@ -205,19 +212,19 @@ impl std::fmt::Display for Exit {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cause {
     /// A stable id, such as `port-in-use`.
-    pub id: String,
+    pub id: Line,
     /// One sentence: what is wrong.
-    pub what: String,
+    pub what: Line,
     /// What to do about it; may be empty where the agent itself will.
-    pub fix: String,
+    pub fix: Line,
     /// What both were made with, by name: whoever reads them says the same in another language with it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub values: BTreeMap<String, String>,
+    pub values: BTreeMap<String, Line>,
 }
 
 /// One with its words.
-pub fn cause(id: &str, what: impl Into<String>, fix: impl Into<String>) -> Cause {
-    Cause { id: id.to_owned(), what: what.into(), fix: fix.into(), values: BTreeMap::new() }
+pub fn cause(id: &str, what: impl Into<Line>, fix: impl Into<Line>) -> Cause {
+    Cause { id: id.into(), what: what.into(), fix: fix.into(), values: BTreeMap::new() }
 }
 
 impl ProcessState {

@@ -8,12 +8,14 @@
 //! No clock, disk, network, process or environment: what those say comes in as an argument.
 
 pub mod acl;
+pub mod admission;
 pub mod adoption;
 pub mod backoff;
 pub mod boot;
 pub mod catalogue;
 pub mod cause;
 pub mod cluster_file;
+pub mod commit_log;
 pub mod desired;
 pub mod document;
 pub mod duration;
@@ -25,6 +27,7 @@ pub mod health;
 pub mod held;
 pub mod launch;
 pub mod limits;
+pub mod line;
 pub mod meaning;
 pub mod names;
 pub mod observed;

@@ -66,7 +66,8 @@ pub const RULES: &[&str] = &[
 ];
 
 /// Every rule of which a cluster file is warned, and taken all the same.
-pub const WARNINGS: &[&str] = &["even-number", "key-of-a-neighbour", "known-vulnerability", "witness-without-vote"];
+pub const WARNINGS: &[&str] =
+    &["even-number", "https-without-sha512", "key-of-a-neighbour", "known-vulnerability", "witness-without-vote"];
 
 /// One mistake in a cluster file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -198,13 +198,13 @@ mod tests {
         });
         let report = HostReport {
             host: vm2.host.clone(),
-            cluster: "DefaultCluster".to_owned(),
+            cluster: "DefaultCluster".into(),
             mode: crate::topology::Mode::SyncSlaves,
             rocketmq: vm2.version,
-            agent: String::new(),
+            agent: "".into(),
             at: 0,
-            cluster_file: String::new(),
-            placement: String::new(),
+            cluster_file: "".into(),
+            placement: "".into(),
             ready: true,
             blocked: Vec::new(),
             steps: Vec::new(),

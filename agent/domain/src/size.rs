@@ -8,17 +8,32 @@ use std::{fmt, str::FromStr};
 #[serde(transparent)]
 pub struct Size(pub u64);
 
-/// The text is not an amount of bytes.
+/// Why a text is not an amount of bytes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("must be a number of bytes such as \"512M\", \"8G\" or \"64KB\"")]
-pub struct SizeError;
+pub enum SizeError {
+    /// It is none.
+    #[error("must be a number of bytes such as \"512M\", \"8G\" or \"64KB\"")]
+    NotOne,
+    /// No host has so many.
+    #[error("must be at most 1024T")]
+    TooMany,
+}
 
 const UNITS: [(&str, u64); 5] = [("T", 1 << 40), ("G", 1 << 30), ("M", 1 << 20), ("K", 1 << 10), ("", 1)];
 
 impl Size {
+    /// The most that a text may ask for: 1024T. A file names far fewer than 2^14 sizes, so that all of them together
+    /// are still a number of 64 bits.
+    pub const MOST: Self = Self(1 << 50);
+
     /// That many mebibytes.
     pub const fn mib(count: u64) -> Self {
         Self(count << 20)
+    }
+
+    /// Both together, and never more than there are numbers.
+    pub const fn plus(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
     }
 
     /// As a JVM flag takes it, rounded down to whole mebibytes: `512m`.
@@ -33,11 +48,12 @@ impl FromStr for Size {
         let upper = text.to_ascii_uppercase();
         let number = upper.trim_end_matches(|c: char| c.is_ascii_alphabetic());
         let unit = upper[number.len()..].trim_end_matches('B').trim_end_matches('I');
-        let factor = UNITS.iter().find(|(name, _)| *name == unit).ok_or(SizeError)?.1;
+        let factor = UNITS.iter().find(|(name, _)| *name == unit).ok_or(SizeError::NotOne)?.1;
         if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(SizeError);
+            return Err(SizeError::NotOne);
         }
-        number.parse::<u64>().ok().and_then(|n| n.checked_mul(factor)).map(Size).ok_or(SizeError)
+        let size = number.parse::<u64>().ok().and_then(|n| n.checked_mul(factor)).map(Size);
+        size.filter(|size| *size <= Self::MOST).ok_or(SizeError::TooMany)
     }
 }
 
@@ -70,8 +86,17 @@ mod tests {
         {
             assert_eq!(text.parse::<Size>().unwrap().0, bytes, "{text}");
         }
-        for bad in ["", "M", "1.5G", "-1", "1X", "99999999999T", "1 G", "1GG"] {
+        for bad in ["", "M", "1.5G", "-1", "1X", "99999999999T", "1 G", "1GG", "1025T", "18446744073709551615"] {
             assert!(bad.parse::<Size>().is_err(), "{bad:?} was taken");
+        }
+    }
+
+    #[test]
+    fn more_than_any_host_has_is_refused_with_the_limit() {
+        assert_eq!("1024T".parse(), Ok(Size::MOST));
+        for much in ["1025T", "1125899906842625", "18446744073709551615", "18446744073709551616", "99999999999T"] {
+            let error = much.parse::<Size>().unwrap_err();
+            assert_eq!((&error, error.to_string().as_str()), (&SizeError::TooMany, "must be at most 1024T"), "{much}");
         }
     }
 

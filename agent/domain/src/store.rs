@@ -119,7 +119,7 @@ mod tests {
 
     fn refusal(state: &StoreState) -> String {
         match judge(&identity(), state) {
-            Verdict::Refused(cause) => cause.id,
+            Verdict::Refused(cause) => cause.id.to_string(),
             other => panic!("not refused: {other:?}"),
         }
     }
@@ -166,7 +166,7 @@ mod tests {
         let logs = |log: &str| StoreState { logs: vec![log.to_owned()], has_commit_log: true, ..StoreState::default() };
         let known = |text: &str| StoreState { identity: Some(text.to_owned()), ..logs("commitlog") };
         let id = |identity: &StoreIdentity, state: &StoreState| match judge(identity, state) {
-            Verdict::Refused(cause) => cause.id,
+            Verdict::Refused(cause) => cause.id.to_string(),
             other => format!("{other:?}"),
         };
         assert_eq!(id(&identity(), &logs("dledger-n1")), "other-mode");

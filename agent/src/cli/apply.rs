@@ -2,7 +2,7 @@
 
 use super::{
     changes, history,
-    language::{complain, say},
+    language::{complain, safe, say},
     question::says_yes,
     unread,
 };
@@ -138,7 +138,7 @@ async fn commit(settings: &Settings, language: Language, change: Change<'_>, how
             changes::between(held.document(), &next)?
         }
     };
-    write!(io::stdout(), "{}", changes::in_language(language, &shown))?;
+    write!(io::stdout(), "{}", safe(&changes::in_language(language, &shown)))?;
     for line in leaving.unread.iter().chain(&leaving.unknown) {
         say(language, &format!("warning: {line}"))?;
     }

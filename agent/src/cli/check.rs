@@ -5,7 +5,7 @@ use rocketmq_agent_domain::{
     document::config_hosts,
     hazards,
     meaning::Language,
-    placement::ControllerSeat,
+    placement::{BrokerSeat, ControllerSeat},
     sentences::in_language,
     sync_policy::SyncPolicy,
     topology::{Mode, Topology},
@@ -72,6 +72,13 @@ impl Check {
         }
         if topology.mode == Mode::SyncSlaves {
             writeln!(out, "  {}", said(&sync_in_words(topology)))?;
+            let flushes = |seat: &BrokerSeat| {
+                let settings = topology.layers.broker(&seat.host, &seat.group, seat.role());
+                settings.config.get("flushDiskType").is_some_and(|how| how == "SYNC_FLUSH")
+            };
+            if !cluster.placement.brokers.iter().all(flushes) {
+                writeln!(out, "  {}", said(FLUSHES_LATER))?;
+            }
         }
         for problem in &topology.warnings {
             writeln!(out, "{warning}{}:{}", path.display(), problem.clone().in_language(language))?;
@@ -85,6 +92,9 @@ impl Check {
         Ok(exit_code::code(exit_code::OK))
     }
 }
+
+const FLUSHES_LATER: &str = "a message is acknowledged before it is on a disk (ASYNC_FLUSH): what both members of a group lose of \
+                             it at once is gone; docs/power-loss.md";
 
 /// What becomes of sends to a master whose slave is gone.
 fn sync_in_words(topology: &Topology) -> String {

@@ -1,12 +1,13 @@
 //! `doctor`: looks this host over and says what is wrong and what to do. Exit status 1 where something fails.
 
+use super::language::safe;
 use crate::{
     doctor::{self, CHECKS, Check, Finding, Host, Report, Verdict},
     exit_code,
     settings::Settings,
 };
 use anyhow::bail;
-use rocketmq_agent_domain::{meaning::Language, sentences::in_language};
+use rocketmq_agent_domain::{line::safe_json, meaning::Language, sentences::in_language};
 use std::{
     io::{self, Write},
     process::ExitCode,
@@ -44,10 +45,10 @@ impl Doctor {
         let reports: Vec<Report> = checks.iter().map(|check| check.run(&host)).collect();
         let mut out = io::stdout().lock();
         match self.json {
-            true => writeln!(out, "{}", serde_json::to_string_pretty(&reports)?)?,
+            true => writeln!(out, "{}", safe_json(&serde_json::to_string_pretty(&reports)?))?,
             false => {
                 for report in &reports {
-                    write!(out, "{}", shown(language, report))?;
+                    write!(out, "{}", safe(&shown(language, report)))?;
                 }
                 let count = |verdict| reports.iter().filter(|report| report.verdict == verdict).count();
                 let (warn, fail) = (count(Verdict::Warn), count(Verdict::Fail));

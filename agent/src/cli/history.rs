@@ -1,6 +1,6 @@
 //! `history`, `diff` and `config`: what was committed, and who holds what.
 
-use super::changes;
+use super::{changes, language::safe};
 use crate::{
     audit::Line,
     control::{Client, ClusterConfig},
@@ -10,7 +10,7 @@ use crate::{
 use anyhow::Context;
 use clap::Subcommand;
 use comfy_table::{Table, presets};
-use rocketmq_agent_domain::{meaning::Language, register::Entry, sentences::in_language};
+use rocketmq_agent_domain::{line, meaning::Language, register::Entry, sentences::in_language};
 use std::{
     io::{self, Write},
     process::ExitCode,
@@ -89,7 +89,7 @@ impl History {
                     })
                 })
                 .collect();
-            writeln!(out, "{}", serde_json::to_string_pretty(&rows)?)?;
+            writeln!(out, "{}", line::safe_json(&serde_json::to_string_pretty(&rows)?))?;
             return Ok(exit_code::code(exit_code::OK));
         }
         let mut table = Table::new();
@@ -100,7 +100,8 @@ impl History {
             let document = entry.document();
             let (ago, by, on, why) = match document.change() {
                 Some(change) => {
-                    (ago(change.time), change.author.clone(), change.host.to_string(), change.message.clone())
+                    let [by, why] = [&change.author, &change.message].map(|said| line::Line::from(said).into());
+                    (ago(change.time), by, change.host.to_string(), why)
                 }
                 None => {
                     let why = in_language(language, "the files that the hosts began with");
@@ -132,8 +133,10 @@ fn audit(language: Language, lines: &[Line], json: bool) -> anyhow::Result<Strin
     table.set_header(["AGO", "BY", "VERB", "WHAT", "WHY", "OUTCOME"].map(|head| in_language(language, head)));
     for line in lines.iter().rev() {
         let user = line.who.user.clone().unwrap_or_else(|| line.who.uid.to_string());
-        let by = if user == line.author { user } else { format!("{} ({user})", line.author) };
-        let (verb, what, why) = (line.verb.clone(), in_language(language, &line.what), line.message.clone());
+        let author = line::Line::from(&line.author);
+        let by = if author == user { user } else { format!("{author} ({user})") };
+        let (verb, what, why) =
+            (line.verb.clone(), in_language(language, &line.what), line::Line::from(&line.message).into());
         table.add_row([ago(line.at), by, verb, what, why, in_language(language, &line.outcome)]);
     }
     Ok(table.lines().map(|line| format!("{}\n", line.trim_end())).collect())
@@ -147,7 +150,7 @@ impl Diff {
             Some(b) => find(&documents, b)?,
             None => documents.last().context("nothing is committed yet")?,
         };
-        write!(io::stdout(), "{}", changes::lines(a.document().text(), b.document().text()))?;
+        write!(io::stdout(), "{}", safe(&changes::lines(a.document().text(), b.document().text())))?;
         Ok(exit_code::code(exit_code::OK))
     }
 }
@@ -193,7 +196,7 @@ fn table(language: Language, config: &ClusterConfig) -> String {
         let hash = state.held.map_or(String::new(), |held| format!("{:.12}", held.hash));
         let held = number(state.held.map(|held| held.generation));
         table.add_row([name, held, number(state.runs), hash, in_language(language, &state.standing)]);
-        let said = |remark: &String| format!("! {}: {}\n", host.host, in_language(language, remark));
+        let said = |remark: &line::Line| format!("! {}: {}\n", host.host, in_language(language, remark));
         remarks.extend(state.remarks.iter().map(said));
     }
     let rows: String = table.lines().map(|line| format!("{}\n", line.trim_end())).collect();
@@ -217,8 +220,8 @@ mod tests {
         }
         assert!(audit(Language::Chinese, &lines, true).unwrap().contains("committed as generation 7"));
         let (vm1, vm2) = ("vm1".parse().unwrap(), "vm2".parse().unwrap());
-        let waits = "the first document waits for the cluster file of vm2".to_owned();
-        let state = HostState { host: vm1, held: None, runs: None, standing: "votes".to_owned(), remarks: vec![waits] };
+        let waits = "the first document waits for the cluster file of vm2".into();
+        let state = HostState { host: vm1, held: None, runs: None, standing: "votes".into(), remarks: vec![waits] };
         let own = HostConfig { host: state.host.clone(), state: Some(state), error: None };
         let silent = HostConfig { host: vm2, state: None, error: Some("no answer within 2s".to_owned()) };
         let config = ClusterConfig { seen_from: own.host.clone(), hosts: vec![own, silent] };

@@ -1,6 +1,6 @@
 //! In which language a command speaks to a person. What scripts read (`--json`) is English always.
 
-use rocketmq_agent_domain::{meaning::Language, sentences::in_language};
+use rocketmq_agent_domain::{line::Line, meaning::Language, sentences::in_language};
 use std::{
     env,
     io::{self, Write},
@@ -21,12 +21,17 @@ impl Lang {
 
 /// Says a line.
 pub(super) fn say(language: Language, line: &str) -> io::Result<()> {
-    writeln!(io::stdout(), "{}", in_language(language, line))
+    writeln!(io::stdout(), "{}", safe(&in_language(language, line)))
 }
 
 /// Says why something is not done.
 pub(super) fn complain(language: Language, why: &str) {
-    eprintln!("rocketmq-agent: {}", in_language(language, why));
+    eprintln!("rocketmq-agent: {}", safe(&in_language(language, why)));
+}
+
+/// The same lines for a terminal: they may quote what a program of this host, a cluster file of another one or a library says.
+pub(super) fn safe(text: &str) -> String {
+    text.split('\n').map(Line::from).map(String::from).collect::<Vec<_>>().join("\n")
 }
 
 fn language(name: &str) -> Result<Language, String> {

@@ -1,5 +1,6 @@
 //! The command line: what can be typed, and the way from there to an exit status.
 
+mod admit;
 mod apply;
 mod carry_offsets;
 mod changes;
@@ -89,6 +90,12 @@ enum Command {
     /// Tell the packages' scripts that the folders of instances are root's for this program
     #[command(hide = true)]
     OwnsHomes,
+    /// Compare a broker's commit log with the other member's, and let it start (what its unit asks for at a boot)
+    #[command(hide = true)]
+    Admit(admit::Admit),
+    /// Wait until a broker may start (what its unit runs before its start)
+    #[command(hide = true)]
+    AwaitPermit(admit::AwaitPermit),
     /// Look this host over: what is wrong and what to do; exit status 1 if something fails
     Doctor(doctor::Doctor),
     /// Give this host up: stop its instances, take away what the agent made; messages stay
@@ -127,7 +134,12 @@ enum Command {
 pub fn run(arguments: Arguments) -> ExitCode {
     // Read in the journal.
     let language = match arguments.command {
-        Command::Run | Command::Ready(_) | Command::CarryOffsets(_) | Command::OwnsHomes => Language::English,
+        Command::Run
+        | Command::Ready(_)
+        | Command::CarryOffsets(_)
+        | Command::OwnsHomes
+        | Command::Admit(_)
+        | Command::AwaitPermit(_) => Language::English,
         _ => arguments.lang.chosen(),
     };
     match dispatch(arguments, language) {
@@ -154,7 +166,11 @@ fn dispatch(arguments: Arguments, language: Language) -> anyhow::Result<ExitCode
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let settings = match arguments.command {
         // A unit's start does not hang on a file that is being edited.
-        Command::Ready(_) | Command::CarryOffsets(_) | Command::OwnsHomes | Command::Schema => Settings::default(),
+        Command::Ready(_)
+        | Command::CarryOffsets(_)
+        | Command::OwnsHomes
+        | Command::AwaitPermit(_)
+        | Command::Schema => Settings::default(),
         _ => Settings::read(&arguments.config)?,
     };
     match arguments.command {
@@ -189,6 +205,8 @@ fn dispatch(arguments: Arguments, language: Language) -> anyhow::Result<ExitCode
         Command::Ready(ready) => runtime.block_on(ready.run()),
         Command::CarryOffsets(carry) => runtime.block_on(carry.run()),
         Command::OwnsHomes => Ok(exit_code::code(exit_code::OK)),
+        Command::Admit(admit) => runtime.block_on(admit.run(settings)),
+        Command::AwaitPermit(wait) => runtime.block_on(wait.run()),
         Command::Doctor(doctor) => runtime.block_on(doctor.run(settings, language)),
         Command::Remove(remove) => runtime.block_on(remove.run(settings, language)),
     }

@@ -3,8 +3,11 @@
 use super::{
     apply::author,
     language::{complain, say},
+    question::asked,
 };
 use crate::{
+    admission::Admission,
+    audit::{Audit, Line, Who},
     control::{Applied, Client, Decide, Decision, Ordered, Progress, Wanted},
     exit_code,
     rollout::ByHand,
@@ -54,6 +57,12 @@ pub(super) struct Start {
     /// Names as `status` shows them, such as broker-a or namesrv
     #[arg(required = true, value_name = "INSTANCE")]
     instances: Vec<InstanceName>,
+    /// Start a master without what only its slave has: these messages are lost
+    #[arg(long)]
+    accept_loss: bool,
+    /// Do not ask
+    #[arg(long, requires = "accept_loss")]
+    yes: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -91,8 +100,34 @@ impl Stop {
 
 impl Start {
     pub(super) async fn run(self, settings: Settings, language: Language) -> anyhow::Result<ExitCode> {
+        if self.accept_loss && !self.give_up(&settings, language)? {
+            return Ok(exit_code::code(exit_code::FAILED));
+        }
         let order = Order { instances: self.instances, now: false, wait: false, message: String::new() };
         order.run(ByHand::Start, settings, language).await
+    }
+}
+
+impl Start {
+    /// Says what would be lost, and lets the instances start without it; whether somebody said yes.
+    fn give_up(&self, settings: &Settings, language: Language) -> anyhow::Result<bool> {
+        let admission = Admission::of_this_host(settings);
+        for name in &self.instances {
+            let Some(pending) = admission.pending(name) else {
+                say(language, &format!("{name} does not wait for its slave"))?;
+                continue;
+            };
+            println!("{name}: {}", finding::in_language(language, &pending.cause).what);
+            if !self.yes && !asked(language, &format!("start {name} without it, and lose what only its slave has"))? {
+                return Ok(false);
+            }
+            admission.accept_loss(name)?;
+            let who = Who::of(rustix::process::getuid().as_raw());
+            let mut line = Line::asked(who, &author(), "accept-loss", name.to_string(), &pending.cause.what);
+            line.outcome = "permitted".to_owned();
+            Audit::new(&settings.state_dir).append(&line)?;
+        }
+        Ok(true)
     }
 }
 
@@ -150,7 +185,7 @@ fn so_far(language: Language, progress: &Progress) -> String {
 /// Why an order is refused, and what to do: as it was found, or in words of the agent's own.
 fn refusal(language: Language, cause: &Cause) -> String {
     let Cause { id, what, fix, values } = finding::in_language(language, cause);
-    in_words(&Cause { id, what: in_language(language, &what), fix: in_language(language, &fix), values })
+    in_words(&Cause { id, what: in_language(language, &what).into(), fix: in_language(language, &fix).into(), values })
 }
 
 impl Pause {

@@ -1,6 +1,6 @@
 //! `plan`: what the agent would do on this host now; touches nothing. Exit status 3 where something would change.
 
-use super::changes;
+use super::{changes, language::safe};
 use crate::{
     accounts,
     daemon::goal,
@@ -53,7 +53,7 @@ impl PlanCommand {
         if self.json {
             writeln!(out, "{}", serde_json::to_string_pretty(&plan)?)?;
         } else {
-            let mut say = |line: String| writeln!(out, "{}", in_language(language, &line));
+            let mut say = |line: String| writeln!(out, "{}", safe(&in_language(language, &line)));
             for step in &plan.steps {
                 say(format!("{name}: {step}"))?;
             }

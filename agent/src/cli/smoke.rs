@@ -1,7 +1,10 @@
 //! `smoke`: sends messages through every master and reads them back, without a client of RocketMQ's. It uses the topic
 //! that every broker keeps under its own name, so it makes none.
 
-use super::{language::say, running};
+use super::{
+    language::{safe, say},
+    running,
+};
 use crate::{
     acl,
     cluster::Cluster,
@@ -60,7 +63,7 @@ impl Smoke {
                 }
                 Err(error) => {
                     failed = true;
-                    let why = in_language(language, &format!("{error:#}"));
+                    let why = safe(&in_language(language, &format!("{error:#}")));
                     writeln!(io::stdout(), "{} ({address}): {why}", seat.group)?;
                 }
             }

@@ -8,7 +8,7 @@ use crate::{
     web,
 };
 use anyhow::Context;
-use rocketmq_agent_domain::{finding, health::report::ClusterReport, meaning::Language, topology::AGENT_PORT};
+use rocketmq_agent_domain::{finding, health::report::ClusterReport, line, meaning::Language, topology::AGENT_PORT};
 use std::{
     io::{self, IsTerminal, Write},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -53,7 +53,7 @@ impl Status {
                         code = exit_code::of_verdict(report.verdict);
                     }
                     match self.json {
-                        true => writeln!(out, "{text}")?,
+                        true => writeln!(out, "{}", line::safe_json(&text))?,
                         false => {
                             let report = finding::report_in_language(language, report);
                             write!(out, "{}", table::cluster(language, &report, out.is_terminal()))?;

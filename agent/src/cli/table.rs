@@ -8,6 +8,7 @@ use rocketmq_agent_domain::{
         report::{ClusterReport, HostView, InstanceReport, State, in_words},
         verdict::Verdict,
     },
+    line::Line,
     meaning::Language,
     rollout::Turn,
     sentences::in_language,
@@ -92,7 +93,7 @@ fn rows_of(language: Language, view: &HostView) -> Vec<Row> {
                 view.host.to_string(),
                 "?".into(),
                 "?".into(),
-                view.address.clone(),
+                view.address.to_string(),
                 said("unknown"),
                 "".into(),
                 "".into(),
@@ -116,7 +117,7 @@ fn row(language: Language, view: &HostView, instance: &InstanceReport, stale: bo
         view.host.to_string(),
         instance.instance.to_string(),
         in_language(language, &instance.role_in_words()),
-        instance.address.clone(),
+        instance.address.to_string(),
         in_language(language, &state),
         lag,
         up,
@@ -180,7 +181,9 @@ fn config(language: Language, report: &ClusterReport) -> Option<String> {
         let ago = duration(since(by.time));
         format!(
             "paused by {} on {} for {ago} ({}): `rocketmq-agent resume` lets it go on",
-            by.author, by.host, by.message
+            Line::from(&by.author),
+            by.host,
+            Line::from(&by.message)
         )
     });
     let tried = config.confirm_until.map(|until| {
@@ -222,7 +225,7 @@ pub(super) fn duration(length: Duration) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use rocketmq_agent_domain::finding::report_in_language;
+    use rocketmq_agent_domain::{document::Change, finding::report_in_language};
 
     fn report() -> ClusterReport {
         let text = include_str!("../../../tests/fixtures/status/cluster.json");
@@ -270,6 +273,26 @@ mod tests {
         }
         for role in ["master", "slave", "member", "member (leader)", "controller (leader)", "witness"] {
             assert!(!in_language(Language::Chinese, role).is_ascii(), "{role}");
+        }
+    }
+
+    #[test]
+    fn what_hosts_say_holds_no_commands_for_a_terminal() {
+        let hostile = "\u{1b}[2J\u{9b}1m\u{202e}ready\r\n";
+        let text = include_str!("../../../tests/fixtures/status/cluster.json");
+        let json = serde_json::to_string(hostile).unwrap();
+        let text = text.replace("no slave is connected", json.trim_matches('"'));
+        let mut report: ClusterReport = serde_json::from_str(&text).unwrap();
+        let own = report.hosts.iter_mut().find(|view| view.host == report.seen_from).unwrap();
+        let config = &mut own.report.as_mut().unwrap().config;
+        (config.synced, config.generation) = (true, Some(2));
+        let host = report.seen_from.clone();
+        let change = Change { author: hostile.into(), host, time: 0, message: hostile.into() };
+        config.paused = Some(change);
+        for language in [Language::English, Language::Chinese] {
+            let shown = cluster(language, &report_in_language(language, report.clone()), false);
+            assert_eq!(shown.matches("\\u{1b}[2J").count(), 3, "{shown}");
+            assert!(!shown.contains(['\u{1b}', '\u{9b}', '\u{202e}', '\r']), "{shown}");
         }
     }
 

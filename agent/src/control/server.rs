@@ -226,7 +226,7 @@ async fn order(
         match &said {
             Progress::Says(_) | Progress::Waits(..) => {}
             Progress::Done(words) => audit.note(Line { outcome: words.clone(), ..line.clone() }),
-            Progress::Refused(cause) => audit.note(Line { outcome: cause.what.clone(), ..line.clone() }),
+            Progress::Refused(cause) => audit.note(Line { outcome: cause.what.to_string(), ..line.clone() }),
         }
         let text = serde_json::to_string(&said).ok()? + "\n";
         Some((Ok::<_, Infallible>(text), (progress, audit, line)))

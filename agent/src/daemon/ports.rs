@@ -71,7 +71,7 @@ impl Ports {
         };
         let cause = finding::PORT_OF_AGENT.of(&[("why", &why)]);
         if self.problems.borrow().get(&address) != Some(&cause) {
-            error!(cause = cause.id, "{}", cause.what);
+            error!(cause = %cause.id, "{}", cause.what);
         }
         self.problems.send_modify(|problems| drop(problems.insert(address, cause)));
     }

@@ -16,6 +16,7 @@ use rocketmq_agent_domain::{
     document::{Document, DocumentError, DocumentHash},
     finding,
     health::report::ConfigReport,
+    line::Line,
     register::Entry,
 };
 use std::{fs, io::ErrorKind, path::PathBuf, sync::Arc, time::Duration};
@@ -80,7 +81,8 @@ async fn from_source(settings: &Settings, source: &settings::Source) -> anyhow::
         None if !settings.cluster_file.exists() => anyhow::bail!("{}", view.remarks.join("; ")),
         None => goal::first(settings)?,
     };
-    let handle = opened.handle(own.desired.host.clone(), &own.cluster.topology);
+    let keys = Keys::find(settings.certificates(), &settings.secret_file)?;
+    let handle = opened.handle(own.desired.host.clone(), &own.cluster.topology, keys)?;
     begun(settings, handle, own, claim)
 }
 
@@ -112,8 +114,8 @@ fn without_secret(settings: &Settings) -> ConfigReport {
          [sync.source], or move that folder away",
         ledger.display()
     );
-    let remarks = if ledger.join("vote").exists() { vec![remark] } else { Vec::new() };
-    ConfigReport { standing: standing.to_owned(), remarks, ..ConfigReport::default() }
+    let remarks = if ledger.join("vote").exists() { vec![remark.into()] } else { Vec::new() };
+    ConfigReport { standing: standing.into(), remarks, ..ConfigReport::default() }
 }
 
 fn ledger_of(settings: &Settings) -> PathBuf {
@@ -154,6 +156,7 @@ impl Synced {
     pub fn take(&mut self, entry: &Entry, settings: &Settings) {
         self.taken = Some(entry.mark().hash);
         self.handle.runs(Some(entry));
+        self.handle.book.hold(entry.document());
         self.handle.book.catch_up();
         self.look_at_file(settings);
     }
@@ -210,13 +213,13 @@ impl Synced {
     /// What there is to say.
     pub fn report(&self) -> ConfigReport {
         let state = self.handle.state();
-        let remarks = state.remarks.into_iter().chain(self.file.clone()).collect();
+        let remarks = state.remarks.into_iter().chain(self.file.as_ref().map(Line::from)).collect();
         let refused = self.handle.book.refused();
         let held = self.seen.held.as_ref();
         ConfigReport {
             synced: true,
             generation: held.map(|held| held.mark().generation),
-            hash: held.map(|held| held.mark().hash.to_string()),
+            hash: held.map(|held| held.mark().hash.to_string().into()),
             paused: held.and_then(|entry| entry.document().paused().cloned()),
             confirm_until: held.and_then(|entry| entry.document().trial()).map(|trial| trial.until),
             standing: state.standing,

@@ -7,13 +7,13 @@ use super::{
     Limits, Published,
     snapshot::{Asked, Newest, Snapshot},
 };
+use crate::connections::Connections;
 use axum::http::StatusCode;
 use rocketmq_agent_domain::health::report::State;
 use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
-    task::JoinSet,
     time::timeout,
 };
 
@@ -31,25 +31,22 @@ const ON_PURPOSE: &str = "stopped-by-hand";
 /// Answers until `shutdown` is over.
 pub async fn answer(listener: TcpListener, published: Published, limits: Limits, shutdown: impl Future<Output = ()>) {
     let newest = Arc::new(Newest::new(published.report.clone()));
-    let mut connections = JoinSet::new();
+    let mut connections = Connections::default();
     let mut shutdown = pin!(shutdown);
     loop {
         let accepted = tokio::select! {
             () = &mut shutdown => return,
             accepted = listener.accept() => accepted,
         };
-        while connections.try_join_next().is_some() {}
         match accepted {
-            // One more than can be served is told nothing, which HAProxy takes for no news.
-            Ok((stream, _)) if connections.len() < limits.connections => {
+            Ok((stream, client)) => {
                 let is_stalled = published.heartbeat.age() >= limits.stalled;
                 let snapshot = newest.get().filter(|_| !is_stalled);
-                connections.spawn(async move {
+                connections.add(client.ip(), limits.room(), |_| async move {
                     // What goes wrong here is the client's affair.
                     let _ = timeout(2 * PATIENCE, converse(stream, snapshot)).await;
                 });
             }
-            Ok(_) => {}
             Err(error) => {
                 tracing::warn!(%error, "cannot accept an agent-check");
                 tokio::time::sleep(PAUSE).await;

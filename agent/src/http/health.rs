@@ -21,7 +21,7 @@ pub(super) fn readyz(report: &HostReport) -> Answer {
     if report.ready {
         return Answer::text(StatusCode::OK, "ready\n");
     }
-    let lines: String = why_not(report).iter().map(|reason| format!("{}\n", one_line(reason))).collect();
+    let lines: String = why_not(report).iter().map(|reason| format!("{}\n", reason)).collect();
     Answer::text(StatusCode::SERVICE_UNAVAILABLE, lines)
 }
 
@@ -39,7 +39,7 @@ pub(super) fn verbose(report: &HostReport) -> Answer {
         };
         for (word, causes) in [("why", &instance.reasons), ("warning", &instance.warnings)] {
             for cause in causes {
-                let _ = writeln!(text, "    {word}: {}", one_line(&in_words(cause)));
+                let _ = writeln!(text, "    {word}: {}", in_words(cause));
             }
         }
     }
@@ -49,16 +49,16 @@ pub(super) fn verbose(report: &HostReport) -> Answer {
     }
     for blocked in &report.blocked {
         let scope = blocked.instance.as_ref().map_or(report.host.as_str(), InstanceName::as_str);
-        let _ = writeln!(text, "[-] {scope}: {}", one_line(&in_words(&blocked.cause)));
+        let _ = writeln!(text, "[-] {scope}: {}", in_words(&blocked.cause));
     }
     for instance in &report.not_in_file {
         let _ = writeln!(text, "[!] {instance}: runs and is not in the cluster file");
     }
     for remark in &report.config.remarks {
-        let _ = writeln!(text, "[!] config: {}", one_line(remark));
+        let _ = writeln!(text, "[!] config: {}", remark);
     }
     for step in &report.steps {
-        let _ = writeln!(text, "doing: {}", one_line(step));
+        let _ = writeln!(text, "doing: {}", step);
     }
     let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     Answer::text(status, text)
@@ -99,7 +99,7 @@ fn any_role(instance: &InstanceReport) -> Answer {
     if instance.role == Role::Namesrv && instance.answers && instance.reasons.iter().all(is_its) {
         return Answer::text(StatusCode::OK, "serves clients; its controller is not ready\n");
     }
-    let reasons = instance.reasons.iter().map(|cause| one_line(&in_words(cause)) + "\n");
+    let reasons = instance.reasons.iter().map(|cause| in_words(cause) + "\n");
     let text: String = std::iter::once(format!("{}\n", instance.state)).chain(reasons).collect();
     Answer::text(StatusCode::SERVICE_UNAVAILABLE, text)
 }
@@ -149,9 +149,4 @@ pub(super) fn not_here(report: &HostReport) -> Answer {
         .collect();
     let has = if instances.is_empty() { "nothing".to_owned() } else { instances.join(", ") };
     Answer::text(StatusCode::NOT_FOUND, format!("{} does not run it; it runs {has}\n", report.host))
-}
-
-/// A reason may quote a log of many lines; here it is one.
-fn one_line(text: &str) -> String {
-    text.split(char::is_control).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }

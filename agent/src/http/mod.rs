@@ -27,7 +27,7 @@ mod routes;
 mod server;
 mod snapshot;
 
-use crate::{peers::Peers, reach::Reach};
+use crate::{connections::Room, peers::Peers, reach::Reach};
 pub use agent_check::answer as answer_agent_checks;
 use rocketmq_agent_domain::{health::report::HostReport, names::HostName};
 use serde::Serialize;
@@ -119,6 +119,14 @@ pub struct Limits {
     pub farewell: Duration,
     /// Connections at once; for one more, the oldest is closed.
     pub connections: usize,
+    /// Of these, connections of one address; for one more, the oldest of that address is closed.
+    pub connections_of_address: usize,
+}
+
+impl Limits {
+    fn room(&self) -> Room {
+        Room { all: self.connections, of_address: self.connections_of_address }
+    }
 }
 
 impl Default for Limits {
@@ -130,6 +138,7 @@ impl Default for Limits {
             connection: Duration::from_secs(120),
             farewell: Duration::from_secs(2),
             connections: 256,
+            connections_of_address: 128,
         }
     }
 }

@@ -2,17 +2,17 @@
 //! In: a bound listener and what is published. Out: nothing; it runs until told to end.
 
 use super::{Limits, Published, routes};
+use crate::connections::Connections;
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use std::{collections::VecDeque, future::Future, io, net::SocketAddr, pin::pin, time::Duration};
+use std::{future::Future, io, net::SocketAddr, pin::pin, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
-    task::{AbortHandle, JoinSet},
 };
 
 /// Request line and headers together; a scraper's or a browser's are below 2 KiB.
@@ -43,35 +43,26 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, HttpError> {
 pub async fn serve(listener: TcpListener, published: Published, limits: Limits, shutdown: impl Future<Output = ()>) {
     let router = routes::router(published, limits);
     let (end, ending) = watch::channel(());
-    let mut connections = JoinSet::new();
-    let mut by_age: VecDeque<AbortHandle> = VecDeque::new();
+    let mut connections = Connections::default();
     let mut shutdown = pin!(shutdown);
     loop {
         let accepted = tokio::select! {
             () = &mut shutdown => break,
             accepted = listener.accept() => accepted,
         };
-        while connections.try_join_next().is_some() {}
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, client) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept an HTTP connection");
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
         };
-        by_age.retain(|connection| !connection.is_finished());
-        // The oldest goes and not the newest: a probe is answered within milliseconds of its connection, while
-        // those that hold on to theirs are idle, slow or hostile.
-        if by_age.len() >= limits.connections
-            && let Some(oldest) = by_age.pop_front()
-        {
-            oldest.abort();
-        }
-        by_age.push_back(connections.spawn(converse(stream, router.clone(), limits, ending.clone())));
+        let serve = |_| converse(stream, router.clone(), limits, ending.clone());
+        connections.add(client.ip(), limits.room(), serve);
     }
     drop(end);
-    while connections.join_next().await.is_some() {}
+    connections.all_ended().await;
 }
 
 /// One connection, from its first request to its last. What goes wrong here is the client's affair.

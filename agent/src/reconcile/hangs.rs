@@ -56,7 +56,7 @@ impl Hangs {
         let port = instance.address.port();
         let cause = hang::cause(&verdict, silence, port, pid);
         if self.logged.insert(name.clone(), pid) != Some(pid) {
-            warn!(instance = %name, pid, cause = cause.id, "{name}: {}; {}", cause.what, cause.fix);
+            warn!(instance = %name, pid, cause = %cause.id, "{name}: {}; {}", cause.what, cause.fix);
         }
         report.reasons.retain(|reason| reason.id != "not-answering");
         report.reasons.insert(0, cause);

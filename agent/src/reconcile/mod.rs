@@ -5,6 +5,7 @@ mod apply;
 mod hangs;
 mod install;
 mod journal;
+mod members;
 mod observe;
 
 pub use hangs::Hangs;
@@ -14,6 +15,7 @@ pub use observe::{Processes, observe, processes};
 
 use crate::{
     accounts::Account,
+    admission::Admission,
     clock,
     cluster::Cluster,
     offsets,
@@ -21,6 +23,7 @@ use crate::{
     room::with_sends_held,
     stores,
     supervise::{Supervisor, SupervisorError},
+    sync::Cuts,
 };
 use journal::Line;
 use rocketmq_agent_domain::{
@@ -76,6 +79,10 @@ pub struct Channels {
     pub report: watch::Sender<Option<Arc<HostReport>>>,
     /// Whose turn it is in a roll-out.
     pub rollout: watch::Receiver<Turns>,
+    /// Members that differ from the other one of their group, and how.
+    pub agreement: watch::Receiver<BTreeMap<InstanceName, Cause>>,
+    /// Slaves that are to be restarted so that they cut their logs.
+    pub cuts: Arc<Cuts>,
     /// Called whenever the loop has got on, also within a pass: each of its pieces ends soon, all of them together need
     /// not.
     pub alive: Box<dyn Fn()>,
@@ -91,6 +98,8 @@ pub struct Reconciler<S> {
     pub account: Option<Account>,
     /// Its ends.
     pub channels: Channels,
+    /// Who says which members may start.
+    pub admission: Arc<Admission>,
     /// What was logged of the instances.
     pub journal: Journal,
     /// States that were reported, and since when (milliseconds since 1970).
@@ -133,6 +142,7 @@ impl<S: Supervisor> Reconciler<S> {
                 warn!(instance = %name, "{name} hangs and cannot be ended: {:#}", anyhow::Error::from(error));
             }
         }
+        self.keep_apart(goal, &observed, &report).await;
         self.follow_orders(goal, &observed).await;
         self.limit(goal).await;
         for instance in report.instances.iter().filter(|instance| instance.is_ready()) {
@@ -269,6 +279,7 @@ impl<S: Supervisor> Reconciler<S> {
                 hung.extend(ends.map(|cause| (name.clone(), cause)));
                 report.warnings.extend(self.supervisor.warnings(name));
                 report.warnings.extend(offsets::warning(&instance.launch, self.account));
+                members::tell(&self.admission, &self.channels.agreement.borrow(), &mut report);
                 report.restart_pending = plan.restart_pending.contains(name);
                 report.rollout = turns.turns.get(name).cloned();
                 rollout::forgive(&mut report);
@@ -291,16 +302,16 @@ impl<S: Supervisor> Reconciler<S> {
         }
         let report = HostReport {
             host: goal.desired.host.clone(),
-            cluster: cluster.topology.name.to_string(),
+            cluster: cluster.topology.name.to_string().into(),
             mode: cluster.topology.mode,
             rocketmq: goal.desired.version,
-            agent: env!("CARGO_PKG_VERSION").to_owned(),
+            agent: env!("CARGO_PKG_VERSION").into(),
             at: clock::now(),
-            cluster_file: cluster.file_digest(),
-            placement: cluster.placement_digest(),
+            cluster_file: cluster.file_digest().into(),
+            placement: cluster.placement_digest().into(),
             ready: blocked.is_empty() && instances.iter().all(|instance| instance.is_ready()),
             blocked,
-            steps: plan.steps.iter().map(ToString::to_string).collect(),
+            steps: plan.steps.iter().map(|step| step.to_string().into()).collect(),
             not_in_file: plan.not_in_file.clone(),
             witness,
             config: goal.config.clone(),
@@ -323,7 +334,7 @@ impl<S: Supervisor> Reconciler<S> {
     /// said where it fails.
     fn log_blocked(&mut self, goal: &Goal, plan: &Plan) {
         let host = &goal.desired.host;
-        let key = |it: &Blocked| (it.instance.clone(), it.cause.id.clone());
+        let key = |it: &Blocked| (it.instance.clone(), it.cause.id.to_string());
         let blocked: BTreeMap<_, _> =
             plan.blocked.iter().map(|it| (key(it), health::report::blocked_in_words(host, it))).collect();
         for (_, words) in blocked.iter().filter(|(key, _)| !self.logged_blocked.contains_key(*key)) {
@@ -345,6 +356,8 @@ impl<S: Supervisor> Reconciler<S> {
             () = self.installer.changed() => {}
             _ = self.channels.services.changed() => {}
             _ = self.channels.has_master.changed() => {}
+            () = self.channels.cuts.changed() => {}
+            Ok(()) = self.channels.agreement.changed() => {}
             Ok(()) = self.channels.rollout.changed() => {}
             () = time::sleep(pause) => {}
         }
@@ -368,7 +381,7 @@ fn remember_end(
         _ => {}
     }
     if let Some(cause) = ends.get(name).filter(|_| report.state == State::Starting) {
-        let what = format!("{BEFORE}{}", cause.what);
+        let what = format!("{BEFORE}{}", cause.what).into();
         report.warnings.push(Cause { what, ..cause.clone() });
     }
 }

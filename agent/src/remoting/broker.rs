@@ -1,7 +1,7 @@
 //! What a broker is asked: statistics, configuration, replication, topics and offsets. Sending and pulling messages is
 //! in `message.rs`. Not asked here: anything that deletes data or changes a role.
 
-use rocketmq_agent_domain::offsets::Offsets;
+use rocketmq_agent_domain::{line::Line, offsets::Offsets};
 use serde::{Deserialize, de::DeserializeOwned};
 use std::{collections::BTreeMap, time::Duration};
 
@@ -90,7 +90,7 @@ impl Broker {
                     address: self.address().to_owned(),
                     key,
                     wanted: wanted.to_owned(),
-                    found,
+                    found: found.as_deref().map(Line::excerpt),
                 });
             }
         }
@@ -108,7 +108,7 @@ impl Broker {
             return Err(RemotingError::Unsupported {
                 address: self.address().to_owned(),
                 request,
-                version: runtime.version.clone(),
+                version: Line::excerpt(&runtime.version),
             });
         }
         let body: HaBody = self.endpoint.read(Request::new(request)).await?;

@@ -15,6 +15,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use rocketmq_agent_domain::line::Line;
 use tokio::{
     net::TcpStream,
     time::{Instant, timeout_at},
@@ -211,7 +212,7 @@ pub(super) fn refused(address: &str, request: RequestCode, answer: RemotingComma
         address: address.to_owned(),
         request,
         code: ResponseCode(answer.code),
-        remark: answer.remark.unwrap_or_default(),
+        remark: Line::excerpt(&answer.remark.unwrap_or_default()),
     }
 }
 

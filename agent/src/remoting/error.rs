@@ -1,6 +1,7 @@
 //! What can go wrong between this agent and a RocketMQ process, told apart by what it says about that process.
 //! An error here is never proof that the process is down: most leave its state unknown.
 
+use rocketmq_agent_domain::line::Line;
 use std::{io, sync::Arc, time::Duration};
 
 use super::{FrameError, OnlineKey, RequestCode, ResponseCode};
@@ -51,7 +52,7 @@ pub enum RemotingError {
         source: Malformation,
     },
     /// The peer said no.
-    #[error("{address} refused {request} with {code}: {}", first_line(.remark))]
+    #[error("{address} refused {request} with {code}: {remark}")]
     Refused {
         /// `host:port` that was asked.
         address: String,
@@ -59,8 +60,8 @@ pub enum RemotingError {
         request: RequestCode,
         /// The peer's reason as a number.
         code: ResponseCode,
-        /// The peer's reason in words, all lines of it.
-        remark: String,
+        /// The peer's reason in words: the first line of it, often of a Java stack trace.
+        remark: Line,
     },
     /// A broker in its first second has no statistics yet. Nothing is wrong; ask again.
     #[error("{address} has not sampled its statistics yet")]
@@ -76,7 +77,7 @@ pub enum RemotingError {
         /// What was not asked.
         request: RequestCode,
         /// The broker's own `brokerVersionDesc`.
-        version: String,
+        version: Line,
     },
     /// Not sent, because the request does not fit into a frame.
     #[error("{request} to {address} cannot be written")]
@@ -99,7 +100,7 @@ pub enum RemotingError {
         /// The value it was to have.
         wanted: String,
         /// The value it has; `None` where this version does not know the key.
-        found: Option<String>,
+        found: Option<Line>,
     },
 }
 
@@ -134,7 +135,7 @@ impl RemotingError {
                 if *code == ResponseCode::NO_PERMISSION
                     || *code == ResponseCode::SYSTEM_ERROR && remark.contains("AclException") =>
             {
-                Some(first_line(remark))
+                Some(remark)
             }
             _ => None,
         }
@@ -179,11 +180,6 @@ pub enum Malformation {
     },
 }
 
-/// Remarks are often whole Java stack traces; their first line says it.
-fn first_line(remark: &str) -> &str {
-    remark.lines().next().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,7 +190,7 @@ mod tests {
             address: "10.0.0.1:10911".into(),
             request: RequestCode::SendMessageV2,
             code: ResponseCode::SERVICE_NOT_AVAILABLE,
-            remark: "service not available now\n at org.apache.rocketmq".into(),
+            remark: Line::excerpt("service not available now\n at org.apache.rocketmq"),
         };
         assert_eq!(
             error.to_string(),
@@ -203,12 +199,18 @@ mod tests {
     }
 
     #[test]
+    fn a_remark_is_made_safe_where_it_comes_in() {
+        let remark = Line::excerpt("\x1b]0;owned\x07no\u{202e} way\nat java.lang");
+        assert_eq!(remark, "\\u{1b}]0;owned\\u{7}no\\u{202e} way");
+    }
+
+    #[test]
     fn overload_is_worth_a_retry_and_a_missing_topic_is_not() {
         let refused = |code| RemotingError::Refused {
             address: String::new(),
             request: RequestCode::SendMessageV2,
             code,
-            remark: String::new(),
+            remark: Line::default(),
         };
         assert!(refused(ResponseCode::SYSTEM_BUSY).is_retryable());
         assert!(!refused(ResponseCode::TOPIC_NOT_EXIST).is_retryable());

@@ -1,12 +1,12 @@
 //! The supervisor of this host, whichever it is: every call goes to the one that was chosen.
 
-use super::{Embedded, Start, Supervisor, SupervisorError, Systemd};
+use super::{Embedded, Gate, Start, Supervisor, SupervisorError, Systemd};
 use rocketmq_agent_domain::{
     launch::{Cause, Launch, ProcessState},
     limits::Limits,
     names::InstanceName,
 };
-use std::sync::Once;
+use std::sync::{Arc, Once};
 
 static UNLIMITED: Once = Once::new();
 
@@ -19,6 +19,14 @@ pub enum Backend {
 }
 
 impl Backend {
+    /// Lets somebody say which instances may start.
+    pub fn admitted_by(&self, gate: Arc<dyn Gate>) {
+        match self {
+            Backend::Embedded(embedded) => embedded.admitted_by(gate),
+            Backend::Systemd(systemd) => systemd.admitted_by(gate),
+        }
+    }
+
     /// Stops everything in this order and waits until it is gone, where the processes are the agent's own.
     pub async fn shutdown(&self, waves: &[Vec<InstanceName>]) {
         match self {

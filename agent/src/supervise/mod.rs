@@ -6,6 +6,7 @@ mod backend;
 pub mod embedded;
 mod ending;
 mod evidence;
+mod gate;
 mod locks;
 mod occupied;
 mod output;
@@ -17,7 +18,8 @@ pub mod systemd;
 
 pub use backend::Backend;
 pub use embedded::{Embedded, Timing};
-pub use occupied::{occupant_of, recorded, was_started};
+pub use gate::Gate;
+pub use occupied::{lock, occupant_of, recorded, was_started};
 pub use systemd::Systemd;
 
 use crate::{clock::now, files::FileError};

@@ -6,7 +6,7 @@ use super::{
     record::{self, Record},
 };
 use rocketmq_agent_domain::{cause::Occupant, launch::Launch};
-use std::{io, path::Path};
+use std::{fs::File, io, path::Path};
 
 /// A process that works in an instance's folders: the one that holds its lock, whoever started it, or a stranger on its
 /// store.
@@ -23,6 +23,15 @@ pub fn occupant_of(launch: &Launch) -> Result<Option<Occupant>, SupervisorError>
         return Ok(Some(holder));
     }
     Ok(locks::store_writer(store).map_err(look)?.map(|file| process::occupant(file.pid)))
+}
+
+/// The instance's own lock, which keeps everybody from starting it; `None` where somebody has it.
+///
+/// # Errors
+/// It cannot be made.
+pub fn lock(launch: &Launch) -> Result<Option<File>, SupervisorError> {
+    let what = || locks::path(launch).display().to_string();
+    locks::take(launch).map_err(|source| SupervisorError::Look { what: what(), source })
 }
 
 /// Whether an agent ever came as far as starting it: its lock is made just before that.

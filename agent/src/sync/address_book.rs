@@ -77,6 +77,11 @@ impl AddressBook {
         }
     }
 
+    /// Whether the hosts can talk to each other.
+    pub fn has_trust(&self) -> bool {
+        self.lock().trust.is_some()
+    }
+
     /// This host.
     pub fn me(&self) -> &HostName {
         &self.me.host
@@ -143,7 +148,7 @@ impl AddressBook {
     }
 
     /// The document that counts from now on.
-    pub(super) fn hold(&self, document: &Document) {
+    pub fn hold(&self, document: &Document) {
         self.read().unread = Some(document.clone());
     }
 

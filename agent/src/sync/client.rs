@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{Method, Request, StatusCode, client::conn::http1::SendRequest, header};
 use hyper_util::rt::TokioIo;
-use rocketmq_agent_domain::{document::Mark, names::HostName, register::Message};
+use rocketmq_agent_domain::{document::Mark, line::Line, names::HostName, register::Message};
 use std::{error::Error, io, sync::Arc, time::Duration};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::TlsConnector;
@@ -35,9 +35,12 @@ pub enum LinkError {
     /// The answer could not be read to its end.
     #[error("its answer could not be read: {0}")]
     Body(String),
+    /// It does not know the question.
+    #[error("its agent is older and does not answer this")]
+    Older,
     /// It said no.
     #[error("it refuses: {0}")]
-    Refused(String),
+    Refused(Line),
     /// It answered something else.
     #[error("its answer is not of this agent's kind")]
     Nonsense(#[source] serde_json::Error),
@@ -135,7 +138,8 @@ impl Link {
         self.kept = Some(kept);
         match status {
             StatusCode::OK | StatusCode::NO_CONTENT => Ok(body),
-            _ => Err(LinkError::Refused(String::from_utf8_lossy(&body).chars().take(200).collect())),
+            StatusCode::NOT_FOUND => Err(LinkError::Older),
+            _ => Err(LinkError::Refused(Line::excerpt_of(&body))),
         }
     }
 

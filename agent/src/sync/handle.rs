@@ -1,20 +1,21 @@
 //! The other end of the driver: for the server, the daemon and the control socket. In: wishes. Out: what the driver
 //! makes of them, and what is known.
 
-use super::{AddressBook, HostState, LinkError, client::Link, state::View};
+use super::{AddressBook, HostState, LinkError, client::Link, refusals::Refusals, state::View};
 use crate::ledger::{Ledger, LedgerError};
 use bytes::Bytes;
 use rocketmq_agent_domain::{
     document::{Document, Mark},
+    line::Line,
     names::HostName,
     register::{Entry, Message, NotProposed, Outcome},
 };
 use std::{
-    collections::BTreeSet,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Instant,
 };
 use tokio::{
     runtime,
@@ -53,7 +54,7 @@ pub struct Handle {
     pub book: Arc<AddressBook>,
     commands: mpsc::Sender<Command>,
     ledger: Arc<Ledger>,
-    said: Arc<Mutex<BTreeSet<String>>>,
+    refusals: Arc<Mutex<Refusals>>,
     /// The generation that the daemon works towards; 0 where there is none.
     runs: Arc<AtomicU64>,
     /// What is held as other hosts are told of it: written down once, however many ask.
@@ -75,7 +76,7 @@ impl Handle {
             book,
             commands,
             ledger,
-            said: Arc::default(),
+            refusals: Arc::default(),
             runs: Arc::default(),
             written: Arc::default(),
             runtime: runtime::Handle::current(),
@@ -140,7 +141,7 @@ impl Handle {
     pub fn state(&self) -> HostState {
         let runs = Some(self.runs.load(Ordering::Relaxed)).filter(|generation| *generation > 0);
         let mut state = self.view.borrow().state(self.book.me(), runs);
-        state.remarks.extend(self.book.remarks());
+        state.remarks.extend(self.book.remarks().into_iter().map(Line::from));
         state
     }
 
@@ -166,11 +167,9 @@ impl Handle {
         }
     }
 
-    /// Logs a refusal once: whoever is refused tries again and again.
+    /// Logs a refusal, as far as there is room for it in the log.
     pub(super) fn say(&self, what: &str) {
-        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        if said.len() < 256 && said.insert(what.to_owned()) {
-            warn!("config sync: {what}");
-        }
+        let lines = self.refusals.lock().unwrap_or_else(PoisonError::into_inner).lines(what, Instant::now());
+        lines.iter().for_each(|line| warn!("config sync: {line}"));
     }
 }

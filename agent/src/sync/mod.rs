@@ -8,13 +8,17 @@
 //!                            ├→ driver: the register ───┼→ links ─mTLS→ other hosts
 //! pullers, control socket ───┘                          └→ View
 //! ```
+//!
+//! By the same door the hosts of a group read each other's commit logs ([`Logs`], [`RemoteLog`]).
 
 mod address_book;
 mod client;
 mod driver;
 mod handle;
+mod logs;
 pub mod proposal;
 mod puller;
+mod refusals;
 mod server;
 pub mod source;
 mod state;
@@ -23,6 +27,7 @@ pub use address_book::AddressBook;
 pub use client::LinkError;
 pub use driver::start;
 pub use handle::{Ended, Handle};
+pub use logs::{Cuts, Logs, PairError, RemoteLog};
 pub use proposal::Voters;
 pub use server::{SyncError, listen};
 pub use source::SourceView;

@@ -1,17 +1,24 @@
-//! The listening side: mutual TLS, and behind it three paths for the other hosts.
+//! The listening side: mutual TLS, and behind it the paths for the other hosts.
 //!
 //! | path | takes, answers |
 //! |---|---|
 //! | `POST /register` | a message of the register; the messages that answer it, when the disk has what they rest on |
 //! | `GET /document?epoch=…&generation=…&hash=…` | what is held, once it is something else than that; 204: ask again |
 //! | `GET /state` | what this host holds and where it stands |
+//! | `/log/…` | a commit log of this host: [`super::logs`] |
 
-use super::{ANSWER, CONNECT, HEAD_START, Handle, LONG_POLL, LONGEST_MESSAGE, keep_alive};
-use crate::ledger::LedgerError;
+use super::{
+    ANSWER, CONNECT, HEAD_START, Handle, LONG_POLL, LONGEST_MESSAGE, keep_alive,
+    logs::{Asked, Cut, Logs},
+};
+use crate::{
+    connections::{Connections, Proof, Room},
+    ledger::LedgerError,
+};
 use axum::{
     Json, Router,
     body::{Body, Bytes, to_bytes},
-    extract::{Query, State, rejection::QueryRejection},
+    extract::{Path, Query, State, rejection::QueryRejection},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -45,6 +52,9 @@ use tracing::warn;
 /// Connections at once: two from each host, and to spare.
 const CONNECTIONS: usize = 1024;
 const CONNECTIONS_OF_HOST: usize = 4;
+/// Connections of one address that are still to show a certificate of the cluster. All hosts may come from one address,
+/// as behind a container's proxy, and each has one such connection at a time.
+const UNPROVED_OF_ADDRESS: usize = 64;
 /// Between two tries to accept where the process has run out of file descriptors.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -72,10 +82,10 @@ pub enum SyncError {
 ///
 /// # Errors
 /// It cannot be listened on.
-pub async fn listen(address: SocketAddr, handle: Handle) -> Result<(), SyncError> {
+pub async fn listen(address: SocketAddr, handle: Handle, logs: Logs) -> Result<(), SyncError> {
     let runtime = handle.runtime.clone();
     let begun = runtime.spawn(async move {
-        tokio::spawn(serve(bind(address).await?, handle));
+        tokio::spawn(serve(bind(address).await?, handle, Some(logs)));
         Ok(())
     });
     begun.await.unwrap_or_else(|gone| Err(SyncError::Thread(gone.into())))
@@ -90,8 +100,8 @@ pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, SyncError> 
 }
 
 /// Serves until it is dropped.
-pub(super) async fn serve(listener: TcpListener, handle: Handle) {
-    let open = Arc::new(());
+pub(super) async fn serve(listener: TcpListener, handle: Handle, logs: Option<Logs>) {
+    let mut connections = Connections::default();
     loop {
         let (stream, address) = match listener.accept().await {
             Ok(accepted) => accepted,
@@ -101,19 +111,15 @@ pub(super) async fn serve(listener: TcpListener, handle: Handle) {
                 continue;
             }
         };
-        if Arc::strong_count(&open) > CONNECTIONS.max(CONNECTIONS_OF_HOST * handle.book.size()) {
-            handle.book.refuse("too-many");
-            continue;
-        }
-        let (handle, place) = (handle.clone(), Arc::clone(&open));
-        tokio::spawn(async move {
-            converse(stream, address, handle).await;
-            drop(place);
-        });
+        let all = CONNECTIONS.max(CONNECTIONS_OF_HOST * handle.book.size());
+        let room = Room { all, of_address: UNPROVED_OF_ADDRESS };
+        let ended =
+            connections.add(address.ip(), room, |proof| converse(stream, address, handle.clone(), logs.clone(), proof));
+        (0..ended).for_each(|_| handle.book.refuse("too-many"));
     }
 }
 
-async fn converse(stream: TcpStream, address: SocketAddr, handle: Handle) {
+async fn converse(stream: TcpStream, address: SocketAddr, handle: Handle, logs: Option<Logs>, proof: Proof) {
     let _ = stream.set_nodelay(true);
     keep_alive(&stream);
     let mut replaced = handle.book.replaced();
@@ -127,8 +133,9 @@ async fn converse(stream: TcpStream, address: SocketAddr, handle: Handle) {
         }
         Err(_) => return handle.book.refuse("tls"),
     };
+    proof.is_given();
     let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first()).cloned();
-    let peer = Peer { handle, certificate: certificate.map(Arc::new), address };
+    let peer = Peer { handle, logs, certificate: certificate.map(Arc::new), address };
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router(peer)));
@@ -150,6 +157,7 @@ async fn converse(stream: TcpStream, address: SocketAddr, handle: Handle) {
 #[derive(Clone)]
 struct Peer {
     handle: Handle,
+    logs: Option<Logs>,
     certificate: Option<Arc<CertificateDer<'static>>>,
     address: SocketAddr,
 }
@@ -167,11 +175,23 @@ impl Peer {
     }
 }
 
+impl Peer {
+    /// The logs, and whose host asks about them.
+    fn logs(&self) -> Result<(&Logs, HostName), Refused> {
+        let from = self.host(false)?;
+        self.logs.as_ref().map(|logs| (logs, from)).ok_or((StatusCode::NOT_FOUND, String::new()))
+    }
+}
+
 fn router(peer: Peer) -> Router {
     Router::new()
         .route("/register", post(register))
         .route("/document", get(document))
         .route("/state", get(state))
+        .route("/log/{group}", get(extent))
+        .route("/log/{group}/hashes", get(hashes))
+        .route("/log/{group}/bytes", get(bytes))
+        .route("/log/{group}/cut", post(cut))
         .with_state(peer)
 }
 
@@ -229,4 +249,36 @@ async fn news(view: &mut watch::Receiver<Arc<super::View>>, after: Option<Mark>)
 async fn state(State(peer): State<Peer>) -> Result<Json<super::HostState>, Refused> {
     peer.host(true)?;
     Ok(Json(peer.handle.state()))
+}
+
+async fn extent(State(peer): State<Peer>, Path(group): Path<String>) -> Result<Response, Refused> {
+    let (logs, from) = peer.logs()?;
+    Ok(Json(logs.extent(&group, &from).await?).into_response())
+}
+
+async fn hashes(
+    State(peer): State<Peer>,
+    Path(group): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Result<Bytes, Refused> {
+    let (logs, from) = peer.logs()?;
+    logs.hashes(&group, &from, asked).await
+}
+
+async fn bytes(
+    State(peer): State<Peer>,
+    Path(group): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Result<Bytes, Refused> {
+    let (logs, from) = peer.logs()?;
+    logs.bytes(&group, &from, asked).await
+}
+
+async fn cut(
+    State(peer): State<Peer>,
+    Path(group): Path<String>,
+    Query(Cut { at }): Query<Cut>,
+) -> Result<(), Refused> {
+    let (logs, from) = peer.logs()?;
+    logs.cut(&group, &from, at).await
 }

@@ -6,6 +6,7 @@ use rocketmq_agent_domain::{
         Document, Mark,
         lines::{Difference, differences},
     },
+    line::Line,
     names::HostName,
     register::{Entry, Fork, Register, Standing},
     secret,
@@ -45,9 +46,9 @@ pub struct HostState {
     /// The generation that its agent works towards; none before there is one.
     pub runs: Option<u64>,
     /// Where it stands, in words.
-    pub standing: String,
+    pub standing: Line,
     /// What is wrong, a line each.
-    pub remarks: Vec<String>,
+    pub remarks: Vec<Line>,
 }
 
 impl View {
@@ -84,8 +85,8 @@ impl View {
             host: host.clone(),
             held: self.held.as_ref().map(Entry::mark),
             runs,
-            standing,
-            remarks: self.remarks.clone(),
+            standing: standing.into(),
+            remarks: self.remarks.iter().map(Line::from).collect(),
         }
     }
 }

@@ -8,7 +8,7 @@ use super::{
     server::{bind, serve},
     *,
 };
-use crate::trust::{Identity, Keys, Secrets};
+use crate::trust::{self, Identity, Keys, Secrets};
 use rocketmq_agent_domain::{
     document::{Change, Content, Document, config_hosts},
     names::HostName,
@@ -83,7 +83,7 @@ impl Cluster {
 
     fn secret(&self, digit: char) -> Secrets {
         let path = self.folder.path().join(format!("secret-{digit}"));
-        fs::write(&path, digit.to_string().repeat(64)).unwrap();
+        fs::write(&path, trust::test_secret(digit)).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         Secrets::find(&path).unwrap().unwrap()
     }
@@ -114,7 +114,7 @@ impl Cluster {
                     Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
                 }
             };
-            tokio::spawn(serve(listener, handle.clone()));
+            tokio::spawn(serve(listener, handle.clone(), None));
             handle
         });
         Host { runtime, _life: life, handle }
@@ -293,7 +293,7 @@ fn connections_of_others_end_when_the_secret_is_replaced() {
     let mut link = cluster.link('a', "vm2", &file, "vm1");
     let answer = one.run(async {
         link.state().await.unwrap();
-        fs::write(cluster.folder.path().join("secret-a"), "b".repeat(64)).unwrap();
+        fs::write(cluster.folder.path().join("secret-a"), trust::test_secret('b')).unwrap();
         tokio::join!(timeout(PATIENCE, link.poll(held)), async { one.handle.book.reread() }).0
     });
     assert!(matches!(answer, Ok(Err(_))), "{answer:?}");

@@ -16,6 +16,8 @@ mod secret;
 pub use identity::{Identity, Stranger};
 pub use keys::{Keys, Made};
 pub use own::{Validity, is_of_another, validity};
+#[cfg(test)]
+pub(crate) use secret::test_secret;
 pub use secret::{FROM_ENVIRONMENT, Secrets, make};
 
 use authority::Authority;
@@ -80,6 +82,16 @@ pub enum TrustError {
     NoSecret {
         /// A path or a variable.
         from: String,
+    },
+    /// It is one that can be guessed. What it is, is not said.
+    #[error(
+        "{from} holds a secret that can be guessed: {why}. Make one with `rocketmq-agent secret new`, and put it on all hosts"
+    )]
+    Weak {
+        /// A path or a variable.
+        from: String,
+        /// What makes it weak.
+        why: String,
     },
     /// A file of the site's own certificates is no good, or not this host's.
     #[error("{path} cannot be used: {why}")]

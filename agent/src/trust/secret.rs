@@ -5,6 +5,7 @@ use super::TrustError;
 use crate::{files, untrusted};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::{
+    collections::{BTreeMap, BTreeSet},
     env, fmt, fs,
     io::{self, Read},
     os::unix::fs::MetadataExt,
@@ -16,6 +17,8 @@ pub const FROM_ENVIRONMENT: &str = "ROCKETMQ_AGENT_SECRET";
 /// The name of systemd's credential: `LoadCredential=cluster.secret:…` (systemd.exec(5)).
 const CREDENTIAL: &str = "cluster.secret";
 const LENGTH: usize = 32;
+/// 32 random bytes have 30 different ones on average.
+const LEAST_DIFFERENT: usize = 16;
 /// The file holds at most this: two lines, and comments.
 const LONGEST: u64 = 4096;
 
@@ -33,6 +36,22 @@ pub struct Secrets {
 impl Secret {
     pub fn bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// Why somebody could guess it; `None` for one that was made at random. Of 10^14 such secrets fewer than one has so
+    /// few different bytes, and none known is a sequence.
+    fn weakness(&self) -> Option<String> {
+        let different = self.0.iter().collect::<BTreeSet<_>>().len();
+        let mut steps = BTreeMap::<u8, usize>::new();
+        for pair in self.0.windows(2) {
+            *steps.entry(pair[1].wrapping_sub(pair[0])).or_default() += 1;
+        }
+        match different {
+            1 => Some(format!("it is {LENGTH} equal bytes")),
+            _ if different < LEAST_DIFFERENT => Some(format!("it has only {different} different bytes")),
+            _ if steps.values().any(|count| *count >= LENGTH / 2) => Some("it is a sequence".to_owned()),
+            _ => None,
+        }
     }
 }
 
@@ -55,7 +74,7 @@ impl Secrets {
             return Self::read(&path);
         }
         match env::var(FROM_ENVIRONMENT) {
-            Ok(text) => Self::of(&text).map(Some).ok_or(TrustError::NoSecret { from: FROM_ENVIRONMENT.to_owned() }),
+            Ok(text) => Self::of(&text, FROM_ENVIRONMENT).map(Some),
             Err(_) => Self::read(file),
         }
     }
@@ -76,10 +95,19 @@ impl Secrets {
         }
         let mut text = String::new();
         file.take(LONGEST).read_to_string(&mut text).map_err(failed)?;
-        Self::of(&text).map(Some).ok_or_else(|| TrustError::NoSecret { from: path.display().to_string() })
+        Self::of(&text, &path.display().to_string()).map(Some)
     }
 
-    fn of(text: &str) -> Option<Self> {
+    fn of(text: &str, from: &str) -> Result<Self, TrustError> {
+        let secrets = Self::read_lines(text).ok_or_else(|| TrustError::NoSecret { from: from.to_owned() })?;
+        let weakness = secrets.all().find_map(Secret::weakness);
+        match weakness {
+            Some(why) => Err(TrustError::Weak { from: from.to_owned(), why }),
+            None => Ok(secrets),
+        }
+    }
+
+    fn read_lines(text: &str) -> Option<Self> {
         let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
         let own = secret(lines.next()?)?;
         let other = match lines.next() {
@@ -107,6 +135,13 @@ fn secret(line: &str) -> Option<Secret> {
         *byte = u8::from_str_radix(line.get(2 * index..2 * index + 2)?, 16).ok()?;
     }
     Some(Secret(bytes))
+}
+
+/// A secret for tests, another one for each name.
+#[cfg(test)]
+pub(crate) fn test_secret(name: char) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, name.to_string().as_bytes());
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Makes a new secret and writes it, for its owner alone.

@@ -10,7 +10,7 @@ fn identity(host: &str, cluster: &str) -> Identity {
 
 fn secrets(folder: &Path, lines: &[char]) -> Secrets {
     let path = folder.join("secret");
-    let text: String = lines.iter().map(|digit| format!("{}\n", digit.to_string().repeat(64))).collect();
+    let text: String = lines.iter().map(|digit| format!("{}\n", test_secret(*digit))).collect();
     fs::write(&path, text).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     Secrets::find(&path).unwrap().unwrap()
@@ -168,4 +168,35 @@ fn a_secret_is_made_once_for_its_owner_alone_and_never_shown() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     let error = Secrets::find(&path).unwrap_err().to_string();
     assert!(error.contains("holds no secret") && !error.contains("not a secret"), "{error}");
+}
+
+#[test]
+fn a_secret_that_can_be_guessed_is_refused_and_not_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cluster.secret");
+    let find = |text: &str| {
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        Secrets::find(&path)
+    };
+    let counted: String = (0..32).map(|byte| format!("{byte:02x}")).collect();
+    let stepped: String = (0..32).map(|byte| format!("{:02x}", 255 - 3 * byte)).collect();
+    let strong = test_secret('a');
+    for (weak, why) in [
+        ("0".repeat(64), "32 equal bytes"),
+        ("5e".repeat(32), "32 equal bytes"),
+        ("0123456789abcdef".repeat(4), "only 8 different bytes"),
+        (format!("{}{}", "0".repeat(40), &strong[..24]), "different bytes"),
+        (counted, "a sequence"),
+        (stepped, "a sequence"),
+        (format!("{strong}\n{}", "f".repeat(64)), "32 equal bytes"),
+    ] {
+        let error = find(&weak).unwrap_err().to_string();
+        assert!(error.contains(why) && error.contains("rocketmq-agent secret new"), "{error}");
+        assert!(!error.contains(&weak[..12]), "{error}");
+    }
+    for _ in 0..1000 {
+        make(&path, true).unwrap();
+        Secrets::find(&path).unwrap().unwrap();
+    }
 }

@@ -109,6 +109,12 @@ pub(super) const SIGNS: &[Sign] = &[
         ],
     ),
     sign(finding::ADD_OPENS_MISSING, Both, &["InaccessibleObjectException", "class access check failed"]),
+    // Logs that differ: dispatch of the slave stops at the first message that it cannot read (`ConsumeQueue`, `DefaultHAClient`).
+    sign(
+        finding::LOGS_DIFFER,
+        Logs,
+        &["[BUG]logic queue order maybe wrong", "master pushed offset not equal the max phy offset in slave"],
+    ),
     // The JVM gave up while it ran.
     sign(finding::TOO_MANY_MAPS, Both, &["OutOfMemoryError: Map failed", "java.io.IOException: Map failed"]),
     sign(finding::TOO_MANY_THREADS, Both, &["unable to create native thread", "unable to create new native thread"]),

@@ -28,6 +28,7 @@ fn launch() -> Launch {
             broker: "broker-a".parse().unwrap(),
         }),
         offsets_of: None,
+        partner: None,
         ports: vec![10909, 10911, 10912],
         stop_deadline: Duration::from_secs(300),
         fingerprint: "f".to_owned(),
@@ -181,7 +182,22 @@ fn systemds_own_words_are_those_of_the_first_failure() {
     .map(str::to_owned);
     let words = |lines: &[String]| in_systemds_words(cause(), "rocketmq-broker-a.service", lines).what;
     let says = "; systemd says: Failed to set up mount namespacing: /not-there: No such file or directory";
-    assert_eq!(words(&lines), cause().what + says);
+    assert_eq!(words(&lines), format!("{}{says}", cause().what));
     assert_eq!(words(&lines[3..]), cause().what, "that it failed is known");
     assert_eq!(words(&[]), cause().what);
+}
+
+#[test]
+fn escape_sequences_that_a_broker_prints_are_shown_and_not_obeyed() {
+    let launch = launch();
+    let hostile = "\x1b[2J\x1b[H\u{9b}31mready \u{202e}ydaer";
+    let console = format!("java.lang.NoClassDefFoundError: {hostile}");
+    let log = format!("2026-11-30 10:00:00 ERROR main - Failed to bind {hostile}");
+    for (console, log) in [(console.as_str(), ""), ("", log.as_str()), (hostile, "")] {
+        let cause = explain(&evidence(&launch, Exit::Status(1), console, log));
+        let said = serde_json::to_string(&cause).unwrap();
+        assert!(!said.contains(['\u{9b}', '\u{202e}']) && !said.contains("\\u001b"), "{said}");
+    }
+    let cause = explain(&evidence(&launch, Exit::Status(1), hostile, ""));
+    assert!(cause.what.contains("\\u{1b}[2J"), "{}", cause.what);
 }

@@ -5,7 +5,7 @@ use super::{
     Evidence, Occupant, found,
     signs::{Place, SIGNS, Sign},
 };
-use crate::{finding, launch::Cause};
+use crate::{finding, launch::Cause, line::Line};
 
 pub(super) fn by_text(evidence: &Evidence<'_>) -> Option<Cause> {
     SIGNS.iter().find_map(|sign| {
@@ -82,7 +82,7 @@ fn config_file<'e>(evidence: &'e Evidence<'_>) -> Option<&'e str> {
 }
 
 /// The last line that is not one of logback's own, a stack frame or empty.
-pub(super) fn last_telling_line(evidence: &Evidence<'_>) -> Option<String> {
+pub(super) fn last_telling_line(evidence: &Evidence<'_>) -> Option<Line> {
     let telling = |line: &&str| {
         let line = line.trim();
         !line.is_empty() && !line.contains("|-INFO in ") && !line.starts_with("at ") && !line.starts_with("... ")
@@ -90,13 +90,9 @@ pub(super) fn last_telling_line(evidence: &Evidence<'_>) -> Option<String> {
     evidence.console.lines().rev().find(telling).map(shortened)
 }
 
-fn shortened(line: &str) -> String {
+fn shortened(line: &str) -> Line {
     // Time, level and thread of a log are of no use in a sentence, and differ with every try.
     let line = line.split_once(" - ").filter(|(head, _)| head.starts_with("20")).map_or(line, |(_, rest)| rest);
-    // RocketMQ puts tabs into its lines, and a sentence is one in tables and on one line too.
-    let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(300) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    }
+    // RocketMQ puts tabs into its lines.
+    Line::excerpt(&line.split_whitespace().collect::<Vec<_>>().join(" "))
 }

@@ -8,6 +8,7 @@ use super::found::{folder_unusable, program_unusable};
 use crate::{
     finding::{self, SYSTEMD_SAYS},
     launch::{Cause, Launch},
+    line::Line,
 };
 use std::{fmt::Display, path::Path};
 
@@ -39,10 +40,10 @@ pub fn unmade(launch: &Launch, status: i32, missing: Option<&Path>, flock: &Path
 /// The same cause with systemd's own words, where its lines about the unit since the start hold some. The first failure is
 /// the one that names what is wrong; those after it say that the start failed for it.
 pub fn in_systemds_words(cause: Cause, unit: &str, lines: &[String]) -> Cause {
-    let own = |line: &String| line.strip_prefix(unit).and_then(|rest| rest.strip_prefix(": ")).map(str::to_owned);
-    let tells = |line: &String| line.starts_with("Failed ") && !line.starts_with("Failed with result");
+    let own = |line: &String| line.strip_prefix(unit).and_then(|rest| rest.strip_prefix(": ")).map(Line::excerpt);
+    let tells = |line: &Line| line.starts_with("Failed ") && !line.starts_with("Failed with result");
     match lines.iter().filter_map(own).find(tells) {
-        Some(line) => Cause { what: format!("{}{SYSTEMD_SAYS}{line}", cause.what), ..cause },
+        Some(line) => Cause { what: format!("{}{SYSTEMD_SAYS}{line}", cause.what).into(), ..cause },
         None => cause,
     }
 }

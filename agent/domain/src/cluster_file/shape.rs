@@ -142,7 +142,7 @@ const ROCKETMQ: &[Key] = &[
         "sha512",
         Kind::Text,
         "not checked",
-        "The archive's checksum, 128 hexadecimal digits. Needed when the source is plain http.",
+        "The archive's checksum, 128 hexadecimal digits. Needed where the source is plain http; `check` warns where it is https without one.",
     ),
     key("java_home", Kind::Text, "the best Java found", "The Java that runs the instances; it must fit the release."),
     key(

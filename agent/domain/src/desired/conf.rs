@@ -104,7 +104,27 @@ pub fn broker(
         lines.push(("slaveReadEnable", "true".to_owned()));
     }
     lines.extend(topology.acl.iter().flat_map(Acl::broker));
-    with_metrics_port(with_overrides(lines, &settings.config), seat.port - 1)
+    with_recovery(topology.version, with_metrics_port(with_overrides(lines, &settings.config), seat.port - 1))
+}
+
+/// Over so many bytes of its commit log a broker builds its queues anew when it was not closed cleanly: ten files of their
+/// default length.
+const RECOVERED: u64 = 10 << 30;
+const FILE_SIZE: &str = "mappedFileSizeCommitLog";
+const RECOVERED_FILES: &str = "commitLogRecoverMaxNum";
+
+/// 5.5.0 goes back ten files, however short they are (`CommitLog.recoverAbnormally`). Queues reach the disk up to a minute
+/// late (`flushConsumeQueueThoroughInterval`), so after a power loss messages in files before these would be read by nobody.
+fn with_recovery(version: Version, mut lines: Lines) -> Lines {
+    let value = |name: &str| lines.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    let size: Option<u64> = value(FILE_SIZE).and_then(|size| size.parse().ok());
+    if let Some(size) = size.filter(|size| (1..RECOVERED / 10).contains(size))
+        && version >= Version::new(5, 5, 0)
+        && value(RECOVERED_FILES).is_none()
+    {
+        lines.push((RECOVERED_FILES.to_owned(), (RECOVERED / size).to_string()));
+    }
+    lines
 }
 
 const METRICS_PORT: &str = "metricsPromExporterPort";
@@ -260,5 +280,20 @@ mod tests {
         assert_eq!(port(&[("metricsExporterType", "OTLP_GRPC")]), None);
         assert_eq!(port(&[("metricsExporterType", "PROM")]), Some(10910));
         assert_eq!(port(&[("metricsExporterType", "PROM"), (METRICS_PORT, "5600")]), Some(5600));
+    }
+
+    #[test]
+    fn short_files_are_recovered_over_as_many_bytes_as_long_ones() {
+        let files = |version: Version, more: &[(&str, &str)]| {
+            let lines = more.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            let lines = with_recovery(version, lines);
+            lines.into_iter().find(|(key, _)| key == RECOVERED_FILES).map(|(_, value)| value)
+        };
+        let (newest, older) = (Version::new(5, 5, 0), Version::new(5, 3, 3));
+        assert_eq!(files(newest, &[]), None);
+        assert_eq!(files(newest, &[(FILE_SIZE, "1073741824")]), None);
+        assert_eq!(files(newest, &[(FILE_SIZE, "1048576")]).as_deref(), Some("10240"));
+        assert_eq!(files(newest, &[(FILE_SIZE, "1048576"), (RECOVERED_FILES, "20")]).as_deref(), Some("20"));
+        assert_eq!(files(older, &[(FILE_SIZE, "1048576")]), None);
     }
 }

@@ -113,20 +113,22 @@ fn weight(role: Role) -> u64 {
 
 /// A share for each JVM, in the order given; `pops` where proxies ask the brokers. What is set by hand is taken as it is, and leaves the others the rest.
 pub fn share(memory: Size, jvms: &[(Role, JvmSettings)], pops: bool) -> Result<Vec<Share>, TooLittleMemory> {
-    let set: u64 = jvms.iter().filter_map(|(_, s)| Some(s.heap?.0 + s.direct_memory.unwrap_or(half(s.heap?)).0)).sum();
+    let taken = |s: &JvmSettings| Some(s.heap?.plus(s.direct_memory.unwrap_or(half(s.heap?))));
+    let set = jvms.iter().filter_map(|(_, settings)| taken(settings)).fold(Size(0), Size::plus).0;
     let free = (memory.0 / 100 * FOR_JVMS_PERCENT).saturating_sub(set);
     let weights: u64 = jvms.iter().filter(|(_, s)| s.heap.is_none()).map(|(role, _)| weight(*role)).sum();
     let shares: Vec<Share> = jvms
         .iter()
         .map(|(role, settings)| {
             let (least, most, least_direct, most_direct) = bounds(*role, pops);
-            let computed = Size(free * weight(*role) / weights.max(1) * 2 / 3).clamp(least, most);
+            let computed = u128::from(free) * u128::from(weight(*role)) / u128::from(weights.max(1)) * 2 / 3;
+            let computed = Size(u64::try_from(computed).unwrap_or(u64::MAX)).clamp(least, most);
             let heap = settings.heap.unwrap_or(Size(computed.0 >> 24 << 24));
             let direct = settings.direct_memory.unwrap_or(half(heap).clamp(least_direct, most_direct));
             Share { heap, direct }
         })
         .collect();
-    let wanted = Size(shares.iter().map(|share| share.heap.0 + share.direct.0).sum());
+    let wanted = shares.iter().fold(Size(0), |sum, share| sum.plus(share.heap).plus(share.direct));
     if wanted.0 > memory.0 / 100 * LIMIT_PERCENT {
         return Err(TooLittleMemory { wanted, memory });
     }

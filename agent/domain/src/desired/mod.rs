@@ -314,7 +314,12 @@ impl Builder<'_> {
         let fingerprint = fingerprint(&java.program, &arguments, &texts);
         // After the fingerprint: a broker reads it again when it changes.
         self.plain_acl(&folders, broker.as_ref());
-        let logs = if is_broker { vec![folders.rocketmq_logs().join("store.log"), log] } else { vec![log] };
+        let logs = match is_broker {
+            true => {
+                vec![folders.rocketmq_logs().join("store.log"), log, folders.rocketmq_logs().join("storeerror.log")]
+            }
+            false => vec![log],
+        };
         let store = broker.as_ref().map(|broker| StoreIdentity {
             root: folders.store(),
             commit_log: match topology.mode {
@@ -337,6 +342,7 @@ impl Builder<'_> {
         });
         let cluster = topology.name.to_string();
         let offsets_of = broker.as_ref().and_then(ExpectedBroker::slave);
+        let partner = broker.as_ref().and_then(|broker| Some(broker.partner.as_ref()?.host.clone()));
         let inside = port_inside(role, &ports).map(|port| SocketAddr::new(address.ip(), port));
         let asked = [address].into_iter().chain(inside).chain(offsets_of).chain(self.namesrvs.iter().copied());
         let over_tls = asked.filter(|it| self.over_tls.contains(it)).collect();
@@ -353,6 +359,7 @@ impl Builder<'_> {
             store,
             service: Some(service),
             offsets_of,
+            partner,
             ports,
             stop_deadline: if is_broker { BROKER_STOP } else { NAMESRV_STOP },
             fingerprint,

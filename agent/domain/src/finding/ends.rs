@@ -124,6 +124,11 @@ findings! {
         "`rocketmq-agent restore INSTANCE` puts the newest good copy back, where there is one; else put one there from the slave or a backup: without topics.json the broker would know no topic"
         => "存储的 config 目录中有一个文件读不了，它的备份也读不了：{line}",
         "有好的副本时，`rocketmq-agent restore INSTANCE` 放回最新的一个；否则从从节点或备份放一个：没有 topics.json，broker 就不知道任何主题";
+    LOGS_DIFFER: "diverged",
+        "its commit log is not the one of the other member: {line}",
+        "keep copies of both stores; the member whose messages you give up has to begin anew from the other one"
+        => "它的 commit log 与另一个成员的不同：{line}",
+        "保留两个存储的副本；放弃其消息的那个成员要从另一个重新开始";
     TOO_MANY_MAPS: "too-many-maps",
         "no more files can be mapped: {line}", "raise vm.max_map_count (sysctl) to 655360"
         => "不能映射更多文件：{line}", "把 vm.max_map_count（sysctl）提高到 655360";

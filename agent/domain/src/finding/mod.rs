@@ -4,6 +4,7 @@
 //! A finding is made where it is found, by its name here and its values. A [`Cause`] that was made without one, by an older
 //! agent or in other words than these, is shown in English: that is never wrong.
 
+mod admission;
 mod ends;
 mod group;
 mod host;
@@ -13,6 +14,7 @@ mod turns;
 mod units;
 mod words;
 
+pub use admission::*;
 pub(crate) use ends::*;
 pub(crate) use group::*;
 pub use host::*;
@@ -24,6 +26,7 @@ pub use units::*;
 use crate::{
     health::report::{ClusterReport, DOWN, in_words, problem_in_words},
     launch::Cause,
+    line::Line,
     meaning::Language,
 };
 use std::{collections::BTreeMap, fmt::Display};
@@ -61,18 +64,21 @@ use findings;
 
 /// Every one that is there.
 pub fn all() -> impl Iterator<Item = &'static Finding> {
-    [ends::ALL, group::ALL, host::ALL, serving::ALL, stores::ALL, turns::ALL, units::ALL].into_iter().flatten()
+    [admission::ALL, ends::ALL, group::ALL, host::ALL, serving::ALL, stores::ALL, turns::ALL, units::ALL]
+        .into_iter()
+        .flatten()
 }
 
 impl Finding {
     /// One in a case at hand.
     pub fn of(&self, values: &[(&str, &dyn Display)]) -> Cause {
-        self.with(values.iter().map(|(name, value)| ((*name).to_owned(), value.to_string())).collect())
+        self.with(values.iter().map(|(name, value)| ((*name).to_owned(), value.to_string().into())).collect())
     }
 
     /// The same where not all values are known.
     pub(crate) fn of_known(&self, values: &[(&str, Option<&dyn Display>)]) -> Cause {
-        let known = values.iter().filter_map(|(name, value)| Some(((*name).to_owned(), value.as_ref()?.to_string())));
+        let known =
+            values.iter().filter_map(|(name, value)| Some(((*name).to_owned(), value.as_ref()?.to_string().into())));
         self.with(known.collect())
     }
 
@@ -87,10 +93,10 @@ impl Finding {
         self.with(self.of_known(values).values.into_iter().chain(told).collect())
     }
 
-    fn with(&self, values: BTreeMap<String, String>) -> Cause {
+    fn with(&self, values: BTreeMap<String, Line>) -> Cause {
         // Where a value were forgotten, the hole would be seen.
         let [what, fix] = self.english.map(|text| fill(text, &values).unwrap_or_else(|| text.to_owned()));
-        Cause { id: self.id.to_owned(), what, fix, values }
+        Cause { id: self.id.into(), what: what.into(), fix: fix.into(), values }
     }
 }
 
@@ -114,11 +120,11 @@ pub fn turn_in_language(language: Language, turn: String) -> String {
 const WITHIN: &str = "of.";
 
 /// The values as they are said in Chinese.
-fn values_in_chinese(values: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let mut said: BTreeMap<String, String> =
-        values.iter().map(|(name, value)| (name.clone(), words::in_chinese(name, value))).collect();
+fn values_in_chinese(values: &BTreeMap<String, Line>) -> BTreeMap<String, Line> {
+    let mut said: BTreeMap<String, Line> =
+        values.iter().map(|(name, value)| (name.clone(), words::in_chinese(name, value).into())).collect();
     let within = values.iter().filter_map(|(name, value)| Some((name.strip_prefix(WITHIN)?.to_owned(), value.clone())));
-    let mut within: BTreeMap<String, String> = within.collect();
+    let mut within: BTreeMap<String, Line> = within.collect();
     let mut text = |name: &str| within.remove(name).unwrap_or_default();
     let (id, what, fix) = (text("id"), text("what"), text("fix"));
     if let Some(told) = in_chinese(&Cause { id, what, fix, values: within }) {
@@ -129,14 +135,14 @@ fn values_in_chinese(values: &BTreeMap<String, String>) -> BTreeMap<String, Stri
 }
 
 fn in_chinese(cause: &Cause) -> Option<Cause> {
-    let within = |what: &str| in_chinese(&Cause { what: what.to_owned(), ..cause.clone() });
+    let within = |what: &str| in_chinese(&Cause { what: what.into(), ..cause.clone() });
     if let Some(what) = cause.what.strip_prefix(BEFORE) {
         let told = within(what)?;
-        return Some(Cause { what: format!("这次启动之前：{}", told.what), ..told });
+        return Some(Cause { what: format!("这次启动之前：{}", told.what).into(), ..told });
     }
     if let Some((what, line)) = cause.what.split_once(SYSTEMD_SAYS) {
         let told = within(what)?;
-        return Some(Cause { what: format!("{}；systemd 说：{line}", told.what), ..told });
+        return Some(Cause { what: format!("{}；systemd 说：{line}", told.what).into(), ..told });
     }
     let restart = cause.what.strip_prefix(RESTART).map(|rest| (["因配置改变而重启（", "）"], rest));
     let by_hand = || Some((["它", ""], cause.what.strip_prefix("it ")?));
@@ -146,14 +152,17 @@ fn in_chinese(cause: &Cause) -> Option<Cause> {
     {
         let told = if what.is_empty() { None } else { Some(within(what)?) };
         let what = told.as_ref().map(|told| format!("：{}", told.what)).unwrap_or_default();
-        return Some(Cause { what: format!("{begins}{phase}{ends}{what}"), ..told.unwrap_or_else(|| cause.clone()) });
+        return Some(Cause {
+            what: format!("{begins}{phase}{ends}{what}").into(),
+            ..told.unwrap_or_else(|| cause.clone())
+        });
     }
     let says = |text: &str, words: &str| fill(text, &cause.values).is_some_and(|english| english == words);
     let finding = all().find(|it| it.id == cause.id && says(it.english[0], &cause.what))?;
     let values = values_in_chinese(&cause.values);
     let fix = fill(finding.chinese[1], &values).filter(|_| says(finding.english[1], &cause.fix));
-    let what = fill(finding.chinese[0], &values)?;
-    Some(Cause { what, fix: fix.unwrap_or_else(|| cause.fix.clone()), ..cause.clone() })
+    let what = fill(finding.chinese[0], &values)?.into();
+    Some(Cause { what, fix: fix.map(Line::from).unwrap_or_else(|| cause.fix.clone()), ..cause.clone() })
 }
 
 /// All of a report.
@@ -162,7 +171,7 @@ pub fn report_in_language(language: Language, mut report: ClusterReport) -> Clus
         let (said, told) = (problem_in_words(&cause), in_language(language, &cause));
         if let Some(problem) = report.problems.iter_mut().find(|it| **it == said).filter(|_| told != cause) {
             let down = if cause.id == DOWN { "不可用：" } else { "" };
-            *problem = format!("{down}{}", in_words(&told));
+            *problem = format!("{down}{}", in_words(&told)).into();
         }
     }
     let told = |cause: &mut Cause| *cause = in_language(language, cause);
@@ -177,14 +186,14 @@ pub fn report_in_language(language: Language, mut report: ClusterReport) -> Clus
 }
 
 /// The text with its values; `None` where one is missing outside of such a part. Parts may lie in parts.
-pub(crate) fn fill(text: &str, values: &BTreeMap<String, String>) -> Option<String> {
+pub(crate) fn fill(text: &str, values: &BTreeMap<String, impl AsRef<str>>) -> Option<String> {
     let mut filled = String::new();
     let mut rest = text;
     while let Some((before, opened)) = rest.split_once(['‹', '{']) {
         filled += before;
         if rest[before.len()..].starts_with('{') {
             let (name, after) = opened.split_once('}')?;
-            filled += values.get(name)?;
+            filled += values.get(name)?.as_ref();
             rest = after;
         } else {
             let (part, after) = opened.split_at(end_of_part(opened)?);

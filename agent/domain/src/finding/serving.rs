@@ -111,9 +111,9 @@ findings! {
         => "它的从节点还没有它的任何日志", "连上之后几秒复制就会开始";
     SLAVE_AHEAD: "slave-ahead",
         "the slave is {ahead} ahead of its master",
-        "the master lost the end of its log: stop both and compare the stores before anything else"
+        "the master lost the end of its log: it is stopped, and takes back what it lacks before it starts again"
         => "从节点比主节点多 {ahead}",
-        "主节点丢了日志的末尾：先停掉两者，比较两边的存储，再做别的";
+        "主节点丢了日志的末尾：它会停止，并在再次启动之前取回缺少的内容";
     LAGGING_SLAVE: "lagging",
         "it is {lag} behind its master (broker.max_lag is {limit})", ""
         => "它比主节点落后 {lag}（broker.max_lag 是 {limit}）", "";

@@ -48,7 +48,7 @@ fn a_finding_is_said_in_english_and_shown_in_chinese_with_its_values() {
     assert_eq!(shown.what, "端口 10911 被 pid 812 (nginx) 占用");
     assert!(shown.fix.starts_with("停掉"), "{shown:?}");
     assert_eq!(in_language(Language::English, &found), found);
-    let before = Cause { what: format!("{BEFORE}{}", found.what), ..found };
+    let before = Cause { what: format!("{BEFORE}{}", found.what).into(), ..found };
     assert_eq!(in_language(Language::Chinese, &before).what, "这次启动之前：端口 10911 被 pid 812 (nginx) 占用");
 }
 
@@ -67,10 +67,10 @@ fn what_was_said_in_other_words_is_shown_as_it_was_said() {
     assert_eq!(in_language(Language::Chinese, &old), old);
     // By a newer one, in other words.
     let found = PORT_IN_USE.of(&[("port", &10911), ("occupant", &"pid 812")]);
-    let newer = Cause { what: "pid 812 has port 10911".to_owned(), ..found.clone() };
+    let newer = Cause { what: "pid 812 has port 10911".into(), ..found.clone() };
     assert_eq!(in_language(Language::Chinese, &newer), newer);
     // With another thing to do in this case.
-    let other = Cause { fix: "wait".to_owned(), ..found };
+    let other = Cause { fix: "wait".into(), ..found };
     let shown = in_language(Language::Chinese, &other);
     assert_eq!((shown.what.as_str(), shown.fix.as_str()), ("端口 10911 被 pid 812 占用", "wait"));
 }
@@ -90,7 +90,7 @@ fn what_is_told_within_another_finding_is_said_in_chinese_too() {
     assert_eq!((&*shown.what, &*shown.fix), ("从节点（vm2 的 broker-a）已停止：y", "在 vm2 上：z"));
     let at = "; systemd says: Failed to set up mount namespacing";
     let unmade = PROCESS_NOT_MADE.of(&[("why", &"its limits cannot be set"), ("unit", &"rocketmq-broker-a")]);
-    let shown = in_language(Language::Chinese, &Cause { what: format!("{}{at}", unmade.what), ..unmade });
+    let shown = in_language(Language::Chinese, &Cause { what: format!("{}{at}", unmade.what).into(), ..unmade });
     assert_eq!(
         shown.what,
         "systemd 不能创建它的进程：不能设置它的资源限制；systemd 说：Failed to set up mount namespacing"

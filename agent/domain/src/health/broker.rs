@@ -26,6 +26,8 @@ pub(crate) const CONFIG_DIFFERS: &str = finding::CONFIG_DIFFERS.id;
 pub(crate) const NAMESRV_NOT_TOLD: &str = finding::NAMESRV_NOT_TOLD.id;
 /// A NameServer does not answer, so that nobody knows whether it has the broker.
 pub(crate) const NAMESRV_UNREACHABLE: &str = finding::NAMESRV_UNREACHABLE.id;
+/// A slave has more than its master.
+pub const SLAVE_AHEAD: &str = finding::SLAVE_AHEAD.id;
 /// A master without write permission.
 pub(crate) const READ_ONLY: &str = finding::READ_ONLY.id;
 
@@ -47,7 +49,7 @@ pub(super) fn judge(instance: &Instance, facts: &BrokerFacts, report: &mut Insta
         }
     };
     report.answers = true;
-    report.version = Some(runtime.version.clone());
+    report.version = Some(runtime.version.as_str().into());
     report.max_offset = Some(runtime.max_offset);
     report.figures = runtime.figures.clone();
     report.disk_full_in = runtime.filling.map(|filling| filling.minutes * 60);

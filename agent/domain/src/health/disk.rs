@@ -41,7 +41,7 @@ mod tests {
     fn found(used: Option<f64>) -> (Vec<String>, Vec<String>) {
         let mut findings = Findings::default();
         judge(&Runtime { disk_used: used, ..Runtime::default() }, &mut findings);
-        let words = |causes: Vec<crate::launch::Cause>| causes.into_iter().map(|cause| cause.what).collect();
+        let words = |causes: Vec<crate::launch::Cause>| causes.into_iter().map(|cause| cause.what.into()).collect();
         (words(findings.reasons), words(findings.warnings))
     }
 

@@ -1,7 +1,7 @@
 //! What RocketMQ itself says about an instance: the probe fills these in, the rules beside this file judge them.
 
 use super::forecast::Filling;
-use crate::observed::Fact;
+use crate::{line::Line, observed::Fact};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
@@ -103,7 +103,7 @@ pub struct GrpcAnswer {
     /// Such as 20000 for OK.
     pub code: u64,
     /// More about it.
-    pub message: String,
+    pub message: Line,
 }
 
 /// How a connection for replication is.

@@ -135,7 +135,7 @@ fn judge_slave(
 ) {
     if let Some(sync) = &members.sync {
         match sync {
-            Fact::Known(sync) if sync.in_sync.contains(&report.address) => {}
+            Fact::Known(sync) if sync.in_sync.contains(report.address.as_str()) => {}
             Fact::Known(_) => findings.reasons.push(finding::NOT_IN_SYNC.of(&[])),
             Fact::Unknown(why) => findings.reasons.push(finding::SYNC_UNKNOWN.of(&[("why", why)])),
         }

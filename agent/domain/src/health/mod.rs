@@ -18,6 +18,7 @@ pub mod verdict;
 pub mod witness;
 
 pub(crate) use broker::READ_ONLY;
+pub use broker::SLAVE_AHEAD;
 
 use crate::{
     desired::Instance,

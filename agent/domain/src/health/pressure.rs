@@ -31,7 +31,7 @@ mod tests {
         let [page_cache_lock, send_wait, pull_wait] = [page_cache_lock, send_wait, pull_wait].map(Some);
         judge(&Runtime { page_cache_lock, send_wait, pull_wait, ..Runtime::default() }, &mut findings);
         assert!(findings.reasons.is_empty());
-        findings.warnings.into_iter().map(|cause| cause.what).collect()
+        findings.warnings.into_iter().map(|cause| cause.what.into()).collect()
     }
 
     #[test]

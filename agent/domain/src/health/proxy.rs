@@ -55,13 +55,13 @@ mod tests {
         let desired = desired(&topology, &place(&topology, None).unwrap(), &"vm1".parse().unwrap(), &facts).unwrap();
         let instance = desired.instance(&InstanceName::service(Role::Proxy)).unwrap();
         let route = match route {
-            Fact::Known(code) => Fact::Known(GrpcAnswer { code, message: String::new() }),
+            Fact::Known(code) => Fact::Known(GrpcAnswer { code, message: "".into() }),
             Fact::Unknown(why) => Fact::Unknown(why),
         };
         let running = ProcessState::Running { pid: 7, started_at: 1, fingerprint: String::new() };
         let facts = ServiceFacts::Proxy(ProxyFacts { route, signed, remoting });
         let report = judge(instance, &Fact::Known(running), Some(&facts));
-        (report.state, report.reasons.into_iter().map(|cause| cause.id).collect())
+        (report.state, report.reasons.into_iter().map(|cause| cause.id.into()).collect())
     }
 
     #[test]

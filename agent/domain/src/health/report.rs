@@ -7,6 +7,7 @@ use crate::{
     document::Change,
     finding::{self, Finding},
     launch::{Cause, Role},
+    line::Line,
     names::{HostName, InstanceName, Version},
     plan::Blocked,
     releases,
@@ -63,7 +64,7 @@ pub struct InstanceReport {
     #[serde(default)]
     pub leader: Option<bool>,
     /// Where clients reach it.
-    pub address: String,
+    pub address: Line,
     /// How it is.
     pub state: State,
     /// Since when, as far as its agent saw, milliseconds since 1970.
@@ -76,7 +77,7 @@ pub struct InstanceReport {
     /// When the process started, milliseconds since 1970.
     pub started_at: Option<u64>,
     /// `brokerVersionDesc`.
-    pub version: Option<String>,
+    pub version: Option<Line>,
     /// Why it is not ready; empty when it is.
     pub reasons: Vec<Cause>,
     /// What is worth knowing though it is ready.
@@ -123,7 +124,7 @@ impl InstanceReport {
             role: instance.launch.role,
             broker_id: broker.filter(|broker| broker.elections.is_none()).map(|broker| broker.broker_id),
             leader: None,
-            address: broker.map_or(instance.address, |broker| broker.client_address).to_string(),
+            address: broker.map_or(instance.address, |broker| broker.client_address).to_string().into(),
             state: State::Unknown,
             state_since: None,
             answers: false,
@@ -169,15 +170,15 @@ pub struct ConfigReport {
     /// The number of the document that this host works from; none without one.
     pub generation: Option<u64>,
     /// Its hash.
-    pub hash: Option<String>,
+    pub hash: Option<Line>,
     /// Who paused rolling out, when and why; none where it is not paused.
     pub paused: Option<Change>,
     /// Until when the document has to be confirmed, milliseconds since 1970; none where it holds.
     pub confirm_until: Option<u64>,
     /// Where the host stands in config sync, in words.
-    pub standing: String,
+    pub standing: Line,
     /// What a person should know, such as an edit that was not applied.
-    pub remarks: Vec<String>,
+    pub remarks: Vec<Line>,
     /// Connections and requests of others that were refused, by reason, since the agent began.
     pub refused: BTreeMap<String, u64>,
 }
@@ -188,25 +189,25 @@ pub struct HostReport {
     /// Which host.
     pub host: HostName,
     /// brokerClusterName.
-    pub cluster: String,
+    pub cluster: Line,
     /// The cluster's kind.
     pub mode: Mode,
     /// The RocketMQ release that it should run.
     pub rocketmq: Version,
     /// The agent's own version.
-    pub agent: String,
+    pub agent: Line,
     /// When this was true, milliseconds since 1970.
     pub at: u64,
     /// A digest of its cluster file: equal on all hosts, or somebody edited one.
-    pub cluster_file: String,
+    pub cluster_file: Line,
     /// A digest of its placement: equal on all hosts, or two hosts disagree who runs what.
-    pub placement: String,
+    pub placement: Line,
     /// Everything this host should run is ready and nothing stands in the way.
     pub ready: bool,
     /// What stands in the way.
     pub blocked: Vec<Blocked>,
     /// What it is doing: the steps of its last pass, in words.
-    pub steps: Vec<String>,
+    pub steps: Vec<Line>,
     /// Instances that run and are not in the cluster file.
     pub not_in_file: Vec<InstanceName>,
     /// It votes on the cluster file, and is to run nothing.
@@ -256,7 +257,7 @@ pub fn blocked_in_words(host: &HostName, blocked: &Blocked) -> String {
 
 /// A cause in one line.
 pub fn in_words(cause: &Cause) -> String {
-    if cause.fix.is_empty() { cause.what.clone() } else { format!("{}; {}", cause.what, cause.fix) }
+    if cause.fix.is_empty() { cause.what.to_string() } else { format!("{}; {}", cause.what, cause.fix) }
 }
 
 /// The id of why a cluster is down.
@@ -274,10 +275,10 @@ fn found(own: Option<&HostReport>, hosts: &[HostView]) -> Vec<Cause> {
             let own = own?;
             let difference = report.difference(own)?;
             let found = difference.of(&[("host", &view.host), ("own", &own.host)]);
-            let fix = if difference == finding::OTHER_FILE { String::new() } else { found.fix.clone() };
+            let fix = if difference == finding::OTHER_FILE { Line::default() } else { found.fix.clone() };
             Some(Cause { fix, ..found })
         }
-        _ => Some(Cause { fix: String::new(), ..finding::HOST_UNKNOWN.of(&[("host", &view.host)]) }),
+        _ => Some(Cause { fix: Line::default(), ..finding::HOST_UNKNOWN.of(&[("host", &view.host)]) }),
     });
     other.chain(verdict::down(hosts)).collect()
 }
@@ -288,20 +289,20 @@ pub struct HostView {
     /// Which host.
     pub host: HostName,
     /// Where the other hosts reach it.
-    pub address: String,
+    pub address: Line,
     /// What its agent last said.
     pub report: Option<HostReport>,
     /// Since when its agent does not answer, milliseconds since 1970; what it said before may be out of date.
     pub unknown_since: Option<u64>,
     /// Why it does not answer.
-    pub error: Option<String>,
+    pub error: Option<Line>,
 }
 
 /// The whole cluster, as one agent sees it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClusterReport {
     /// brokerClusterName.
-    pub cluster: String,
+    pub cluster: Line,
     /// Its kind.
     pub mode: Mode,
     /// The RocketMQ release that it should run.
@@ -314,10 +315,10 @@ pub struct ClusterReport {
     #[serde(default)]
     pub verdict: Verdict,
     /// What is wrong between the hosts, and why the cluster is down.
-    pub problems: Vec<String>,
+    pub problems: Vec<Line>,
     /// Vulnerabilities that are known of that release.
     #[serde(default)]
-    pub vulnerabilities: Vec<String>,
+    pub vulnerabilities: Vec<Line>,
     /// Every host of the file.
     pub hosts: Vec<HostView>,
 }
@@ -333,7 +334,7 @@ impl ClusterReport {
     pub fn of(own: &HostReport, hosts: Vec<HostView>) -> Self {
         let found = found(Some(own), &hosts);
         let is_down = found.iter().any(|cause| cause.id == DOWN);
-        let problems: Vec<String> = found.iter().map(problem_in_words).collect();
+        let problems: Vec<Line> = found.iter().map(|cause| problem_in_words(cause).into()).collect();
         let all_ready = hosts.iter().all(|view| view.report.as_ref().is_some_and(|report| report.ready));
         let ready = all_ready && problems.is_empty();
         Self {
@@ -348,8 +349,50 @@ impl ClusterReport {
                 (false, false) => Verdict::Degraded,
             },
             problems,
-            vulnerabilities: releases::vulnerabilities(own.rocketmq).map(|hole| hole.in_words(own.rocketmq)).collect(),
+            vulnerabilities: releases::vulnerabilities(own.rocketmq)
+                .map(|hole| hole.in_words(own.rocketmq).into())
+                .collect(),
             hosts,
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const CLUSTER: &str = include_str!("../../../../tests/fixtures/status/cluster.json");
+    const HOSTILE: &str = "\x1b[2J\u{9b}1m\u{202e}x\r\ny\u{2028}";
+
+    /// Makes every text hostile that a report may hold in place of it: all that are read as such.
+    fn poison(value: &mut serde_json::Value, read: &impl Fn(&serde_json::Value) -> bool, path: &str) {
+        let paths: Vec<String> = match value.pointer(path).unwrap() {
+            serde_json::Value::Object(fields) => fields.keys().map(|key| format!("{path}/{key}")).collect(),
+            serde_json::Value::Array(items) => (0..items.len()).map(|index| format!("{path}/{index}")).collect(),
+            serde_json::Value::String(_) | serde_json::Value::Null => {
+                let before = std::mem::replace(value.pointer_mut(path).unwrap(), HOSTILE.into());
+                if !read(value) {
+                    *value.pointer_mut(path).unwrap() = before;
+                }
+                return;
+            }
+            _ => return,
+        };
+        paths.iter().for_each(|path| poison(value, read, path));
+    }
+
+    #[test]
+    fn nothing_that_another_host_reports_can_reach_a_terminal_as_a_command() {
+        let mut value: serde_json::Value = serde_json::from_str(CLUSTER).unwrap();
+        let read = |value: &serde_json::Value| serde_json::from_value::<ClusterReport>(value.clone()).is_ok();
+        poison(&mut value, &read, "");
+        let poisoned = value.to_string().matches("\\u001b[2J").count();
+        assert!(poisoned > 20, "only {poisoned} texts of the fixture can be anything");
+        let report: ClusterReport = serde_json::from_value(value).unwrap();
+        let shown = format!("{:#?}", serde_json::to_value(&report).unwrap());
+        // Who paused a roll-out and why are part of the document's hash, and made safe where they are shown.
+        assert!(!serde_json::to_string(&report).unwrap().contains(['\u{9b}', '\u{202e}']), "{shown}");
+        assert!(!serde_json::to_string(&report).unwrap().contains("\\u001b"), "{shown}");
     }
 }

@@ -15,13 +15,11 @@ pub fn in_one_line(report: &HostReport) -> String {
         all => format!("{ready} of {all} instances ready"),
     };
     let reasons = report.reasons();
-    let line = match &reasons[..] {
+    let mut line = match &reasons[..] {
         [] => count,
         [only] => format!("{count}; {only}"),
         [first, more @ ..] => format!("{count}; {first}; and {} more", more.len()),
     };
-    // A reason may quote a log.
-    let mut line: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     if let Some((end, _)) = line.char_indices().nth(LONGEST) {
         line.truncate(end);
         line.push('…');
@@ -59,9 +57,9 @@ mod tests {
     #[test]
     fn it_says_how_many_are_ready_and_what_the_first_of_the_others_waits_for() {
         let all = [instance("namesrv", &[]), instance("broker-a", &["waits\nfor x", "y"]), instance("broker-b", &[])];
-        assert_eq!(in_one_line(&report(&all)), "2 of 3 instances ready; broker-a: waits for x; and 1 more");
+        assert_eq!(in_one_line(&report(&all)), "2 of 3 instances ready; broker-a: waits\\nfor x; and 1 more");
         assert_eq!(in_one_line(&report(&all[..1])), "1 of 1 instance ready");
-        assert_eq!(in_one_line(&report(&all[1..2])), "0 of 1 instance ready; broker-a: waits for x; and 1 more");
+        assert_eq!(in_one_line(&report(&all[1..2])), "0 of 1 instance ready; broker-a: waits\\nfor x; and 1 more");
         assert_eq!(in_one_line(&report(&[])), "nothing is to run on this host");
         let witness = HostReport { witness: true, ..report(&[]) };
         assert_eq!(in_one_line(&witness), "a witness: it votes on the cluster file and runs nothing");

@@ -132,7 +132,7 @@ mod tests {
             .unwrap();
             HostView {
                 host: host.parse().unwrap(),
-                address: String::new(),
+                address: "".into(),
                 report: Some(report),
                 unknown_since: None,
                 error: None,
@@ -154,7 +154,7 @@ mod tests {
     fn judged(views: Vec<HostView>) -> (Verdict, Vec<String>) {
         let own = views.iter().find_map(|view| view.report.clone()).unwrap();
         let report = ClusterReport::of(&own, views);
-        (report.verdict, report.problems)
+        (report.verdict, report.problems.into_iter().map(String::from).collect())
     }
 
     #[test]

@@ -86,6 +86,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "Add rocketmq.sha512, or use https.",
     ),
     of_id(
+        "https-without-sha512",
+        "The release comes over https without a checksum.",
+        "Whoever takes over that server, its name or its certificate runs a program of their own on every host.",
+        "Add rocketmq.sha512: `sha512sum FILE` of an archive that you have checked prints it.",
+    ),
+    of_id(
         "key-of-a-neighbour",
         "A release beside this one has the key; whether this one does is not known.",
         "A release without it ignores it.",

@@ -46,6 +46,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "Make room beside the store, enlarge the disk, or lower fileReservedTime in [broker.config].",
     ),
     of_id(
+        "diverged",
+        "The commit logs of a master and its slave differ below the end of both.",
+        "Each has messages that the other lacks, though RocketMQ may call them in sync; neither is ready.",
+        "Keep copies of both stores, choose the one to keep, and let the other begin anew; docs/power-loss.md.",
+    ),
+    of_id(
         "hangs",
         "The process takes connections and has not answered any request for a while.",
         "Clients that are connected wait and time out; the NameServers may go on naming it.",
@@ -235,7 +241,7 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "slave-ahead",
         "The slave has more than its master.",
         "The master lost the end of its log, mostly by a power failure; messages that were acknowledged may be on the slave only.",
-        "Stop both and keep copies of both stores before anything else.",
+        "The agent ends the slave, stops the master and has it take back what it lacks; `explain` on its host says what keeps it from that.",
     ),
     of_id(
         "slave-empty",

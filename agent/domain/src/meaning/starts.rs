@@ -40,6 +40,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "Leave brokerId to the agent.",
     ),
     of_id(
+        "comparing-logs",
+        "The commit log of a member is compared with the other member's before it starts.",
+        "It starts in a moment; a large log takes some seconds.",
+        "Wait.",
+    ),
+    of_id(
         "config-file-missing",
         "The instance's configuration file is not there.",
         "It does not start.",
@@ -166,6 +172,24 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "Nothing: the agent renders it again; if it stays, see who deletes it.",
     ),
     of_id(
+        "loss-accepted",
+        "A person started the master without what only its slave has (`start --accept-loss`).",
+        "Those messages are not in it, and its slave is not started, as it would acknowledge what it does not have.",
+        "When you have what you need from the slave's store, move it aside: the slave begins anew.",
+    ),
+    of_id(
+        "master-behind",
+        "A master's slave has messages that it lacks, and they cannot be taken back now.",
+        "Started as it is, it would hide acknowledged messages and write others in their place.",
+        "Do what the reason names, such as starting the slave's host or sharing a secret; `rocketmq-agent start INSTANCE --accept-loss` gives the messages up.",
+    ),
+    of_id(
+        "master-empty",
+        "The store of a master is empty, and its slave has messages.",
+        "Started on it, the master would hide them all and begin at offset 0.",
+        "Put the store back or mount its disk; docs/power-loss.md.",
+    ),
+    of_id(
         "namesrv-address-illegal",
         "The list of NameServers is not address:port;address:port.",
         "The broker does not start.",
@@ -184,6 +208,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "Give the host its address before the agent starts (network-online.target).",
     ),
     of_id(
+        "not-compared",
+        "The commit logs of two members cannot be compared.",
+        "A member does not start before they are.",
+        "See the reason: mostly a file or disk that cannot be read or written. The agent tries again every second.",
+    ),
+    of_id(
         "not-enough-memory",
         "The host cannot give the JVM its heap: Cannot allocate memory.",
         "It ends before RocketMQ begins.",
@@ -194,6 +224,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "The kernel killed the process because memory ran out.",
         "The store was not closed, and it happens again.",
         "Lower heap in cluster.toml or add memory: heaps, direct memory and page cache of all instances must fit.",
+    ),
+    of_id(
+        "other-file-size",
+        "The commit logs of two members have files of different lengths.",
+        "RocketMQ copies bytes, ends of files included: it cannot replicate between them.",
+        "Set mappedFileSizeCommitLog to the same value for both, as it was when the older store was made.",
     ),
     of_id(
         "port-in-use",
@@ -214,10 +250,28 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "Nothing where the agent starts it; by hand, set it to the folder that holds conf/.",
     ),
     of_id(
+        "slave-cut",
+        "A slave ends in what is no whole message, and is restarted to cut that off.",
+        "Its master waits for it, as the slave would acknowledge more than the master sent.",
+        "Wait some seconds.",
+    ),
+    of_id(
+        "slave-longer",
+        "A slave's commit log reaches past its master's.",
+        "RocketMQ would take its acknowledgements for copies that it does not have, so it is not started.",
+        "The master takes back what it lacks before its next start; `rocketmq-agent explain` on its host says what keeps it from that.",
+    ),
+    of_id(
         "start-failed",
         "RocketMQ gave up while it started.",
         "It is started again, later each time it fails.",
         "Read the line that the reason quotes, and the instance's console.log around it.",
+    ),
+    of_id(
+        "started-alone",
+        "A master that was not closed cleanly started without a word from its slave's host.",
+        "What only the slave has is not in it.",
+        "Bring the slave's host back; its slave is compared before it follows.",
     ),
     of_id(
         "stopped",
@@ -269,6 +323,18 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "`rocketmq-agent doctor --fix owners` gives the files to their account; see that the disk is mounted read-write.",
     ),
     of_id(
+        "tail-repair",
+        "A member takes back what the other one has and it lost, mostly by a power failure.",
+        "It starts when it has everything; the other masters take the sends meanwhile.",
+        "Wait: the reason says how far it is.",
+    ),
+    of_id(
+        "tail-repaired",
+        "Before its last start a member took back what it had lost.",
+        "Nothing: its log is the other member's again.",
+        "Find out why the host lost its power.",
+    ),
+    of_id(
         "too-many-maps",
         "No more files can be mapped.",
         "The broker cannot begin another commit log file: sends fail.",
@@ -292,5 +358,17 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "systemd does not start the instance's unit.",
         "The instance does not run.",
         "`systemctl status rocketmq-INSTANCE` says why.",
+    ),
+    of_id(
+        "waits-for-master-log",
+        "A slave that was not closed cleanly waits for its master's host to say what the master has.",
+        "It may have lost the end of its log, which its master has.",
+        "Start the agent on the master's host; after a minute without a word it starts.",
+    ),
+    of_id(
+        "waits-for-slave",
+        "A master that was not closed cleanly waits for its slave's host to say what the slave has.",
+        "It may have lost acknowledged messages that the slave still has.",
+        "Start the agent on the slave's host; after a minute without a word the master starts.",
     ),
 ];

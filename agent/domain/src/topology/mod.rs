@@ -9,6 +9,7 @@ mod hosts;
 mod properties;
 mod services;
 mod settings;
+mod source;
 pub(crate) mod tls;
 mod voters;
 
@@ -240,7 +241,7 @@ fn judge(file: &ClusterFile, problems: &mut Problems<'_>) -> Option<Topology> {
     let mode = file.mode.as_ref().and_then(|mode| judge_mode(mode, problems));
     let layout = judge_layout(file.layout.as_ref(), problems);
     let version = file.version.as_ref().and_then(|version| judge_version(version, problems));
-    let source = judge_source(file, problems);
+    let source = source::judge(file, problems);
     let hosts = hosts::judge(file, mode, problems);
     let sync_hosts = voters::judge(file, &hosts, problems);
     let members = elected::judge(file, mode, version, &hosts, problems);
@@ -344,44 +345,6 @@ fn judge_absolute(path: Option<&At<String>>, key: &str, problems: &mut Problems<
     if !plain {
         let what = "must be an absolute path without \"..\", blanks, ',', ';', ':' or '\\'";
         problems.add(path.at, "bad-path", key, what, format!("this is \"{}\"", path.value));
-    }
-}
-
-fn judge_source(file: &ClusterFile, problems: &mut Problems<'_>) -> Option<Source> {
-    if let Some(sum) = &file.sha512
-        && (sum.value.len() != 128 || !sum.value.bytes().all(|b| b.is_ascii_hexdigit()))
-    {
-        problems.add(
-            sum.at,
-            "bad-sha512",
-            "rocketmq.sha512",
-            "must be 128 hexadecimal digits",
-            "`sha512sum FILE` prints it",
-        );
-    }
-    judge_absolute(file.base_dir.as_ref(), "cluster.base_dir", problems);
-    judge_absolute(file.java_home.as_ref(), "rocketmq.java_home", problems);
-    for (index, host) in file.hosts.iter().enumerate() {
-        judge_absolute(host.base_dir.as_ref(), &format!("host[{index}].base_dir"), problems);
-        judge_absolute(host.java_home.as_ref(), &format!("host[{index}].java_home"), problems);
-    }
-    let source = file.source.as_ref()?;
-    if source.value.starts_with("http://") && file.sha512.is_none() {
-        let what = "anyone on the way can change what plain http brings";
-        problems.add(source.at, "http-without-sha512", "rocketmq.source", what, "add rocketmq.sha512, or use https");
-    } else {
-        judge_location(source, "rocketmq.source", problems);
-    }
-    Some(Source {
-        location: source.value.clone(),
-        sha512: file.sha512.as_ref().map(|sum| sum.value.to_ascii_lowercase()),
-    })
-}
-
-fn judge_location(source: &At<String>, key: &str, problems: &mut Problems<'_>) {
-    if !["/", "https://", "http://"].iter().any(|begin| source.value.starts_with(begin)) {
-        let what = "must be an absolute path or an http(s) URL";
-        problems.add(source.at, "bad-source", key, what, format!("this is \"{}\"", source.value));
     }
 }
 

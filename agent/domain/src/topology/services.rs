@@ -1,7 +1,7 @@
 //! The rules for `[proxy]`, `[dashboard]` and `[exporter]`: which hosts run one, on which ports, and of what kind the two
 //! jars are that are no part of RocketMQ's release.
 
-use super::{Host, judge_host_list, judge_location};
+use super::{Host, judge_host_list, source::judge_location};
 use crate::{
     cluster_file::{At, ClusterFile, JarFile},
     launch::Role,

@@ -57,6 +57,9 @@ pub enum UnitError {
 /// what, whatever became of the unit file since.
 pub const FINGERPRINT: &str = "ROCKETMQ_AGENT_FINGERPRINT";
 
+/// The unit, with the instance for its parameter, that writes permits: `systemd/rocketmq-admission@.service`.
+pub const ADMISSION: &str = "rocketmq-admission";
+
 /// The first line of every unit rendered here.
 pub const FIRST_LINE: &str = "# Made by rocketmq-agent; changes are overwritten. Own settings: systemctl edit UNIT.";
 
@@ -99,11 +102,24 @@ pub fn render(launch: &Launch, options: &Options<'_>) -> Result<String, UnitErro
     for folder in writable(launch) {
         text.line("RequiresMountsFor", &word_path(&folder)?);
     }
+    let admission = admission(launch, options)?;
+    if admission.is_some() {
+        text.comment(
+            "Writes the permit that a start waits for; beside the agent, so that it needs no agent that runs.",
+        );
+        text.line("Wants", &format!("{}@{}.service", ADMISSION, launch.instance));
+    }
     text.comment("How often it may fail is the agent's to say; where there is no agent, it is tried again and again.");
     text.line("StartLimitIntervalSec", "0");
 
     text.section("Service");
     text.line("Type", "exec");
+    if let Some(wait) = admission {
+        text.comment(
+            "Ends when there is a permit: no member starts on a commit log that lacks what the other one has.",
+        );
+        text.line("ExecStartPre", &wait);
+    }
     if let Some(carry) = carry(launch, options)? {
         text.comment("Consumer offsets that the slave has newer. Its failure is none of the instance's.");
         text.line("ExecStartPre", &carry);
@@ -170,6 +186,13 @@ fn locked(options: &Options<'_>) -> Result<Vec<String>, UnitError> {
     Ok(words)
 }
 
+/// The command that waits for the permit. Without the agent's program nobody could write one, and it is not waited for (`-`).
+fn admission(launch: &Launch, options: &Options<'_>) -> Result<Option<String>, UnitError> {
+    let (Some(agent), Some(_)) = (options.agent, &launch.partner) else { return Ok(None) };
+    let agent = quoting::argument(&path_text(agent)?);
+    Ok(Some(format!("-{agent} await-permit {}", launch.instance)))
+}
+
 /// The command that takes over newer consumer offsets while nothing runs on the store.
 fn carry(launch: &Launch, options: &Options<'_>) -> Result<Option<String>, UnitError> {
     let (Some(agent), Some(slave), Some(store)) = (options.agent, launch.offsets_of, &launch.store) else {
@@ -180,6 +203,7 @@ fn carry(launch: &Launch, options: &Options<'_>) -> Result<Option<String>, UnitE
     words.extend(["carry-offsets".to_owned(), "--slave".to_owned(), slave.to_string()]);
     words.extend(["--store".to_owned(), quoting::argument(&path_text(&store.root)?)]);
     words.extend(["--folder".to_owned(), quoting::argument(&path_text(&launch.directory)?)]);
+    words.extend(["--instance".to_owned(), launch.instance.to_string()]);
     words.extend(tls(launch));
     Ok(Some(format!("-{}", words.join(" "))))
 }

@@ -44,6 +44,7 @@ fn launch() -> Launch {
         }),
         directory: home,
         offsets_of: Some("10.0.0.2:11911".parse().unwrap()),
+        partner: Some("vm2".parse().unwrap()),
         ports: vec![10911],
         stop_deadline: Duration::from_secs(300),
         fingerprint: "0123456789abcdef".to_owned(),

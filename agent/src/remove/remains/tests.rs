@@ -62,6 +62,7 @@ impl Host {
             logs: Vec::new(),
             store: Some(store),
             offsets_of: None,
+            partner: None,
             ports: Vec::new(),
             service: None,
             stop_deadline: Duration::ZERO,

@@ -17,6 +17,7 @@ use rustix::{
     io::Errno,
     process::{Signal, pidfd_send_signal},
 };
+use std::sync::Arc;
 
 impl Supervisor for Embedded {
     async fn instances(&self) -> Result<Vec<InstanceName>, SupervisorError> {
@@ -31,7 +32,11 @@ impl Supervisor for Embedded {
 
     async fn observe(&self, instance: &InstanceName) -> Result<ProcessState, SupervisorError> {
         self.know(instance)?;
-        Ok(self.shared.lock().get(instance).map_or_else(ProcessState::never_started, |it| it.state(now())))
+        Ok({
+            let instances = self.shared.lock();
+            let state = instances.get(instance).map(|it| self.shared.state(instance, it, now()));
+            state.unwrap_or_else(ProcessState::never_started)
+        })
     }
 
     async fn start(&self, launch: &Launch) -> Result<Start, SupervisorError> {
@@ -53,8 +58,16 @@ impl Supervisor for Embedded {
             }
         }
         match preflight::check(launch, self.shared.run_as)? {
+            Verdict::Clear(lock) if let Some(gate) = self.shared.gate.get().filter(|gate| !gate.admits(launch)) => {
+                // Whoever seeks the permit takes the lock meanwhile.
+                drop(lock);
+                let shared = Arc::clone(&self.shared);
+                Arc::clone(gate).seek(launch, Box::new(move || shared.tell()));
+                Ok(Start::HeldBack { until: None })
+            }
             Verdict::Clear(lock) => {
-                offsets::before_start(launch, self.shared.run_as).await;
+                let has_all = self.shared.gate.get().is_some_and(|gate| gate.has_all_of_slave(&launch.instance));
+                offsets::before_start(launch, self.shared.run_as, has_all).await;
                 self.spawn_process(launch, lock)
             }
             Verdict::Runs(process, arguments) => self.adopt_found(launch, process, arguments),
@@ -115,6 +128,13 @@ impl Supervisor for Embedded {
             process
         };
         self.spawn(ending::end(name.clone(), process));
+        Ok(())
+    }
+
+    async fn keep(&self, launch: &Launch) -> Result<(), SupervisorError> {
+        if let Some(gate) = self.shared.gate.get() {
+            gate.runs(launch);
+        }
         Ok(())
     }
 

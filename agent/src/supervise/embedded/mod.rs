@@ -18,7 +18,7 @@ use self::{
     watch::Live,
 };
 use super::{
-    Start, Supervisor, SupervisorError, now, output,
+    Gate, Start, Supervisor, SupervisorError, now, output,
     process::Identity,
     random,
     record::{self, Record, Run},
@@ -31,7 +31,7 @@ use rocketmq_agent_domain::{
 use std::{
     fs::File,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 use tokio::{sync::watch as channel, task::JoinSet};
@@ -73,7 +73,8 @@ impl Embedded {
         // As the units have it: the copy that a broker makes of its broker.conf when it is changed online can hold a key.
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o027));
         let (changes, seen) = channel::channel(0);
-        let shared = Shared { folder, run_as, timing, instances: Mutex::default(), changes };
+        let gate = OnceLock::new();
+        let shared = Shared { folder, run_as, timing, instances: Mutex::default(), changes, gate };
         let embedded = Self {
             shared: Arc::new(shared),
             tasks: Mutex::default(),
@@ -87,6 +88,12 @@ impl Embedded {
             }
         }
         Ok(embedded)
+    }
+
+    /// Lets somebody say which instances may start.
+    pub fn admitted_by(&self, gate: Arc<dyn Gate>) {
+        // There is one for as long as the agent lives.
+        let _ = self.shared.gate.set(gate);
     }
 
     /// Stops everything, one wave after the other (slaves, masters, NameServers), what is in none of them last, and
@@ -171,7 +178,7 @@ impl Embedded {
             instance.record.backoff.failed(&launch.fingerprint, now(), random());
             self.shared.write(&instance.record);
         }
-        tracing::warn!(instance = %launch.instance, cause = cause.id, "{}: not started: {}", launch.instance, cause.what);
+        tracing::warn!(instance = %launch.instance, cause = %cause.id, "{}: not started: {}", launch.instance, cause.what);
         self.wake_after_backoff(&launch.instance);
         Start::Refused(cause)
     }

@@ -2,7 +2,10 @@
 //! instance. It looks at nothing itself.
 
 use super::{Timing, watch::Live};
-use crate::{accounts::Account, supervise::record::Record};
+use crate::{
+    accounts::Account,
+    supervise::{Gate, record::Record},
+};
 use rocketmq_agent_domain::{
     launch::{Launch, ProcessState},
     names::InstanceName,
@@ -10,7 +13,7 @@ use rocketmq_agent_domain::{
 use std::{
     collections::BTreeMap,
     path::PathBuf,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 use tokio::sync::watch as channel;
 
@@ -21,6 +24,8 @@ pub(super) struct Shared {
     pub timing: Timing,
     pub instances: Mutex<BTreeMap<InstanceName, Instance>>,
     pub changes: channel::Sender<u64>,
+    /// Who admits instances, where somebody does.
+    pub gate: OnceLock<Arc<dyn Gate>>,
 }
 
 /// One instance.
@@ -33,6 +38,15 @@ impl Shared {
     /// The instances; never to be held while waiting.
     pub fn lock(&self) -> MutexGuard<'_, BTreeMap<InstanceName, Instance>> {
         self.instances.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The state of an instance, as [`Instance::state`], held back while its permit is sought.
+    pub fn state(&self, name: &InstanceName, instance: &Instance, now: u64) -> ProcessState {
+        let mut state = instance.state(now);
+        if let ProcessState::Stopped { backing_off, .. } = &mut state {
+            *backing_off |= self.gate.get().is_some_and(|gate| gate.is_seeking(name));
+        }
+        state
     }
 
     /// Wakes whoever waits for a change.

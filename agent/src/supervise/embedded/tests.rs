@@ -62,6 +62,7 @@ impl Host {
             store: None,
             service: None,
             offsets_of: None,
+            partner: None,
             ports: Vec::new(),
             stop_deadline: Duration::from_millis(200),
             fingerprint: "f1".to_owned(),

@@ -158,11 +158,14 @@ impl Supervisor for Systemd {
 
     async fn keep(&self, launch: &Launch) -> Result<(), SupervisorError> {
         self.shared.know(&launch.instance)?;
+        if let Some(gate) = self.shared.gate.get() {
+            gate.runs(launch);
+        }
         let connection = self.shared.connection().await?;
         let _turn = self.shared.turn.lock().await;
         let manager = manager(&connection).await?;
         if let Err(cause) = units::keep(&self.shared, &manager, launch).await? {
-            tracing::warn!(instance = %launch.instance, cause = cause.id, "{}: {}", launch.instance, cause.what);
+            tracing::warn!(instance = %launch.instance, cause = %cause.id, "{}: {}", launch.instance, cause.what);
         }
         // A unit that runs and that nobody wrote down is known from now on.
         if !self.shared.lock().contains_key(&launch.instance) {
@@ -280,7 +283,7 @@ impl Systemd {
             record.cause = Some(cause.clone());
             record.backoff.failed(&launch.fingerprint, now(), random());
         });
-        tracing::warn!(instance = %name, cause = cause.id, "{name}: not started: {}", cause.what);
+        tracing::warn!(instance = %name, cause = %cause.id, "{name}: not started: {}", cause.what);
         self.shared.wake_after_backoff(name);
         if snapshot.waits_for_restart() {
             // What the agent may not start, systemd must not start either.

@@ -22,7 +22,7 @@ use self::{
     still::Still,
 };
 use super::{
-    SupervisorError, now,
+    Gate, SupervisorError, now,
     preflight::{self, Verdict},
     random,
     record::{self, Record},
@@ -34,7 +34,7 @@ use std::{
     collections::BTreeMap,
     fs::File,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 use tokio::{
@@ -84,6 +84,8 @@ struct Shared {
     sizes: Mutex<BTreeMap<InstanceName, (Instant, Option<Size>)>>,
     changes: channel::Sender<u64>,
     tasks: Mutex<JoinSet<()>>,
+    /// Who admits instances, where somebody does.
+    gate: OnceLock<Arc<dyn Gate>>,
 }
 
 /// Whether systemd is the first process of this host (sd_booted(3)).
@@ -103,6 +105,12 @@ impl Systemd {
         // After an upgrade the program that runs has no name any more; the new one has it.
         let agent = std::env::current_exe().ok().filter(|path| path.is_file());
         Self::with(state, Programs { flock, agent }, account, PathBuf::from(UNITS), None)
+    }
+
+    /// Notes with somebody which instances may be started again.
+    pub fn admitted_by(&self, gate: Arc<dyn Gate>) {
+        // There is one for as long as the agent lives.
+        let _ = self.shared.gate.set(gate);
     }
 
     fn with(
@@ -129,6 +137,7 @@ impl Systemd {
             sizes: Mutex::default(),
             changes,
             tasks: Mutex::default(),
+            gate: OnceLock::new(),
         });
         if let Some(connection) = bus {
             // A test's own systemd: there is no other one to connect to.
@@ -322,7 +331,7 @@ impl Shared {
             return;
         }
         let cause = finding::DEPENDENCY_FAILED.of(&[("unit", &format!("rocketmq-{name}.service"))]);
-        tracing::warn!(instance = %name, cause = cause.id, "{name}: not started: {}", cause.what);
+        tracing::warn!(instance = %name, cause = %cause.id, "{name}: not started: {}", cause.what);
         record.run = None;
         record.cause = Some(cause);
         record.backoff.failed(&record.launch.fingerprint.clone(), now(), random());

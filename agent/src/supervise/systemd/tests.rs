@@ -58,6 +58,7 @@ impl Host {
             store: None,
             service: None,
             offsets_of: None,
+            partner: None,
             ports: Vec::new(),
             stop_deadline: Duration::from_secs(60),
             fingerprint: "f1".to_owned(),

@@ -72,7 +72,8 @@ pub(super) fn state(record: Option<&Record>, snapshot: &Snapshot) -> Result<Proc
         last_exit: record.and_then(|record| record.last_exit),
         cause: record.and_then(|record| record.cause.clone()),
         failures: backoff.failures(),
-        backing_off: backoff.hold(now()).is_some(),
+        // Its start is under way and waits for its permit.
+        backing_off: backoff.hold(now()).is_some() || snapshot.sub == "start-pre",
         quarantined: backoff.quarantined(),
         next_start_at: backoff.next_start_at(now()),
     })

@@ -12,6 +12,7 @@ use crate::{
     clock,
     ledger::{GENERATIONS, Ledger, LedgerError},
     settings,
+    trust::{Keys, TrustError},
 };
 use rocketmq_agent_domain::{
     document::{Document, Mark},
@@ -119,9 +120,16 @@ impl Opened {
     }
 
     /// The other end, for a host that has found out who it is.
-    pub fn handle(self, me: HostName, topology: &Topology) -> Handle {
-        let book = AddressBook::without_keys(me, topology);
-        Handle::new(self.view, Arc::new(book), self.commands, self.ledger)
+    /// The hosts have nothing to say to each other of the document; what they have of commit logs, they say with `keys`.
+    ///
+    /// # Errors
+    /// What the trust is to rest on is no good.
+    pub fn handle(self, me: HostName, topology: &Topology, keys: Option<Keys>) -> Result<Handle, TrustError> {
+        let book = match keys {
+            Some(keys) => AddressBook::new(me, topology, keys)?,
+            None => AddressBook::without_keys(me, topology),
+        };
+        Ok(Handle::new(self.view, Arc::new(book), self.commands, self.ledger))
     }
 }
 

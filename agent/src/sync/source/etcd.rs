@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{settings, sync::pause};
 use reqwest::{Url, header::AUTHORIZATION};
-use rocketmq_agent_domain::document::Document;
+use rocketmq_agent_domain::{document::Document, line::Line};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::time::Duration;
@@ -100,7 +100,7 @@ impl Etcd {
             return serde_json::from_slice(&body).map_err(|error| SourceError::Nonsense(address, error));
         }
         let words = match serde_json::from_slice(&body) {
-            Ok(Failure { message }) => message,
+            Ok(Failure { message }) => Line::excerpt(&message),
             Err(_) => words(&body),
         };
         Err(SourceError::Refused { address, status: status.as_u16(), words })

@@ -1,7 +1,7 @@
 //! Why a source gives nothing, in words that say what to look at.
 
 use super::super::LONGEST_MESSAGE;
-use rocketmq_agent_domain::document::DocumentError;
+use rocketmq_agent_domain::{document::DocumentError, line::Line};
 use std::{error::Error, io, path::PathBuf, time::Duration};
 
 /// Why a source gives nothing.
@@ -61,7 +61,7 @@ pub enum SourceError {
         /// The HTTP status.
         status: u16,
         /// What it says.
-        words: String,
+        words: Line,
     },
     /// It said more than a document can be.
     #[error("{0} answers with more than {LONGEST_MESSAGE} bytes")]

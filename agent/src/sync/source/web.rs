@@ -4,6 +4,7 @@
 use super::{super::LONGEST_MESSAGE, SourceError};
 use crate::{settings, web};
 use reqwest::{Certificate, Client, Identity, RequestBuilder, Response, Url, redirect};
+use rocketmq_agent_domain::line::Line;
 use std::{
     fs::{self, File},
     io::Read,
@@ -107,8 +108,8 @@ pub(super) async fn body(mut answer: Response, address: &str, patience: Duration
 }
 
 /// What a server says of a failure, in one short line.
-pub(super) fn words(body: &[u8]) -> String {
-    String::from_utf8_lossy(body).chars().filter(|c| !c.is_control()).take(200).collect()
+pub(super) fn words(body: &[u8]) -> Line {
+    Line::excerpt_of(body)
 }
 
 fn why(error: reqwest::Error, address: &str, patience: Duration) -> SourceError {

@@ -1,7 +1,6 @@
 //! Who and what is refused, and that it is counted.
 
 use super::*;
-use crate::trust;
 use bytes::Bytes;
 use hyper::Method;
 use rocketmq_agent_domain::register::{Ballot, Life, Message, Refusal};
@@ -158,4 +157,25 @@ fn a_connection_that_was_recorded_and_is_played_again_is_refused_and_counted() {
         let _ = stream.read_to_end(&mut Vec::new()).await;
     });
     one.counts_tls(before + 1);
+}
+
+/// Connections that are opened and say nothing, from the address that the other hosts come from too.
+#[test]
+fn a_flood_of_half_open_connections_keeps_no_host_out() {
+    let cluster = Cluster::new();
+    let file = cluster.file(2);
+    let [one, two]: [Host; 2] = cluster.hosts(&file);
+    let before = one.holds(1);
+    two.holds(1);
+    let address = one.handle.book.address(&name("vm1")).unwrap();
+    let mut flood: Vec<_> = (0..1100).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
+    for probe in 0..20 {
+        flood.extend((0..50).map(|_| std::net::TcpStream::connect(address).unwrap()));
+        let state = one.run(cluster.link('a', "vm2", &file, "vm1").state());
+        assert!(state.is_ok(), "probe {probe}: {state:?}");
+    }
+    committed(two.propose(next(&before, &format!("{file}# 2\n"), "under a flood")));
+    one.holds(2);
+    assert!(one.handle.book.refused().get("too-many").is_some_and(|count| *count >= 1000));
+    drop(flood);
 }

@@ -217,6 +217,14 @@ pub const TABLE: &[(i32, &str, &str, &str, &str)] = &[
         "disk-full",
         "full",
     ),
+    // 5.5.0, a slave that was longer than its master once
+    (
+        255,
+        "",
+        "2026-11-21 18:09:03 ERROR ReputMessageService - [BUG]logic queue order maybe wrong, expectLogicOffset: 5 currentLogicOffset: 9",
+        "diverged",
+        "logic queue order",
+    ),
     (1, "java.lang.OutOfMemoryError: Map failed", "", "too-many-maps", "Map failed"),
     (1, "java.lang.OutOfMemoryError: Java heap space", "", "heap-exhausted", "Java heap space"),
     (253, "", "2026-11-21 18:09:03 INFO main - something new", "initialize-failed", "could not load"),

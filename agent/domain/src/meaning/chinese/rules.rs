@@ -73,6 +73,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "加上 rocketmq.sha512，或使用 https。",
     ),
     of_id(
+        "https-without-sha512",
+        "发布包经由 https 取得，没有校验和。",
+        "谁控制了那台服务器、它的域名或证书，就能在每台主机上运行自己的程序。",
+        "加上 rocketmq.sha512：对检查过的归档运行 `sha512sum FILE` 会打印它。",
+    ),
+    of_id(
         "key-of-a-neighbour",
         "相邻的版本有这个键；这个版本有没有，不知道。",
         "没有这个键的版本会忽略它。",

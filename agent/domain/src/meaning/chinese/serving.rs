@@ -46,6 +46,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "在存储之外腾出空间，扩大磁盘，或在 [broker.config] 中减小 fileReservedTime。",
     ),
     of_id(
+        "diverged",
+        "主节点和从节点的 commit log 在两者的末尾之前就不同。",
+        "各自都有对方没有的消息，尽管 RocketMQ 可能说它们同步；两者都不就绪。",
+        "保留两个存储的副本，选择要保留的一个，让另一个重新开始；见 docs/power-loss.md。",
+    ),
+    of_id(
         "hangs",
         "进程接受连接，但有一段时间没有回答任何请求。",
         "已连接的客户端会等到超时；NameServer 可能还一直列出它。",
@@ -230,7 +236,7 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "slave-ahead",
         "从节点的内容比主节点多。",
         "主节点丢了日志的末尾，多半是因为断电；已确认的消息可能只在从节点上。",
-        "在做任何事之前，先停止两者，并保留两个存储的副本。",
+        "agent 会结束从节点、停止主节点，并让它取回缺少的内容；在它的主机上运行 `explain` 可以看到是什么妨碍了它。",
     ),
     of_id(
         "slave-empty",

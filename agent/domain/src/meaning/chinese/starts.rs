@@ -35,6 +35,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
     ),
     of_id("broker-id-illegal", "从节点的 brokerId 不大于 0。", "它没有启动。", "把 brokerId 交给 agent。"),
     of_id(
+        "comparing-logs",
+        "一个成员的 commit log 在启动前正在与另一个成员的比较。",
+        "它马上会启动；大的日志要几秒。",
+        "等待。",
+    ),
+    of_id(
         "config-file-missing",
         "实例的配置文件不在。",
         "它没有启动。",
@@ -151,6 +157,24 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "不用做什么：agent 会重新生成；如果一直如此，看看是谁在删除它。",
     ),
     of_id(
+        "loss-accepted",
+        "有人启动了主节点，放弃了只有从节点才有的内容（`start --accept-loss`）。",
+        "那些消息不在主节点上；从节点不会启动，否则它会确认自己没有的内容。",
+        "从从节点的存储里取完需要的内容之后，把它移到一边：从节点会重新开始。",
+    ),
+    of_id(
+        "master-behind",
+        "主节点的从节点有主节点没有的消息，而现在无法取回。",
+        "照原样启动，它会隐藏已确认的消息，并在那些位置写入别的。",
+        "按原因中写的做，比如启动从节点所在的主机或共享密钥；`rocketmq-agent start INSTANCE --accept-loss` 会放弃这些消息。",
+    ),
+    of_id(
+        "master-empty",
+        "主节点的存储是空的，而它的从节点有消息。",
+        "在这样的存储上启动，主节点会隐藏全部消息，并从偏移 0 开始。",
+        "把存储放回去或挂载它的磁盘；见 docs/power-loss.md。",
+    ),
+    of_id(
         "namesrv-address-illegal",
         "NameServer 列表的写法不是 address:port;address:port。",
         "broker 没有启动。",
@@ -169,6 +193,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "让主机在 agent 启动之前就有地址（network-online.target）。",
     ),
     of_id(
+        "not-compared",
+        "无法比较两个成员的 commit log。",
+        "在比较之前，成员不会启动。",
+        "查看原因：多半是文件或磁盘不能读写。agent 每秒再试一次。",
+    ),
+    of_id(
         "not-enough-memory",
         "主机给不了 JVM 它的堆：Cannot allocate memory。",
         "它在 RocketMQ 开始之前就结束了。",
@@ -179,6 +209,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "内存用完，内核结束了这个进程。",
         "存储没有关闭，而且还会再发生。",
         "在 cluster.toml 中减小 heap 或增加内存：所有实例的堆、直接内存和页缓存必须放得下。",
+    ),
+    of_id(
+        "other-file-size",
+        "两个成员的 commit log 的文件长度不同。",
+        "RocketMQ 按字节复制，包括文件末尾：它们之间无法复制。",
+        "把两者的 mappedFileSizeCommitLog 设为相同的值，与较早的存储建立时一样。",
     ),
     of_id(
         "port-in-use",
@@ -199,10 +235,28 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "由 agent 启动时不用做什么；手工启动时把它设为含有 conf/ 的目录。",
     ),
     of_id(
+        "slave-cut",
+        "从节点的末尾不是完整的消息，正在重启它以截掉这部分。",
+        "它的主节点在等待，否则从节点会确认比主节点发送的更多。",
+        "等几秒。",
+    ),
+    of_id(
+        "slave-longer",
+        "从节点的 commit log 比主节点的长。",
+        "RocketMQ 会把它的确认当作它其实没有的副本，所以不会启动它。",
+        "主节点在下次启动之前取回缺少的内容；在主节点的主机上运行 `rocketmq-agent explain` 可以看到是什么妨碍了它。",
+    ),
+    of_id(
         "start-failed",
         "RocketMQ 在启动过程中放弃了。",
         "它会再次启动，每失败一次就等得更久。",
         "看原因中引用的那一行，以及实例的 console.log 中它前后的内容。",
+    ),
+    of_id(
+        "started-alone",
+        "没有正常关闭的主节点在没有从节点主机回答的情况下启动了。",
+        "只有从节点才有的内容它没有。",
+        "让从节点的主机恢复；从节点在跟随之前会先比较。",
     ),
     of_id(
         "stopped",
@@ -253,6 +307,18 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "`rocketmq-agent doctor --fix owners` 会把文件交给它们的账号；并确认磁盘是以可读写方式挂载的。",
     ),
     of_id(
+        "tail-repair",
+        "一个成员正在从另一个取回它丢失的内容，多半是因为断电。",
+        "取回全部内容后它会启动；在此期间其他主节点接收发送。",
+        "等待：原因里写着进度。",
+    ),
+    of_id(
+        "tail-repaired",
+        "一个成员在上次启动之前取回了它丢失的内容。",
+        "没有影响：它的日志又与另一个成员相同。",
+        "查明主机为什么断电。",
+    ),
+    of_id(
         "too-many-maps",
         "不能再映射更多文件。",
         "broker 不能开始新的 commit log 文件：发送失败。",
@@ -275,5 +341,17 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "systemd 不启动实例的单元。",
         "实例没有运行。",
         "`systemctl status rocketmq-INSTANCE` 会说明原因。",
+    ),
+    of_id(
+        "waits-for-master-log",
+        "没有正常关闭的从节点在等主节点的主机说明主节点有什么。",
+        "它可能丢了日志的末尾，而主节点有。",
+        "启动主节点主机上的 agent；一分钟没有回答之后它会启动。",
+    ),
+    of_id(
+        "waits-for-slave",
+        "没有正常关闭的主节点在等从节点的主机说明从节点有什么。",
+        "它可能丢了从节点还有的已确认消息。",
+        "启动从节点主机上的 agent；一分钟没有回答之后主节点会启动。",
     ),
 ];

@@ -18,7 +18,7 @@ impl World {
     }
 
     fn waits(&self, at: usize) -> Vec<String> {
-        self.agents[at].turns.values().filter_map(|turn| Some(turn.waits.as_ref()?.what.clone())).collect()
+        self.agents[at].turns.values().filter_map(|turn| Some(turn.waits.as_ref()?.what.to_string())).collect()
     }
 }
 

@@ -5,6 +5,7 @@ use crate::{
     desired::{HostFacts, Java, desired},
     health::report::{HostReport, HostView},
     launch::Role,
+    line::Line,
     names::{HostName, InstanceName},
     observed::Fact,
     placement::place,
@@ -84,13 +85,13 @@ impl World {
             });
             let truth = HostReport {
                 host: host.name.clone(),
-                cluster: String::new(),
+                cluster: Line::default(),
                 mode: topology.mode,
                 rocketmq: topology.version,
-                agent: String::new(),
+                agent: Line::default(),
                 at: 0,
-                cluster_file: "a".to_owned(),
-                placement: String::new(),
+                cluster_file: "a".into(),
+                placement: Line::default(),
                 ready: true,
                 blocked: Vec::new(),
                 steps: Vec::new(),
@@ -181,7 +182,7 @@ impl World {
             agent.silent.remove(&host);
         }
         let view =
-            HostView { host: host.clone(), address: String::new(), report: Some(report), unknown_since, error: None };
+            HostView { host: host.clone(), address: Line::default(), report: Some(report), unknown_since, error: None };
         agent.fetched.insert(host, view);
     }
 
@@ -270,7 +271,7 @@ impl World {
 
     pub fn other_file(&mut self, at: usize, digest: u8) {
         let truth = &mut self.agents[at].truth;
-        let digest = format!("{digest}");
+        let digest = Line::from(format!("{digest}"));
         if truth.cluster_file != digest {
             truth.cluster_file = digest;
             truth.instances.iter_mut().for_each(|it| it.restart_pending = true);
