@@ -2,7 +2,7 @@
 //! reflection (tests/java/ConfigKeys.java), here what it says is compared with `agent/domain/src/catalogue/keys.tsv`.
 //!
 //! The releases that the other tests run on are looked at; `make catalogue` looks at all, and writes the file anew.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use rocketmq_agent_domain::{catalogue, names::Version};
 use std::{collections::BTreeMap, fmt::Write, fs, path::Path, process::Command};

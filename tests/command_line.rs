@@ -1,6 +1,6 @@
 //! What the commands print, word for word: the help of each, and what `check` and `render` say of one cluster file.
 //! `UPDATE_EXPECTED=1 cargo test --test command_line` writes the words anew.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use std::{
     fs,

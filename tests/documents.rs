@@ -1,5 +1,5 @@
 //! The documents say what the code does. `UPDATE_EXPECTED=1 cargo test --test documents` writes the generated ones.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use rocketmq_agent::doctor::CHECKS;
 use rocketmq_agent_domain::{

@@ -4,7 +4,7 @@
 //! Three differences are allowed. Java keeps half a surrogate pair, which no Rust string can hold: here it is U+FFFD.
 //! Java refuses a whole file for one malformed `\u`; here the rest of it is read, since it was RocketMQ that sent it. A
 //! last line of nothing but a backslash and one line end is an entry of two empty texts to Java, and nothing here.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use proptest::{
     collection::{btree_map, vec},

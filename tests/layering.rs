@@ -1,6 +1,6 @@
 //! Arrows point one way: the pure core knows nothing of the outside, adapters do not know each other, and only the
 //! daemon and the commands know them all.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -78,13 +78,13 @@ fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
         ),
         ("agreement", &["accounts", "clock", "commit_log", "probe", "sync"]),
         ("audit", &["clock"]),
-        ("claim", &["files"]),
+        ("claim", &["accounts", "files", "untrusted"]),
         ("clock", &[]),
         ("cluster", &["files"]),
         ("commit_log", &["accounts", "unprivileged"]),
         ("connections", &[]),
         ("control", &["cluster", "peers", "audit", "clock", "files", "rollout", "sync"]),
-        ("copies", &["accounts", "clock", "files", "remoting"]),
+        ("copies", &["accounts", "clock", "files", "tables", "unprivileged", "untrusted"]),
         ("distribution", &["web"]),
         (
             "doctor",
@@ -101,11 +101,12 @@ fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
                 "settings",
                 "supervise",
                 "trust",
+                "unprivileged",
                 "web",
             ],
         ),
         ("exit_code", &[]),
-        ("files", &["accounts"]),
+        ("files", &["accounts", "untrusted"]),
         ("grpc", &["remoting", "tls"]),
         ("host", &[]),
         ("http", &["connections", "peers", "reach"]),
@@ -115,9 +116,9 @@ fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("log", &[]),
         ("mtu", &[]),
         ("notify", &[]),
-        ("offsets", &["accounts", "acl", "clock", "files", "remoting"]),
+        ("offsets", &["accounts", "acl", "clock", "files", "remoting", "unprivileged", "untrusted"]),
         ("online", &["acl", "peers", "probe", "remoting", "room"]),
-        ("owners", &["accounts"]),
+        ("owners", &["accounts", "untrusted"]),
         ("peers", &["clock", "web"]),
         ("probe", &["acl", "grpc", "remoting", "room", "supervise", "web"]),
         ("reach", &[]),
@@ -139,16 +140,17 @@ fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
                 "stores",
                 "supervise",
                 "sync",
+                "untrusted",
             ],
         ),
         ("remoting", &["tls"]),
-        ("remove", &["accounts", "distribution", "settings", "stores", "supervise"]),
-        ("room", &[]),
+        ("remove", &["accounts", "distribution", "settings", "stores", "supervise", "untrusted"]),
+        ("room", &["files", "untrusted"]),
         ("rollout", &["acl", "clock", "files", "peers", "remoting"]),
         ("settings", &[]),
-        ("stores", &["accounts", "files", "owners"]),
-        ("supervise", &["accounts", "clock", "files", "offsets"]),
-        ("support", &["clock", "cluster", "inventory", "java", "settings"]),
+        ("stores", &["accounts", "files", "owners", "tables", "unprivileged", "untrusted"]),
+        ("supervise", &["accounts", "clock", "files", "offsets", "unprivileged", "untrusted"]),
+        ("support", &["accounts", "clock", "cluster", "inventory", "java", "settings", "unprivileged", "untrusted"]),
         (
             "sync",
             &[
@@ -165,9 +167,12 @@ fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
                 "web",
             ],
         ),
+        ("tables", &["remoting"]),
         ("tls", &[]),
-        ("trust", &["files", "settings"]),
+        ("trust", &["files", "settings", "untrusted"]),
         ("unprivileged", &["accounts"]),
+        // Its tests play the account.
+        ("untrusted", &["accounts", "copies", "files", "owners", "unprivileged"]),
         ("web", &[]),
     ])
 }

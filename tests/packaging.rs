@@ -1,6 +1,6 @@
 //! The packages, as far as they can be judged without building them: what the unit and the maintainer scripts rely on
 //! is in both, and nothing in them can touch a broker or its data. packaging/check.sh judges the built ones.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use rocketmq_agent::{
     accounts, exit_code,
@@ -211,6 +211,10 @@ fn no_script_ends_a_process_or_deletes_anything() {
         for line in
             read(file).lines().map(str::trim).filter(|line| !line.starts_with('#') && !line.starts_with("echo "))
         {
+            // What a version before the folders of instances were root's needs: each of them, and nothing in it.
+            if line.contains("chown -h 3000:3000 \"$home\"") {
+                continue;
+            }
             for word in line.split([' ', ';', '(', ')', '`', '|', '&']) {
                 let banned = ["rm", "rmdir", "find", "kill", "pkill", "killall", "userdel", "groupdel", "mv", "chown"];
                 assert!(!banned.contains(&word), "{file}: {line}");

@@ -1,6 +1,6 @@
 //! Every rule of a cluster file has a file that breaks it and the exact words that are said about it.
 //! `UPDATE_EXPECTED=1 cargo test --test rejected` writes the words anew.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use rocketmq_agent::cluster::{Cluster, ClusterError};
 use rocketmq_agent_domain::{meaning::Language, problem::RULES};

@@ -1,7 +1,7 @@
 //! The remoting client against what real NameServers and brokers answered: frames recorded byte for byte in
 //! `fixtures/frames` (`VERSION-ROLE-CODE-WHAT.bin`), given out by a peer on a port of its own. Only the opaque is changed,
 //! so that an answer belongs to its request.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic)]
 
 use std::{fs, path::PathBuf, time::Duration};
 

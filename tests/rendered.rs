@@ -1,6 +1,6 @@
 //! Every example file renders, for each of its hosts, exactly the files and commands kept under
 //! `tests/fixtures/rendered`. `UPDATE_EXPECTED=1 cargo test --test rendered` writes them anew.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use rocketmq_agent::cluster::Cluster;
 use rocketmq_agent_domain::{

@@ -1,5 +1,5 @@
 //! The schema that editors get says what `check` says. `UPDATE_EXPECTED=1 cargo test --test schema` writes it anew.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use rocketmq_agent_domain::schema;
 use serde_json::Value;

@@ -1,6 +1,6 @@
 //! Lines that people were seen to write into broker.conf: what RocketMQ made of each, as tests/rocketmq/wrong-configs.py
 //! saw it on real brokers, and what this agent says. `UPDATE_EXPECTED=1 cargo test --test wrong_configs` writes the page.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use rocketmq_agent_domain::topology;
 use std::{collections::BTreeMap, fmt::Write, fs, path::Path};

@@ -13,7 +13,7 @@ use rocketmq_agent_domain::{
 };
 use std::{
     env,
-    fs::{self, File},
+    fs::File,
     io::{self, Read},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -85,12 +85,12 @@ pub fn of_instance(folder: &Path) -> Option<Credential> {
         secret_key: String,
     }
     let conf = folder.join("conf");
-    let inner = properties::parse(&fs::read(conf.join("broker.conf")).ok()?).remove(INNER);
+    let inner = properties::parse(&files::read(&conf.join("broker.conf")).ok()??).remove(INNER);
     if let Some(Inner { access_key, secret_key }) = inner.and_then(|inner| serde_json::from_str(&inner).ok()) {
         return Some(Credential::new(access_key, secret_key));
     }
     // As Acl::plain_acl writes it.
-    let text = fs::read_to_string(conf.join(PLAIN_ACL)).ok()?;
+    let text = String::from_utf8(files::read(&conf.join(PLAIN_ACL)).ok()??).ok()?;
     let value = |key| text.lines().find_map(|line| line.trim_start_matches(['-', ' ']).strip_prefix(key));
     let value = |key| value(key)?.strip_prefix(": \"")?.strip_suffix('"');
     Some(Credential::new(value("accessKey")?, value("secretKey")?))
@@ -133,7 +133,7 @@ pub fn filled(text: &str, credential: &Credential) -> String {
 mod tests {
     use super::*;
     use rocketmq_agent_domain::acl::Generation;
-    use std::os::unix::fs::PermissionsExt;
+    use std::{fs, os::unix::fs::PermissionsExt};
 
     #[test]
     fn a_key_is_taken_from_a_file_that_nobody_else_can_read_and_never_shown() {

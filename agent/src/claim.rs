@@ -1,10 +1,16 @@
 //! One agent a base folder: two would supervise the same JVMs, and the one that ends would stop the other's brokers.
 //! A file lock that no JVM inherits, so that it ends with the agent.
 
-use crate::files::{self, FileError};
+use crate::{
+    accounts::Account,
+    files::{self, FileError},
+    untrusted,
+};
+use rustix::fs::{Mode, OFlags, openat};
 use std::{
     fs::{File, TryLockError},
     io::{self, Read, Write},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -37,17 +43,19 @@ pub enum ClaimError {
     },
 }
 
-/// Claims a folder, making it where it is missing.
+/// Claims a folder, making it where it is missing. Where JVMs run as an account of their own, it becomes root's first.
 ///
 /// # Errors
 /// Another agent has it, or it cannot be written.
-pub fn claim(folder: &Path) -> Result<Claim, ClaimError> {
+pub fn claim(folder: &Path, account: Option<Account>) -> Result<Claim, ClaimError> {
     let failed = |source| ClaimError::Folder { folder: folder.to_owned(), source };
     if !folder.exists() {
         files::make_directory(folder, 0o755, None)?;
     }
-    let path = folder.join("agent.lock");
-    let mut file = File::options().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
+    if account.is_some() {
+        take_over(folder).map_err(failed)?;
+    }
+    let mut file = lock_file(folder).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -61,6 +69,38 @@ pub fn claim(folder: &Path) -> Result<Claim, ClaimError> {
     Ok(Claim(file))
 }
 
+/// In place: whoever works in it goes on. A folder that the account could move again is left to the plan, which says so.
+fn take_over(folder: &Path) -> io::Result<()> {
+    let open = untrusted::folder(folder)?;
+    if !untrusted::is_sealed(&open)? {
+        untrusted::seal(folder, 0o755)?;
+        tracing::warn!("took over {}: it could be changed by others than root", folder.display());
+    }
+    // Root unpacks releases there.
+    let dist = match untrusted::folder(&folder.join("dist")) {
+        Ok(dist) => dist,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if !untrusted::is_sealed(&dist)? {
+        untrusted::seal(&folder.join("dist"), 0o755)?;
+        untrusted::seal_tree(&dist)?;
+    }
+    Ok(())
+}
+
+/// A link there leads nowhere, and neither does a second name of another file.
+fn lock_file(folder: &Path) -> io::Result<File> {
+    let folder = untrusted::folder(folder)?;
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(openat(&folder, "agent.lock", flags, Mode::from_raw_mode(0o644))?);
+    let found = file.metadata()?;
+    match found.is_file() && found.nlink() == 1 {
+        true => Ok(file),
+        false => Err(io::Error::other("agent.lock is no file of the agent's: remove it")),
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -70,13 +110,13 @@ mod tests {
     fn a_folder_has_one_agent_at_a_time_and_the_other_one_is_named() {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("rocketmq");
-        let held = claim(&folder).unwrap();
-        let error = claim(&folder).unwrap_err().to_string();
+        let held = claim(&folder, None).unwrap();
+        let error = claim(&folder, None).unwrap_err().to_string();
         assert_eq!(error, format!("another rocketmq-agent (pid {}) works on {}", std::process::id(), folder.display()));
         drop(held);
         // A child of another test has the file too, for the moment between its fork and its exec.
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
-        while let Err(error) = claim(&folder) {
+        while let Err(error) = claim(&folder, None) {
             assert!(std::time::Instant::now() < deadline, "{error}");
             std::thread::yield_now();
         }

@@ -6,12 +6,13 @@ use crate::{
     accounts::Account,
     clock,
     files::{self, FileError},
-    remoting,
+    tables::{self, LONGEST},
+    unprivileged, untrusted,
 };
 use rocketmq_agent_domain::{desired::Desired, launch::Launch};
-use serde_json::Value;
 use std::{
-    fs, io,
+    fs::{self, File},
+    io::{self, Read, Seek},
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, UNIX_EPOCH},
@@ -23,8 +24,6 @@ const LOOK: Duration = Duration::from_secs(60);
 /// Between two copies of a file, milliseconds, and how many are kept of each.
 const EVERY: u64 = 600_000;
 const KEPT: usize = 5;
-/// A longer file is not copied.
-const LONGEST: u64 = 64 << 20;
 
 /// Files of `store/config`, each with what it is nothing without (4.7.0-5.5.0).
 const FILES: [(&str, &str); 3] = [
@@ -56,22 +55,33 @@ fn keep_all(goal: &Desired, owner: Option<Account>) {
     }
 }
 
-/// Copies each file that is good and was written since it was copied last, if that is long enough ago.
-fn keep(launch: &Launch, owner: Option<Account>, now: u64) -> Result<(), FileError> {
+/// Copies each file that is good and was written since it was copied last, if that is long enough ago. The broker's files
+/// are opened as the account; the copies are the agent's, in its own folder.
+fn keep(launch: &Launch, account: Option<Account>, now: u64) -> Result<(), FileError> {
     let Some(store) = &launch.store else { return Ok(()) };
     let folder = folder(launch);
     for (name, table) in FILES {
         let path = store.root.join("config").join(name);
-        let Some(written) = written(&path)? else { continue };
+        let Some((file, written)) = open(&path, account)? else { continue };
         let copies = copies(&folder, name)?;
         if copies.last().is_some_and(|(at, _)| *at >= written || now < at + EVERY) {
             continue;
         }
-        let Some(text) = good(&path, table)? else { continue };
         if !folder.exists() {
-            files::make_directory(&folder, 0o750, owner)?;
+            files::make_directory(&folder, 0o750, None)?;
         }
-        files::write_file(&folder.join(format!("{name}.{written}")), &text, 0o640, owner)?;
+        let mut is_good = true;
+        // What is checked is the copy: the broker may write while it is read.
+        let copied = files::write_with(&folder.join(format!("{name}.{written}")), 0o640, None, |copy| {
+            io::copy(&mut (&file).take(LONGEST), copy)?;
+            copy.rewind()?;
+            is_good = tables::is_whole(copy, table);
+            if is_good { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
+        });
+        match copied {
+            Err(_) if !is_good => continue,
+            copied => copied?,
+        }
         for (_, old) in copies.iter().take((copies.len() + 1).saturating_sub(KEPT)) {
             fs::remove_file(old).map_err(files::failed("remove", old))?;
         }
@@ -92,17 +102,17 @@ pub struct Torn {
 ///
 /// # Errors
 /// Something cannot be read.
-pub fn torn(launch: &Launch) -> Result<Vec<Torn>, FileError> {
+pub fn torn(launch: &Launch, account: Option<Account>) -> Result<Vec<Torn>, FileError> {
     let Some(store) = &launch.store else { return Ok(Vec::new()) };
     let mut found = Vec::new();
     for (name, table) in FILES {
         let path = store.root.join("config").join(name);
-        if good(&path, table)?.is_some() || good(&path.with_extension("json.bak"), table)?.is_some() {
+        if is_good(&path, table, account)? || is_good(&path.with_extension("json.bak"), table, account)? {
             continue;
         }
         let copy = copies(&folder(launch), name)?.pop();
         // One that never was there is not torn.
-        if copy.is_some() || path.exists() {
+        if copy.is_some() || fs::symlink_metadata(&path).is_ok() {
             found.push(Torn { path, copy });
         }
     }
@@ -113,38 +123,58 @@ pub fn torn(launch: &Launch) -> Result<Vec<Torn>, FileError> {
 ///
 /// # Errors
 /// Something cannot be read or written.
-pub fn put_back(torn: &Torn, owner: Option<Account>) -> Result<(), FileError> {
+pub fn put_back(torn: &Torn, account: Option<Account>) -> Result<(), FileError> {
     let Some((_, copy)) = &torn.copy else { return Ok(()) };
-    if let Some(text) = files::read(&torn.path)? {
-        files::write_file(&torn.path.with_extension("json.torn"), &text, 0o640, owner)?;
-    }
-    let good = fs::read(copy).map_err(files::failed("read", copy))?;
-    files::write_file(&torn.path, &good, 0o640, owner)
+    let mut good = untrusted::file(copy).map_err(files::failed("read", copy))?;
+    // In the store the account writes, whoever asked for it: a link there leads it nowhere that it could not go itself.
+    let put = || {
+        let before = torn.path.with_extension("json.torn");
+        match untrusted::file(&torn.path) {
+            Ok(found) => {
+                files::write_with(&before, 0o640, None, |file| io::copy(&mut found.take(LONGEST), file).map(drop))?
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            // No file at all, or one that leads elsewhere.
+            Err(_) => fs::rename(&torn.path, &before).map_err(files::failed("put aside", &torn.path))?,
+        }
+        files::write_with(&torn.path, 0o640, None, |file| io::copy(&mut good, file).map(drop))
+    };
+    unprivileged::run(account, put).map_err(files::failed("put back", &torn.path))?
 }
 
 fn folder(launch: &Launch) -> PathBuf {
     launch.directory.join("config-copies")
 }
 
-/// When a file was written, milliseconds since 1970; none where there is none to copy.
-fn written(path: &Path) -> Result<Option<u64>, FileError> {
+/// A file that may be copied, and when it was written, milliseconds since 1970; none where there is none, or it is too long.
+fn open(path: &Path, account: Option<Account>) -> Result<Option<(File, u64)>, FileError> {
     let failed = files::failed("look at", path);
-    match fs::metadata(path) {
-        Ok(file) if file.len() > LONGEST => Ok(None),
-        Ok(file) => {
-            let at = file.modified().map_err(failed)?.duration_since(UNIX_EPOCH).unwrap_or_default();
-            Ok(u64::try_from(at.as_millis()).ok())
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(failed(source)),
-    }
+    let file = match unprivileged::run(account, || untrusted::file(path)).and_then(|opened| opened) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(failed(source)),
+    };
+    let found = file.metadata().map_err(&failed)?;
+    let at = found.modified().map_err(failed)?.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let at = u64::try_from(at.as_millis()).ok().filter(|_| found.len() <= LONGEST);
+    Ok(at.map(|at| (file, at)))
 }
 
-/// The text of a file that RocketMQ would read; none where it is not there, empty or torn.
-fn good(path: &Path, table: &str) -> Result<Option<Vec<u8>>, FileError> {
-    let text = files::read(path)?;
-    let is_good = |text: &Vec<u8>| remoting::from_json::<Value>(text).is_ok_and(|value| value[table].is_object());
-    Ok(text.filter(is_good))
+/// Whether RocketMQ would read it; not where it is not there, empty, torn, or no file at all.
+fn is_good(path: &Path, table: &str, account: Option<Account>) -> Result<bool, FileError> {
+    match unprivileged::run(account, || untrusted::file(path)).and_then(|opened| opened) {
+        Ok(file) => Ok(tables::is_whole(&file, table)),
+        // What the account may not read, RocketMQ does not read either.
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied | io::ErrorKind::Other
+            ) =>
+        {
+            Ok(false)
+        }
+        Err(error) => Err(files::failed("read", path)(error)),
+    }
 }
 
 /// All copies of a file with when it was written, the oldest first.
@@ -158,38 +188,45 @@ fn copies(folder: &Path, name: &str) -> Result<Vec<(u64, PathBuf)>, FileError> {
     Ok(found)
 }
 
+/// A broker with its store in that folder.
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+pub(crate) fn launch_for_tests(home: &Path) -> Launch {
+    use rocketmq_agent_domain::launch::{Role, StoreIdentity};
+    use std::collections::BTreeMap;
+    Launch {
+        instance: "broker-a".parse().unwrap(),
+        role: Role::Master,
+        program: "/j".into(),
+        arguments: Vec::new(),
+        environment: BTreeMap::new(),
+        directory: home.to_owned(),
+        console: home.join("console.log"),
+        logs: Vec::new(),
+        store: Some(StoreIdentity {
+            root: home.join("store"),
+            commit_log: home.join("store/commitlog"),
+            format: Default::default(),
+            cluster: "C".to_owned(),
+            broker: "broker-a".parse().unwrap(),
+        }),
+        service: None,
+        offsets_of: None,
+        partner: None,
+        ports: Vec::new(),
+        stop_deadline: Duration::ZERO,
+        fingerprint: String::new(),
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use rocketmq_agent_domain::launch::{Role, StoreIdentity};
-    use std::{collections::BTreeMap, fs::File};
 
     fn launch(home: &Path) -> Launch {
         fs::create_dir_all(home.join("store/config")).unwrap();
-        Launch {
-            instance: "broker-a".parse().unwrap(),
-            role: Role::Master,
-            program: "/j".into(),
-            arguments: Vec::new(),
-            environment: BTreeMap::new(),
-            directory: home.to_owned(),
-            console: home.join("console.log"),
-            logs: Vec::new(),
-            store: Some(StoreIdentity {
-                root: home.join("store"),
-                commit_log: home.join("store/commitlog"),
-                format: Default::default(),
-                cluster: "C".to_owned(),
-                broker: "broker-a".parse().unwrap(),
-            }),
-            service: None,
-            offsets_of: None,
-            partner: None,
-            ports: Vec::new(),
-            stop_deadline: Duration::ZERO,
-            fingerprint: String::new(),
-        }
+        launch_for_tests(home)
     }
 
     fn write(launch: &Launch, name: &str, text: &str, second: u64) {
@@ -231,14 +268,14 @@ mod tests {
         }
         write(&launch, "consumerOffset.json", "", 3);
         write(&launch, "consumerOffset.json.bak", first, 3);
-        assert_eq!(torn(&launch).unwrap(), [], "RocketMQ takes its own");
+        assert_eq!(torn(&launch, None).unwrap(), [], "RocketMQ takes its own");
         write(&launch, "consumerOffset.json.bak", "{\"offset", 3);
-        let found = torn(&launch).unwrap();
+        let found = torn(&launch, None).unwrap();
         assert_eq!(found.len(), 1);
         put_back(&found[0], None).unwrap();
         let config = launch.directory.join("store/config");
         assert_eq!(fs::read_to_string(config.join("consumerOffset.json")).unwrap(), second);
         assert_eq!(fs::read_to_string(config.join("consumerOffset.json.torn")).unwrap(), "");
-        assert_eq!(torn(&launch).unwrap(), []);
+        assert_eq!(torn(&launch, None).unwrap(), []);
     }
 }

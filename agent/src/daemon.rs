@@ -3,6 +3,7 @@
 mod aims;
 mod file_watch;
 pub mod goal;
+mod ports;
 mod synced;
 mod trial;
 
@@ -31,6 +32,7 @@ use crate::{
     supervise::{self, Backend, Embedded, Supervisor, Systemd, Timing, systemd},
     sync::{self, Cuts, Logs},
 };
+use ports::Ports;
 use rocketmq_agent_domain::{
     desired::Desired,
     finding,
@@ -67,13 +69,17 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let mut watched = FileWatch::new(&settings.cluster_file);
     let mut secret_watched = FileWatch::new(&settings.secret_file);
     let (mut synced, mut goal) = synced::start(&settings).await?;
-    let mut claimed = claim_base(&goal)?;
+    let mut claimed = claim_base(&goal, account)?;
     let supervisor = supervisor(&settings, account)?;
     // Unlike a wrong file this may be put right by others at any time, so it is said and looked at again.
     goal.account_problem = account_problem(&settings, &supervisor);
     let topology = Arc::clone(&goal.cluster.topology);
     let name = goal.desired.host.clone();
-    let listener = listen(&settings, &topology, &name).await?;
+    let ports = Ports::new();
+    let (address, sync_address) = addresses(&settings, &topology, &name)?;
+    let listener = ports.first(address, http::bind(address)).await;
+    // Where the system chose a port, the one that it chose.
+    let address = listener.as_ref().map_or(Ok(address), TcpListener::local_addr)?;
     let admission = Arc::new(match &supervisor {
         Backend::Systemd(_) => Admission::of_host(&settings),
         Backend::Embedded(_) => Admission::embedded(&settings),
@@ -85,7 +91,10 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     // With a source the hosts have nothing to say to each other but for their commit logs.
     if let Some(synced) = synced.as_ref().filter(|synced| synced.handle.book.has_trust()) {
         let logs = Logs::new(desired_seen.clone(), pids_seen.clone(), account, Arc::clone(&cuts));
-        listen_sync(&settings, &topology, &name, synced.handle.clone(), logs).await?;
+        let (ports, handle) = (ports.clone(), synced.handle.clone());
+        tokio::spawn(async move {
+            ports.listen(sync_address, || sync::listen(sync_address, handle.clone(), logs.clone())).await;
+        });
     }
     let (orders, ordered) = mpsc::channel(ORDERS);
     let audit = Audit::new(&settings.state_dir);
@@ -109,7 +118,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         Applied::write(&goal.cluster, &settings.state_dir)?;
     }
     info!(host = %name, cluster = %topology.name, mode = %topology.mode, rocketmq = %topology.version,
-        http = %listener.local_addr()?, "rocketmq-agent {} begins", env!("CARGO_PKG_VERSION"));
+        http = %address, "rocketmq-agent {} begins", env!("CARGO_PKG_VERSION"));
 
     let (report, report_seen) = watch::channel(None);
     let (nsaddr, nsaddr_seen) = watch::channel(public_namesrvs(&goal.cluster));
@@ -126,11 +135,27 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     };
     let (stop_http, http_stopped) = watch::channel(false);
     if let Some(address) = settings.agent_check {
-        let listener = http::bind(address).await?;
-        let ended = stopped(http_stopped.clone());
-        tokio::spawn(http::answer_agent_checks(listener, published.clone(), Limits::default(), ended));
+        let (ports, published, stop) = (ports.clone(), published.clone(), http_stopped.clone());
+        tokio::spawn(async move {
+            let listener = ports.listen(address, || http::bind(address)).await;
+            http::answer_agent_checks(listener, published, Limits::default(), stopped(stop)).await;
+        });
     }
-    let server = tokio::spawn(http::serve(listener, published, Limits::default(), stopped(http_stopped)));
+    let server = {
+        let (ports, stop) = (ports.clone(), http_stopped);
+        tokio::spawn(async move {
+            let bound = async {
+                match listener {
+                    Some(listener) => listener,
+                    None => ports.listen(address, || http::bind(address)).await,
+                }
+            };
+            tokio::select! {
+                listener = bound => http::serve(listener, published, Limits::default(), stopped(stop)).await,
+                () = stopped(stop.clone()) => {}
+            }
+        })
+    };
     copies::spawn(desired_seen.clone(), account);
     let (services, rounds, has_master) = probe::spawn(desired_seen.clone(), pids_seen);
     let book = synced.as_ref().map(|synced| Arc::clone(&synced.handle.book));
@@ -167,7 +192,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     loop {
         (reconciler.channels.alive)();
         if claimed.is_none() {
-            claimed = claim_base(&goal)?;
+            claimed = claim_base(&goal, account)?;
         }
         let still = watched.is_still(Instant::now());
         let edited = still && watched.is_new();
@@ -197,7 +222,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
             }
         };
         if let Some((entry, next)) = next {
-            match next.and_then(|next| take(&settings, &goal, &next, &mut claimed).map(|()| next)) {
+            match next.and_then(|next| take(&settings, &goal, &next, (&mut claimed, account)).map(|()| next)) {
                 Ok(next) => {
                     info!("cluster.toml has changed and is taken");
                     if let (Some(synced), Some(entry)) = (&mut synced, &entry) {
@@ -232,6 +257,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
                 goal.desired.instances.iter().for_each(|it| reconciler.supervisor.settled(&it.launch.instance));
             }
         }
+        goal.port_problems = ports.problems();
         let stepped = reconciler.pass(&goal).await;
         if let Some(report) = &*last_report.borrow() {
             notify.published(&summary::in_one_line(report));
@@ -310,12 +336,12 @@ async fn stopped(mut stop: watch::Receiver<bool>) {
 
 /// Claims this host's base folder. One that cannot be written is no reason to end: nothing can be started in it, the
 /// plan says why, and it is tried again. A host that is to run nothing has none.
-fn claim_base(goal: &Goal) -> Result<Option<Claim>, ClaimError> {
+fn claim_base(goal: &Goal, account: Option<Account>) -> Result<Option<Claim>, ClaimError> {
     let name = &goal.desired.host;
     let Some(host) = goal.cluster.topology.host(name).filter(|_| goal.cluster.placement.uses(name)) else {
         return Ok(None);
     };
-    match claim::claim(&host.base_dir) {
+    match claim::claim(&host.base_dir, account) {
         Ok(claim) => Ok(Some(claim)),
         Err(ClaimError::Folder { .. } | ClaimError::Make(_)) => Ok(None),
         Err(error) => Err(error),
@@ -323,10 +349,15 @@ fn claim_base(goal: &Goal) -> Result<Option<Claim>, ClaimError> {
 }
 
 /// Makes a goal the one to come back to. On an error nothing has changed.
-fn take(settings: &Settings, goal: &Goal, next: &Goal, claimed: &mut Option<Claim>) -> anyhow::Result<()> {
+fn take(
+    settings: &Settings,
+    goal: &Goal,
+    next: &Goal,
+    (claimed, account): (&mut Option<Claim>, Option<Account>),
+) -> anyhow::Result<()> {
     let base_dir = |goal: &Goal| goal.cluster.topology.host(&goal.desired.host).map(|host| host.base_dir.clone());
     let moved = base_dir(goal) != base_dir(next);
-    let claim = if moved { claim_base(next)? } else { None };
+    let claim = if moved { claim_base(next, account)? } else { None };
     Applied::write(&next.cluster, &settings.state_dir)?;
     if moved {
         *claimed = claim;
@@ -334,22 +365,11 @@ fn take(settings: &Settings, goal: &Goal, next: &Goal, claimed: &mut Option<Clai
     Ok(())
 }
 
-async fn listen(settings: &Settings, topology: &Topology, name: &HostName) -> anyhow::Result<TcpListener> {
+/// Where the agent is asked, and where for config sync.
+fn addresses(settings: &Settings, topology: &Topology, name: &HostName) -> anyhow::Result<(SocketAddr, SocketAddr)> {
     let host = topology.host(name).ok_or_else(|| HostError::unknown(topology, name))?;
-    let address = settings.listen.unwrap_or(SocketAddr::new(everywhere(host.address), host.agent_port));
-    Ok(http::bind(address).await?)
-}
-
-async fn listen_sync(
-    settings: &Settings,
-    topology: &Topology,
-    name: &HostName,
-    handle: sync::Handle,
-    logs: Logs,
-) -> anyhow::Result<()> {
-    let host = topology.host(name).ok_or_else(|| HostError::unknown(topology, name))?;
-    let address = settings.sync_listen.unwrap_or(SocketAddr::new(everywhere(host.address), host.sync_port));
-    Ok(sync::listen(address, handle, logs).await?)
+    let at = |port| SocketAddr::new(everywhere(host.address), port);
+    Ok((settings.listen.unwrap_or(at(host.agent_port)), settings.sync_listen.unwrap_or(at(host.sync_port))))
 }
 
 /// All addresses of the same kind.

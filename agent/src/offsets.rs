@@ -8,6 +8,7 @@ use crate::{
     acl, clock,
     files::{self, FileError},
     remoting::{self, Broker, Client, RemotingError},
+    unprivileged, untrusted,
 };
 use rocketmq_agent_domain::{
     launch::{Cause, Launch},
@@ -16,7 +17,6 @@ use rocketmq_agent_domain::{
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::{self, File},
     io::{self, Read, Seek, SeekFrom},
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -29,6 +29,9 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 const UNIT: u64 = 20;
 /// As the JVM's own umask makes it.
 const MODE: u32 = 0o640;
+/// A file of offsets is held as a whole, ten times over; a longer one is left as it is.
+const LONGEST: u64 = 16 << 20;
+const LONGEST_NOTE: u64 = 1 << 20;
 
 /// Why nothing was taken over.
 #[derive(Debug, thiserror::Error)]
@@ -70,15 +73,18 @@ pub async fn carry(
     owner: Option<Account>,
     has_all: bool,
 ) {
-    if !file(store).exists() {
+    // What a broker keeps is read and written as its account, whoever calls.
+    if !unprivileged::run(owner, || file(store).exists()).unwrap_or(false) {
         return;
     }
     let client = Client::new(TIMEOUT);
     client.sign_as(acl::of_instance(folder));
     client.speak_tls_to(over_tls);
     let asked = Broker::new(&client, slave.to_string(), TIMEOUT).consumer_offsets().await;
-    let done =
-        asked.map_err(OffsetsError::from).and_then(|theirs| take_over(store, folder, slave, &theirs, owner, has_all));
+    let done = asked.map_err(OffsetsError::from).and_then(|theirs| {
+        let done = unprivileged::run(owner, || take_over(store, slave, &theirs, has_all));
+        done.unwrap_or_else(|source| Err(files::failed("read", store)(source).into()))
+    });
     let name = folder.file_name().unwrap_or_default().display();
     match done {
         Ok(None) => {}
@@ -99,14 +105,12 @@ fn file(store: &Path) -> PathBuf {
 /// What was taken over, where anything was or had to be left. On an error the file is as it was.
 fn take_over(
     store: &Path,
-    folder: &Path,
     slave: SocketAddr,
     theirs: &Offsets,
-    owner: Option<Account>,
     has_all: bool,
 ) -> Result<Option<Carried>, OffsetsError> {
     let path = file(store);
-    let text = fs::read(&path).map_err(files::failed("read", &path))?;
+    let text = untrusted::read(&path, LONGEST).map_err(files::failed("read", &path))?;
     let damaged = |source| OffsetsError::Damaged { path: path.clone(), source };
     let mut file: Value = remoting::from_json(&text).map_err(damaged)?;
     let mut table: Offsets = serde_json::from_value(file["offsetTable"].take()).map_err(damaged)?;
@@ -132,32 +136,34 @@ fn take_over(
             table.entry(entry).or_default().extend(queues);
         }
         file["offsetTable"] = serde_json::to_value(table).map_err(damaged)?;
-        files::write_file(&carried.backup, &text, MODE, owner)?;
-        files::write_file(&path, &serde_json::to_vec(&file).map_err(damaged)?, MODE, owner)?;
+        files::write_file(&carried.backup, &text, MODE, None)?;
+        files::write_file(&path, &serde_json::to_vec(&file).map_err(damaged)?, MODE, None)?;
     }
-    files::write_file(&note(folder), &serde_json::to_vec_pretty(&carried).map_err(damaged)?, MODE, owner)?;
+    files::write_file(&note(store), &serde_json::to_vec_pretty(&carried).map_err(damaged)?, MODE, None)?;
     Ok(Some(carried))
 }
 
-fn note(folder: &Path) -> PathBuf {
-    folder.join("offsets-carried.json")
+/// Beside the file that it is about: whoever writes it is the account, which can write nowhere else.
+fn note(store: &Path) -> PathBuf {
+    store.join("config/offsets-carried.json")
 }
 
 /// What was taken over before the last starts, as long as it is news.
-pub fn warning(launch: &Launch) -> Option<Cause> {
+pub fn warning(launch: &Launch, account: Option<Account>) -> Option<Cause> {
     launch.offsets_of?;
-    let carried: Carried = serde_json::from_slice(&fs::read(note(&launch.directory)).ok()?).ok()?;
+    let note = note(&launch.store.as_ref()?.root);
+    let text = unprivileged::run(account, || untrusted::read(&note, LONGEST_NOTE)).ok()?.ok()?;
+    let carried: Carried = serde_json::from_slice(&text).ok()?;
     carried.warning(clock::now())
 }
 
 /// Where a consume queue ends: in its last file, the first unit that nothing was written to. None where there is no file.
 fn end(folder: &Path) -> io::Result<Option<i64>> {
-    let names = fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
-    let names: Vec<String> = names.collect::<io::Result<_>>()?;
+    let names = untrusted::names(untrusted::folder(folder)?)?;
     let Some((start, name)) = names.iter().filter_map(|name| Some((name.parse::<u64>().ok()?, name))).max() else {
         return Ok(None);
     };
-    let mut file = File::open(folder.join(name))?;
+    let mut file = untrusted::file(&folder.join(name))?;
     let (mut written, mut blank) = (0, file.metadata()?.len() / UNIT);
     while written < blank {
         let middle = written + (blank - written) / 2;
@@ -173,6 +179,7 @@ fn end(folder: &Path) -> io::Result<Option<i64>> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn queue(store: &Path, topic: &str, start: u64, written: usize) {
         let folder = store.join("consumequeue").join(topic).join("0");
@@ -207,17 +214,17 @@ mod tests {
         queue(&store, "T", 0, 9);
         let slave = "127.0.0.1:1".parse().unwrap();
         let theirs = remoting::from_json(br#"{"T@g":{0:8},"T@h":{0:6}}"#).unwrap();
-        let carried = take_over(&store, home.path(), slave, &theirs, None, false).unwrap().unwrap();
+        let carried = take_over(&store, slave, &theirs, false).unwrap().unwrap();
         assert_eq!((carried.queues, carried.messages, carried.beyond), (1, 3, 0));
         let after: Value = serde_json::from_slice(&fs::read(file(&store)).unwrap()).unwrap();
         let wanted = r#"{"dataVersion":{"counter":9},"offsetTable":{"T@g":{"0":8},"T@h":{"0":7}}}"#;
         assert_eq!(after, serde_json::from_str::<Value>(wanted).unwrap());
         assert_eq!(fs::read_to_string(carried.backup).unwrap(), before);
-        assert_eq!(take_over(&store, home.path(), slave, &theirs, None, false).unwrap(), None, "and then it is as new");
+        assert_eq!(take_over(&store, slave, &theirs, false).unwrap(), None, "and then it is as new");
         // The queue of what was taken back a moment ago is built only by the start.
         let beyond = remoting::from_json(br#"{"T@g":{0:12}}"#).unwrap();
-        assert_eq!(take_over(&store, home.path(), slave, &beyond, None, false).unwrap().unwrap().beyond, 1);
-        assert_eq!(take_over(&store, home.path(), slave, &beyond, None, true).unwrap().unwrap().queues, 1);
+        assert_eq!(take_over(&store, slave, &beyond, false).unwrap().unwrap().beyond, 1);
+        assert_eq!(take_over(&store, slave, &beyond, true).unwrap().unwrap().queues, 1);
     }
 
     #[test]
@@ -227,7 +234,7 @@ mod tests {
         let torn = r#"{"offsetTable":{"T@"#;
         fs::write(file(home.path()), torn).unwrap();
         let slave = "127.0.0.1:1".parse().unwrap();
-        assert!(take_over(home.path(), home.path(), slave, &Offsets::new(), None, false).is_err());
+        assert!(take_over(home.path(), slave, &Offsets::new(), false).is_err());
         assert_eq!(fs::read_to_string(file(home.path())).unwrap(), torn);
     }
 }

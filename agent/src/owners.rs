@@ -2,17 +2,23 @@
 //! a broker that cannot write one of its files fails late and says little. It looks at and changes entries by their
 //! folder, never through a symbolic link.
 
-use crate::accounts::Account;
+use crate::{
+    accounts::Account,
+    untrusted::{self, Budget, Entry},
+};
 use rustix::{
-    fd::{AsFd, OwnedFd},
-    fs::{AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, Stat, Uid, chownat, openat, statat},
+    fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid, chownat, fstat, openat},
     io::Errno,
 };
 use std::{
-    ffi::CStr,
     io,
     path::{Path, PathBuf},
+    time::Duration,
 };
+
+/// How long a tree may take to look through, and to be given.
+const LOOK: Duration = Duration::from_secs(8);
+const GIVE: Duration = Duration::from_secs(600);
 
 /// Entries that belong to somebody else.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,18 +46,36 @@ impl std::fmt::Display for Strangers {
 /// What is below `root`, itself included, and is not the account's; `None` where all of it is, or nothing is there.
 ///
 /// # Errors
-/// A folder cannot be read.
+/// A folder cannot be read, or there is too much in it to look at.
 pub fn strangers(root: &Path, account: Account) -> io::Result<Option<Strangers>> {
+    let folder = match untrusted::folder(root) {
+        Ok(folder) => folder,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
     let mut found: Option<Strangers> = None;
-    walk(root, &mut |_, _, path, stat| {
-        if stat.st_uid != account.uid && !is_console(path) {
-            let strangers =
-                found.get_or_insert_with(|| Strangers { count: 0, example: path.to_owned(), uid: stat.st_uid });
-            strangers.count += 1;
+    let mut see = |path: PathBuf, uid: u32| {
+        let strangers = found.get_or_insert(Strangers { count: 0, example: path, uid });
+        strangers.count += 1;
+    };
+    let own = fstat(&folder)?.st_uid;
+    if own != account.uid {
+        see(root.to_owned(), own);
+    }
+    let walked = untrusted::walk(&folder, Budget::of(LOOK), |entry| {
+        if entry.stat.st_uid != account.uid && !is_console(&entry.path) {
+            see(root.join(&entry.path), entry.stat.st_uid);
         }
         Ok(())
-    })?;
-    Ok(found)
+    });
+    match walked {
+        // Whoever looks as the account may not enter what belongs to somebody else.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && found.is_some() => Ok(found),
+        Err(error) => Err(error),
+        Ok(()) => Ok(found),
+    }
 }
 
 /// What came of [`give`].
@@ -69,61 +93,48 @@ pub struct Given {
 /// Something cannot be read or given; what came before was.
 pub fn give(root: &Path, account: Account) -> io::Result<Given> {
     let mut given = Given::default();
-    walk(root, &mut |folder, name, path, stat| {
-        if (stat.st_uid == account.uid && stat.st_gid == account.gid) || is_console(path) {
+    let folder = match untrusted::folder(root) {
+        Ok(folder) => folder,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(given);
+        }
+        Err(error) => return Err(error),
+    };
+    let (uid, gid) = (Some(Uid::from_raw(account.uid)), Some(Gid::from_raw(account.gid)));
+    let own = fstat(&folder)?;
+    if (own.st_uid, own.st_gid) != (account.uid, account.gid) {
+        rustix::fs::fchown(&folder, uid, gid)?;
+        given.count += 1;
+    }
+    untrusted::walk(&folder, Budget::of(GIVE), |entry| {
+        if (entry.stat.st_uid, entry.stat.st_gid) == (account.uid, account.gid) || is_console(&entry.path) {
             return Ok(());
         }
-        if FileType::from_raw_mode(stat.st_mode) != FileType::Directory && stat.st_nlink > 1 {
-            given.left.push(path.to_owned());
+        // What is looked at is what is given, whatever takes its name meanwhile.
+        let Some(pinned) = pin(entry)? else { return Ok(()) };
+        let found = fstat(&pinned)?;
+        if FileType::from_raw_mode(found.st_mode) != FileType::Directory && found.st_nlink > 1 {
+            given.left.push(root.join(&entry.path));
             return Ok(());
         }
-        let (uid, gid) = (Some(Uid::from_raw(account.uid)), Some(Gid::from_raw(account.gid)));
-        chownat(folder, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW)?;
+        chownat(&pinned, c"", uid, gid, AtFlags::EMPTY_PATH)?;
         given.count += 1;
         Ok(())
     })?;
     Ok(given)
 }
 
+fn pin(entry: &Entry<'_>) -> io::Result<Option<rustix::fd::OwnedFd>> {
+    match openat(entry.folder, entry.name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()) {
+        Ok(pinned) => Ok(Some(pinned)),
+        Err(Errno::NOENT) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// The console is opened for the JVM, by systemd as root.
 fn is_console(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"console.log"))
-}
-
-type Visit<'v> = &'v mut dyn FnMut(&OwnedFd, &CStr, &Path, &Stat) -> Result<(), Errno>;
-
-fn walk(root: &Path, visit: Visit<'_>) -> io::Result<()> {
-    let (Some(parent), Some(name)) = (root.parent(), root.file_name()) else { return Ok(()) };
-    let name = std::ffi::CString::new(name.as_encoded_bytes())?;
-    let parent_fd = match openat(CWD, parent, OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
-        Ok(parent) => parent,
-        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
-        Err(error) => return Err(error.into()),
-    };
-    Ok(visit_entry(&parent_fd, &name, root, visit)?)
-}
-
-fn visit_entry(folder: &OwnedFd, name: &CStr, path: &Path, visit: Visit<'_>) -> Result<(), Errno> {
-    let stat = match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(stat) => stat,
-        // RocketMQ deletes files as they expire.
-        Err(Errno::NOENT) => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    visit(folder, name, path, &stat)?;
-    if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
-        return Ok(());
-    }
-    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::RDONLY | OFlags::CLOEXEC;
-    let own = openat(folder, name, flags, Mode::empty())?;
-    for entry in Dir::read_from(own.as_fd())? {
-        let entry = entry?;
-        let below = entry.file_name();
-        if below != c"." && below != c".." {
-            visit_entry(&own, below, &path.join(&*below.to_string_lossy()), visit)?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Whether a broker's store has room for messages, and the files of this host where it has none. What is decided is in
 //! `rocketmq_agent_domain::held`.
 
+use crate::{files, untrusted};
 use rocketmq_agent_domain::{
     desired::{Desired, Instance, properties},
     held::{self, is_held, says_so},
@@ -10,10 +11,7 @@ use rustix::{
     fs::{SeekFrom, seek, statvfs},
     io::Errno,
 };
-use std::{
-    borrow::Cow,
-    fs::{self, File},
-};
+use std::borrow::Cow;
 
 /// How much of the fullest disk that a broker's messages lie on is used, 0.0 to 1.0, by RocketMQ's rule
 /// (`UtilAll.getDiskPartitionSpaceUsedPercent`, 4.9.0-5.5.0); `None` where one of them cannot be asked.
@@ -36,13 +34,13 @@ pub fn gap(store: &StoreIdentity, end: u64) -> Option<u64> {
     if matches!(store.format, StoreFormat::Dledger { .. }) {
         return None;
     }
-    let names = fs::read_dir(&store.commit_log).ok()?.flatten().map(|entry| entry.file_name());
-    let mut files: Vec<_> = names.filter_map(|name| Some((name.to_str()?.parse::<u64>().ok()?, name))).collect();
+    let names = files::entries(&store.commit_log).ok()?;
+    let mut files: Vec<_> = names.into_iter().filter_map(|name| Some((name.parse::<u64>().ok()?, name))).collect();
     files.retain(|(first, _)| *first < end);
     files.sort_unstable();
     let (last, _) = files.last()?.clone();
     files.iter().rev().take(2).rev().find_map(|(first, name)| {
-        let file = File::open(store.commit_log.join(name)).ok()?;
+        let file = untrusted::file(&store.commit_log.join(name)).ok()?;
         let hole = seek(&file, SeekFrom::Hole(0)).ok()?;
         // A file ends with one where the next message had no room in it.
         let is_gap = if *first == last { first + hole < end } else { seek(&file, SeekFrom::Data(hole)).is_ok() };
@@ -55,7 +53,8 @@ pub fn gap(store: &StoreIdentity, end: u64) -> Option<u64> {
 pub fn with_sends_held(desired: &Desired) -> Cow<'_, Desired> {
     let brokers = desired.instances.iter().filter(|it| it.broker.is_some());
     let held = brokers.filter(|instance| {
-        let before = || says_so(&properties::parse(&fs::read(held::conf(instance)).unwrap_or_default()));
+        let before =
+            || says_so(&properties::parse(&files::read(&held::conf(instance)).ok().flatten().unwrap_or_default()));
         is_held(desired.version, instance, used(instance), before)
     });
     held::held(desired, &held.map(|it| it.launch.instance.clone()).collect())
@@ -65,7 +64,7 @@ pub fn with_sends_held(desired: &Desired) -> Cow<'_, Desired> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use std::{os::unix::fs::FileExt, path::Path};
+    use std::{fs::File, os::unix::fs::FileExt, path::Path};
 
     const SIZE: u64 = 64 << 10;
 

@@ -3,19 +3,19 @@
 use crate::{
     accounts::Account,
     files::{self, FileError},
-    owners,
+    owners, tables, unprivileged,
+    untrusted::{self, Budget},
 };
 use rocketmq_agent_domain::{
     health::recovery::{self, Recovery},
     launch::{Launch, StoreIdentity},
     observed::{StoreMark, StoreState},
 };
-use serde::Deserialize;
+use rustix::fs::FileType;
 use std::{
-    collections::BTreeMap,
-    fs::File,
-    io::{Read, Seek, SeekFrom},
+    io::{self, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// Why a store could not be looked at.
@@ -41,7 +41,7 @@ fn mark_path(launch: &Launch) -> PathBuf {
 }
 
 /// Notes that a store is this broker's.
-pub fn mark(launch: &Launch, identity: &StoreIdentity, owner: Option<Account>) -> Result<(), StoreError> {
+pub fn mark(launch: &Launch, identity: &StoreIdentity) -> Result<(), StoreError> {
     let mark = StoreMark {
         cluster: identity.cluster.clone(),
         broker: identity.broker.to_string(),
@@ -49,12 +49,36 @@ pub fn mark(launch: &Launch, identity: &StoreIdentity, owner: Option<Account>) -
     };
     let path = mark_path(launch);
     let text = serde_json::to_vec_pretty(&mark).map_err(|source| StoreError::Damaged { path: path.clone(), source })?;
-    Ok(files::write_file(&path, &text, 0o644, owner)?)
+    Ok(files::write_file(&path, &text, 0o644, None)?)
 }
 
-/// Looks into a store that a broker of this account is to be started on.
-pub fn observe(launch: &Launch, identity: &StoreIdentity, account: Option<Account>) -> Result<StoreState, StoreError> {
-    let mark: Option<StoreMark> = read_json(&mark_path(launch))?;
+/// How long looking into a store may take: the loop waits for it.
+pub const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Looks into a store that a broker of this account is to be started on, as that account and beside the caller's work.
+///
+/// # Errors
+/// Something in it cannot be read, or it takes too long.
+pub async fn observe(
+    launch: &Launch,
+    identity: &StoreIdentity,
+    account: Option<Account>,
+) -> Result<StoreState, StoreError> {
+    let path = mark_path(launch);
+    let mark: Option<StoreMark> = read_json(&path)?;
+    let looked = |worker: Option<Account>| {
+        let (mark, store) = (mark.clone(), identity.clone());
+        unprivileged::beside(worker, DEADLINE, move || look(mark, &store, account))
+    };
+    let failed = files::failed("read", &path);
+    match looked(account).await.map_err(&failed)? {
+        // Data of somebody else, from which the account is shut out: whose they are is seen by descriptor, as root.
+        Err(StoreError::File(error)) if error.is_denied() && account.is_some() => looked(None).await.map_err(failed)?,
+        looked => looked,
+    }
+}
+
+fn look(mark: Option<StoreMark>, identity: &StoreIdentity, account: Option<Account>) -> Result<StoreState, StoreError> {
     let topics = topics(&identity.root.join("config"), mark.is_some())?;
     let has_marked_commit_log = match &mark {
         Some(mark) => has_log_files(&mark.commit_log)?,
@@ -62,7 +86,7 @@ pub fn observe(launch: &Launch, identity: &StoreIdentity, account: Option<Accoun
     };
     Ok(StoreState {
         mark,
-        topics: topics.map(|topics| topics.topic_config_table.into_keys().collect()),
+        topics,
         has_commit_log: has_log_files(&identity.commit_log)?,
         has_marked_commit_log,
         logs: logs(&identity.root)?,
@@ -82,10 +106,14 @@ pub fn observe(launch: &Launch, identity: &StoreIdentity, account: Option<Accoun
 const TAIL: u64 = 256 << 10;
 
 /// How far a broker is with reading a store that was not closed; `None` where it does not do that, or nothing tells.
-pub fn recovery(launch: &Launch) -> Option<Recovery> {
+pub fn recovery(launch: &Launch, account: Option<Account>) -> Option<Recovery> {
+    unprivileged::run(account, || read_recovery(launch)).ok()?
+}
+
+fn read_recovery(launch: &Launch) -> Option<Recovery> {
     let store = launch.store.as_ref()?;
     let files: Vec<u64> = files::entries(&store.commit_log).ok()?.iter().filter_map(|name| name.parse().ok()).collect();
-    let mut log = File::open(launch.logs.iter().find(|log| log.ends_with("store.log"))?).ok()?;
+    let mut log = untrusted::file(launch.logs.iter().find(|log| log.ends_with("store.log"))?).ok()?;
     let length = log.metadata().ok()?.len();
     log.seek(SeekFrom::Start(length.saturating_sub(TAIL))).ok()?;
     let mut text = Vec::new();
@@ -96,9 +124,9 @@ pub fn recovery(launch: &Launch) -> Option<Recovery> {
 /// What the broker will know of topics: a file that is torn or empty it leaves for the copy beside it, and without a good one
 /// it says so itself and ends (4.7.0-5.5.0 `ConfigManager.load`). Where nothing else tells whose the store is, neither is
 /// passed over.
-fn topics(config: &Path, is_marked: bool) -> Result<Option<Topics>, StoreError> {
-    match read_json(&config.join("topics.json")) {
-        Err(StoreError::Damaged { path, source }) => match read_json(&config.join("topics.json.bak")) {
+fn topics(config: &Path, is_marked: bool) -> Result<Option<Vec<String>>, StoreError> {
+    match read_topics(&config.join("topics.json")) {
+        Err(StoreError::Damaged { path, source }) => match read_topics(&config.join("topics.json.bak")) {
             Ok(Some(topics)) => Ok(Some(topics)),
             Ok(None) | Err(StoreError::Damaged { .. }) if is_marked => Ok(None),
             Ok(None) => Err(StoreError::Damaged { path, source }),
@@ -108,26 +136,41 @@ fn topics(config: &Path, is_marked: bool) -> Result<Option<Topics>, StoreError> 
     }
 }
 
+/// The names in `TopicConfigSerializeWrapper` as JSON; the same in 4.x and 5.x.
+fn read_topics(path: &Path) -> Result<Option<Vec<String>>, StoreError> {
+    let failed = files::failed("read", path);
+    let file = match untrusted::file(path) {
+        Ok(file) => file,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(failed(error).into()),
+    };
+    if file.metadata().map_err(failed)?.len() == 0 {
+        return Ok(None);
+    }
+    let damaged = |source| StoreError::Damaged { path: path.to_owned(), source };
+    tables::names(&file, "topicConfigTable").map(Some).map_err(damaged)
+}
+
 /// Whether any file lies in a folder, however deep.
 ///
 /// # Errors
 /// It cannot be looked into.
-pub fn holds_files(folder: &Path) -> Result<bool, StoreError> {
-    for name in files::entries(folder)? {
-        let path = folder.join(name);
-        if !path.is_dir() || holds_files(&path)? {
-            return Ok(true);
+pub fn holds_files(folder: &Path) -> io::Result<bool> {
+    let open = match untrusted::folder(folder) {
+        Ok(open) => open,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(false);
         }
-    }
-    Ok(false)
-}
-
-/// `TopicConfigSerializeWrapper` as JSON; the same in 4.x and 5.x.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Topics {
-    #[serde(default)]
-    topic_config_table: BTreeMap<String, serde::de::IgnoredAny>,
+        Err(error) => return Err(error),
+    };
+    let mut holds = false;
+    let walked = untrusted::walk(open, Budget::of(DEADLINE), |entry| {
+        holds = FileType::from_raw_mode(entry.stat.st_mode) != FileType::Directory;
+        if holds { Err(io::ErrorKind::Interrupted.into()) } else { Ok(()) }
+    });
+    if holds { Ok(true) } else { walked.map(|()| false) }
 }
 
 fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, StoreError> {
@@ -171,10 +214,7 @@ mod tests {
     fn a_torn_topics_file_is_left_for_the_copy_beside_it_as_rocketmq_does() {
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
-        let names = |is_marked| {
-            topics(folder.path(), is_marked)
-                .map(|it| it.map(|it| it.topic_config_table.into_keys().collect::<Vec<_>>()))
-        };
+        let names = |is_marked| topics(folder.path(), is_marked);
         assert!(matches!(names(false), Ok(None)));
         write("topics.json", "{\"dataVersion\":{\"counter\":1,");
         assert!(matches!(names(false), Err(StoreError::Damaged { path, .. }) if path.ends_with("topics.json")));

@@ -8,7 +8,14 @@ use rustix::{
     process::{Gid, Uid},
     thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid},
 };
-use std::{io, thread};
+use std::{io, thread, time::Duration};
+use tokio::{
+    sync::{Semaphore, oneshot},
+    time,
+};
+
+/// So many pieces of work at most wait for files that do not answer; further ones are refused.
+static AT_ONCE: Semaphore = Semaphore::const_new(8);
 
 /// Runs `work` as `account` and waits for it; where there is none to drop to, in this thread.
 ///
@@ -24,6 +31,31 @@ pub fn run<T: Send>(account: Option<Account>, work: impl FnOnce() -> T + Send) -
         let worker = thread::Builder::new().name("as rocketmq".to_owned()).spawn_scoped(scope, lowered)?;
         worker.join().unwrap_or_else(|_| Err(io::Error::other("the work as RocketMQ's account panicked")))
     })
+}
+
+/// The same beside the caller's own work, which goes on after `deadline` whatever became of this.
+///
+/// # Errors
+/// As for [`run`]; or it took longer. It may end later, and what it returns then is dropped.
+pub async fn beside<T: Send + 'static>(
+    account: Option<Account>,
+    deadline: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<T> {
+    let late = |_| io::Error::new(io::ErrorKind::TimedOut, format!("it took longer than {} s", deadline.as_secs()));
+    let begun = async {
+        let permit = AT_ONCE.acquire().await.map_err(io::Error::other)?;
+        let (done, ended) = oneshot::channel();
+        // Of its own, not one of the runtime's: at its end the agent waits for nobody's file either.
+        thread::Builder::new().name("as rocketmq".to_owned()).spawn(move || {
+            let result = account.map_or(Ok(()), give_up_rights).map(|()| work());
+            drop(permit);
+            // Whoever asked may have gone on.
+            drop(done.send(result));
+        })?;
+        ended.await.map_err(|_| io::Error::other("the work as RocketMQ's account panicked"))?
+    };
+    time::timeout(deadline, begun).await.map_err(late)?
 }
 
 /// For this thread alone, and for good: with no user id of root left, the kernel clears its capabilities too.
@@ -44,6 +76,15 @@ mod tests {
         fs,
         os::unix::fs::{MetadataExt, PermissionsExt},
     };
+
+    #[tokio::test]
+    async fn work_that_does_not_end_keeps_nobody_waiting_for_longer_than_the_deadline() {
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let stuck = beside(None, Duration::from_millis(50), move || held.recv().is_ok()).await;
+        assert_eq!(stuck.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(beside(None, Duration::from_secs(60), || 7).await.unwrap(), 7);
+        drop(release);
+    }
 
     #[test]
     fn a_worker_has_no_rights_of_root_and_the_caller_keeps_them() {

@@ -56,7 +56,7 @@ def under_agent(home):
                 report = cluster.report("vm1")
                 return report and report["ready"] and report["instances"][0]["pid"] == pid
             lab.until("NameServer that is ready", ready, 0.1)
-        return kill_often("the agent", Starts(cluster.base("vm1") / "namesrv/logs/console.log"), settled)
+        return kill_often("the agent", Starts(cluster.base("vm1") / "namesrv/console.log"), settled)
 
 
 def in_shell(folder, command):

@@ -59,7 +59,7 @@ def by_hand(cluster, jvms, confs):
         shutil.copytree(confs[folder], folder / "conf")
     began = time.monotonic()
     for folder, command, environment in jvms:
-        with (folder / "logs/console.log").open("w") as console:
+        with (folder / "console.log").open("w") as console:
             subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=console,
                              stderr=console)
     took = wait_registered(cluster, began)

@@ -2,7 +2,7 @@
 //!
 //! An argument picks the claims whose name holds it; `--more` the suites that `make test` leaves out,
 //! `--not=SUITE` all but that one; `KEEP=1` keeps the folders.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic, missing_docs)]
 
 mod acl;
 mod adoption;

@@ -3,9 +3,10 @@
 //! Needs root. Everything is made in namespaces of this run's own: network, mounts and processes end with it. An argument
 //! picks the claims whose name holds it; `--more` and `--soak` pick from the longer ones, which `make more` and `make soak`
 //! run; `KEEP=1` keeps the hosts' disks; `SOAK=n` sets how often power is lost.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic, missing_docs)]
 
 mod bench;
+mod boundary;
 mod bring_up;
 mod commit_logs;
 mod crashes;
@@ -76,6 +77,10 @@ fn suites() -> Vec<Suite<Lab>> {
             claims: claims![Lab:
                 bring_up::the_package_and_one_file_bring_up_a_single_broker,
                 bring_up::systemd_finds_nothing_wrong_with_the_units_and_their_sandbox,
+                boundary::boundary_the_folder_of_an_instance_is_roots_and_its_account_changes_nothing_in_it,
+                boundary::boundary_an_agent_whose_port_a_broker_took_supervises_and_says_so,
+                boundary::boundary_an_earlier_agents_folders_are_taken_over_while_the_broker_runs,
+                boundary::boundary_names_that_change_hands_all_the_time_harm_nothing_of_roots,
                 services::a_proxy_and_an_exporter_that_are_added_run_beside_the_brokers,
                 services::a_proxy_and_an_exporter_that_are_killed_come_back,
                 services::a_reboot_starts_the_proxy_after_the_brokers_that_it_needs,
@@ -109,6 +114,11 @@ fn more() -> Vec<Suite<Lab>> {
             claims: claims![Lab:
                 bring_up::the_package_and_one_file_bring_up_a_single_broker,
                 bring_up::systemd_finds_nothing_wrong_with_the_units_and_their_sandbox,
+                boundary::boundary_the_folder_of_an_instance_is_roots_and_its_account_changes_nothing_in_it,
+                boundary::boundary_an_agent_whose_port_a_broker_took_supervises_and_says_so,
+                boundary::boundary_an_earlier_agents_folders_are_taken_over_while_the_broker_runs,
+                boundary::boundary_names_that_change_hands_all_the_time_harm_nothing_of_roots,
+                boundary::boundary_links_fifos_and_trees_of_a_broker_lead_root_nowhere,
                 bring_up::stopping_the_hosts_leaves_no_abort_file,
             ],
         },

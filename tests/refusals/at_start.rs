@@ -1,6 +1,6 @@
 //! `run` refuses before it starts anything.
 
-use super::world::World;
+use super::world::{World, until};
 use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt};
 
 #[test]
@@ -57,12 +57,23 @@ fn a_cluster_file_with_mistakes_is_refused_on_a_host_that_never_had_a_good_one()
 }
 
 #[test]
-fn a_taken_http_port_is_named() {
+fn a_taken_http_port_is_named_and_had_as_soon_as_it_is_free() {
     let world = World::new();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     world.edit("agent.toml", "127.0.0.1:0", &address.to_string());
-    world.run_is_refused(1, &[&format!("cannot listen on {address}"), "in use"]);
+    let agent = world.agent();
+    until("the port is named", || {
+        let log = agent.log();
+        let holder = format!("pid {}", std::process::id());
+        [&format!("cannot listen on {address}"), "in use", &holder]
+            .iter()
+            .all(|words| log.contains(*words))
+            .then_some(())
+    });
+    drop(listener);
+    until("it is listened on", || agent.log().contains(&format!("{address} is listened on")).then_some(()));
+    assert_eq!(agent.get("/livez").0, 200);
 }
 
 #[test]

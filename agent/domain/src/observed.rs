@@ -52,6 +52,8 @@ pub enum DirectoryState {
     Fine,
     /// It is not there.
     Missing,
+    /// It should be root's alone, and it, or what the agent keeps in it, is this user's.
+    Foreign(u32),
     /// It, or the folder that it would be made in, is on a file system that is mounted read-only.
     ReadOnly,
     /// Something is there that cannot be used: a file, or a folder of somebody else.

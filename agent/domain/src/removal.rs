@@ -133,11 +133,11 @@ pub enum Part {
 /// Of an entry of the instance's own folder.
 pub fn in_home(name: &str) -> Part {
     match name {
-        "supervisor.lock" | "tmp" => Part::Own,
+        "supervisor.lock" | "tmp" | "config-copies" | "offsets-carried.json" => Part::Own,
         "conf" | "logs" => Part::Folder,
         // `namesrv` holds kvConfig.json, which NamesrvController keeps below user.home (4.7.0-5.5.0 NamesrvConfig).
         "store" | "store-owner.json" | "namesrv" => Part::Data,
-        other if is_half_written(other) => Part::Own,
+        other if is_half_written(other) || other.starts_with("console.log") => Part::Own,
         _ => Part::Foreign,
     }
 }

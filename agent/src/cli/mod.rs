@@ -87,6 +87,9 @@ enum Command {
     /// Take over newer consumer offsets from a slave (what a master's unit runs before its start)
     #[command(hide = true)]
     CarryOffsets(carry_offsets::CarryOffsets),
+    /// Tell the packages' scripts that the folders of instances are root's for this program
+    #[command(hide = true)]
+    OwnsHomes,
     /// Compare a broker's commit log with the other member's, and let it start (what its unit asks for at a boot)
     #[command(hide = true)]
     Admit(admit::Admit),
@@ -131,9 +134,12 @@ enum Command {
 pub fn run(arguments: Arguments) -> ExitCode {
     // Read in the journal.
     let language = match arguments.command {
-        Command::Run | Command::Ready(_) | Command::CarryOffsets(_) | Command::Admit(_) | Command::AwaitPermit(_) => {
-            Language::English
-        }
+        Command::Run
+        | Command::Ready(_)
+        | Command::CarryOffsets(_)
+        | Command::OwnsHomes
+        | Command::Admit(_)
+        | Command::AwaitPermit(_) => Language::English,
         _ => arguments.lang.chosen(),
     };
     match dispatch(arguments, language) {
@@ -160,7 +166,11 @@ fn dispatch(arguments: Arguments, language: Language) -> anyhow::Result<ExitCode
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let settings = match arguments.command {
         // A unit's start does not hang on a file that is being edited.
-        Command::Ready(_) | Command::CarryOffsets(_) | Command::AwaitPermit(_) | Command::Schema => Settings::default(),
+        Command::Ready(_)
+        | Command::CarryOffsets(_)
+        | Command::OwnsHomes
+        | Command::AwaitPermit(_)
+        | Command::Schema => Settings::default(),
         _ => Settings::read(&arguments.config)?,
     };
     match arguments.command {
@@ -194,6 +204,7 @@ fn dispatch(arguments: Arguments, language: Language) -> anyhow::Result<ExitCode
         Command::Support(support) => runtime.block_on(support.run(settings, &arguments.config, language)),
         Command::Ready(ready) => runtime.block_on(ready.run()),
         Command::CarryOffsets(carry) => runtime.block_on(carry.run()),
+        Command::OwnsHomes => Ok(exit_code::code(exit_code::OK)),
         Command::Admit(admit) => runtime.block_on(admit.run(settings)),
         Command::AwaitPermit(wait) => runtime.block_on(wait.run()),
         Command::Doctor(doctor) => runtime.block_on(doctor.run(settings, language)),

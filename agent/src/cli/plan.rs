@@ -46,7 +46,7 @@ impl PlanCommand {
         let wanted = desired.instances.iter().map(|instance| &instance.launch.instance);
         let processes = embedded::look(&settings.state_dir, wanted);
         // Whom a proxy waits for is seen when it is to start.
-        let observed = observe(&desired, processes, Fact::Known(true), &Installer::default(), account);
+        let observed = observe(&desired, processes, Fact::Known(true), &Installer::default(), account).await;
         let plan = plan(&desired, &observed);
         let live = taken_live(&desired, &plan);
         let mut out = io::stdout().lock();

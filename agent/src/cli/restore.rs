@@ -28,8 +28,9 @@ impl Restore {
         let inventory = Inventory::applied(&settings)?.context("there is no cluster file of this host")?;
         let instance = inventory.desired.instance(&self.instance);
         let launch = &instance.with_context(|| format!("this host has no {}", self.instance))?.launch;
+        let account = accounts::intended(settings.embedded.run_as);
         let (torn, without): (Vec<Torn>, Vec<Torn>) =
-            copies::torn(launch)?.into_iter().partition(|torn| torn.copy.is_some());
+            copies::torn(launch, account)?.into_iter().partition(|torn| torn.copy.is_some());
         for torn in &without {
             say(language, &format!("{} cannot be read, and there is no copy of it", torn.path.display()))?;
         }
@@ -60,9 +61,9 @@ impl Restore {
 }
 
 fn put_back(launch: &Launch, torn: &[Torn], settings: &Settings) -> anyhow::Result<()> {
+    let account = accounts::run_as(settings.embedded.run_as)?;
     if let Some(occupant) = occupant_of(launch)? {
         bail!("{occupant} works on this store: nothing is changed there before it has ended");
     }
-    let account = accounts::run_as(settings.embedded.run_as)?;
     Ok(torn.iter().try_for_each(|it| copies::put_back(it, account))?)
 }

@@ -64,6 +64,8 @@ pub enum SocketError {
 ///
 /// # Errors
 /// Another agent has it, or it cannot be made.
+// The socket lies in a folder of root's, in /run.
+#[expect(clippy::disallowed_methods)]
 pub async fn bind(path: &Path) -> Result<UnixListener, SocketError> {
     let failed = |source| SocketError::Listen { path: path.to_owned(), source };
     if let Some(folder) = path.parent()

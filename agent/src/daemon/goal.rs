@@ -158,6 +158,7 @@ fn of_host(cluster: Cluster, name: &HostName) -> anyhow::Result<Goal> {
         file_problem: None,
         waits: None,
         account_problem: None,
+        port_problems: Vec::new(),
         config: ConfigReport::default(),
     })
 }

@@ -55,7 +55,7 @@ pub(super) async fn start(settings: &Settings) -> anyhow::Result<(Option<Synced>
         return Ok((None, Goal { config: without_secret(settings), ..goal }));
     };
     // Two agents on one ledger would break each other's promises.
-    let claim = claim::claim(&ledger_of(settings))?;
+    let claim = claim::claim(&ledger_of(settings), None)?;
     // Only to know who this host is: what may be run is for the register to say.
     let known = Ledger::open(&settings.state_dir, GENERATIONS)?.1.held;
     let own = match &known {
@@ -72,7 +72,7 @@ pub(super) async fn start(settings: &Settings) -> anyhow::Result<(Option<Synced>
 
 /// The same with a document that lies elsewhere. A host of a large fleet needs no cluster file to begin with.
 async fn from_source(settings: &Settings, source: &settings::Source) -> anyhow::Result<(Synced, Goal)> {
-    let claim = claim::claim(&ledger_of(settings))?;
+    let claim = claim::claim(&ledger_of(settings), None)?;
     let opened = Opened::open(source, &settings.state_dir).await?;
     let view = opened.view();
     let own = match &view.held {

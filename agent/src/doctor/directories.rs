@@ -1,8 +1,8 @@
 //! The folders that must be there and usable.
 
 use super::{Check, Finding, Host};
-use crate::files;
-use rocketmq_agent_domain::{desired::Owner, observed::DirectoryState};
+use crate::files::{self, Whose};
+use rocketmq_agent_domain::observed::DirectoryState;
 
 pub(super) static CHECK: Check = Check {
     id: "directories",
@@ -19,9 +19,13 @@ fn run(host: &Host) -> Vec<Finding> {
     let mut missing = 0;
     for directory in &it.desired.directories {
         let path = directory.path.display();
-        match files::observe_directory(&directory.path, account.filter(|_| directory.owner == Owner::RocketMq)) {
+        match files::observe_directory(&directory.path, Whose::of(directory.owner, account)) {
             Ok(DirectoryState::Fine) => {}
             Ok(DirectoryState::Missing) => missing += 1,
+            Ok(DirectoryState::Foreign(uid)) => findings.push(Finding::warn(
+                format!("{path} can be changed by user id {uid}"),
+                "the agent takes it over; where it does not run, start it",
+            )),
             Ok(DirectoryState::ReadOnly) => findings.push(Finding::fail(
                 format!("{path} is on a disk that is mounted read-only"),
                 "`dmesg` says why where the disk failed; mount it for writing again",

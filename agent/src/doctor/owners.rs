@@ -1,10 +1,17 @@
 //! Whose the files in the instances' folders are.
 
 use super::{Check, Finding, Host};
-use crate::owners::{give, strangers};
+use crate::{
+    accounts::Account,
+    owners::{Strangers, give, strangers},
+    unprivileged,
+};
 use anyhow::{Context, bail};
 use rocketmq_agent_domain::desired::Instance;
-use std::path::PathBuf;
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 pub(super) static CHECK: Check = Check {
     id: "owners",
@@ -22,6 +29,11 @@ fn trees(instance: &Instance) -> Vec<PathBuf> {
     WRITTEN.iter().map(|name| instance.launch.directory.join(name)).collect()
 }
 
+/// As the account: what it may not enter belongs to somebody else.
+fn strangers_below(tree: &Path, account: Account) -> io::Result<Option<Strangers>> {
+    unprivileged::run(Some(account), || strangers(tree, account))?
+}
+
 fn run(host: &Host) -> Vec<Finding> {
     let account = match &host.account {
         Ok(Some(account)) => *account,
@@ -29,7 +41,7 @@ fn run(host: &Host) -> Vec<Finding> {
     };
     let mut findings = Vec::new();
     for tree in host.instances().iter().flat_map(trees) {
-        match strangers(&tree, account) {
+        match strangers_below(&tree, account) {
             Ok(None) => {}
             Ok(Some(found)) => findings.push(Finding::fail(
                 found.to_string(),
@@ -53,22 +65,15 @@ fn repair(host: &Host) -> anyhow::Result<Vec<String>> {
         let home = &instance.launch.directory;
         let mut wrong = Vec::new();
         for tree in trees(instance) {
-            if strangers(&tree, account).with_context(|| tree.display().to_string())?.is_some() {
+            if strangers_below(&tree, account).with_context(|| tree.display().to_string())?.is_some() {
                 wrong.push(tree);
             }
         }
-        // The instance's own folder, without what else lies in it.
-        let own_folder = files_owner(home).is_some_and(|uid| uid != account.uid);
-        if wrong.is_empty() && !own_folder {
+        if wrong.is_empty() {
             continue;
         }
         if let Some(occupant) = Host::occupant(instance)? {
             bail!("{occupant} works in {}: nothing is changed there before it has ended", home.display());
-        }
-        if own_folder {
-            std::os::unix::fs::lchown(home, Some(account.uid), Some(account.gid))
-                .with_context(|| format!("cannot give {}", home.display()))?;
-            done.push(format!("gave {} to {}:{}", home.display(), account.uid, account.gid));
         }
         for tree in wrong {
             let given = give(&tree, account).with_context(|| format!("cannot give all of {}", tree.display()))?;
@@ -84,10 +89,4 @@ fn repair(host: &Host) -> anyhow::Result<Vec<String>> {
         }
     }
     Ok(done)
-}
-
-/// Of a folder; `None` where it is not there or is a link.
-fn files_owner(path: &std::path::Path) -> Option<u32> {
-    use std::os::unix::fs::MetadataExt;
-    std::fs::symlink_metadata(path).ok().filter(|found| found.is_dir()).map(|found| found.uid())
 }

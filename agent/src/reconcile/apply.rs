@@ -1,18 +1,21 @@
 //! One step of a plan, done.
 
-use super::install::Installer;
+use super::{install::Installer, observe::file_owner};
 use crate::{
     accounts::Account,
     acl::{self, KeyError},
     files::{self, FileError},
     stores::{self, StoreError},
     supervise::{Supervisor, SupervisorError},
+    untrusted,
 };
 use rocketmq_agent_domain::{
     desired::{Desired, Owner},
+    launch::ProcessState,
     names::InstanceName,
     plan::Step,
 };
+use std::path::Path;
 use tracing::{info, warn};
 
 /// Why a step failed.
@@ -49,6 +52,11 @@ pub async fn apply(
                 info!(folder = %path.display(), "made folder {}", path.display());
             }
         }
+        Step::TakeOver { path } => {
+            if let Some(directory) = desired.directories.iter().find(|directory| directory.path == *path) {
+                take_over(path, directory.mode, desired, supervisor).await?;
+            }
+        }
         Step::KeepFile { path, .. } => {
             files::keep_copy(path)?;
             // The step's own words say what is to be moved to the cluster file.
@@ -60,7 +68,7 @@ pub async fn apply(
                     Some(acl) => acl::filled(&file.text, &acl::credential(acl)?),
                     None => file.text.clone(),
                 };
-                let owner = account.filter(|_| file.owner == Owner::RocketMq);
+                let owner = file_owner(file, account);
                 files::write_file(path, text.as_bytes(), file.mode, owner)?;
                 info!(file = %path.display(), "wrote {}", path.display());
             }
@@ -73,7 +81,7 @@ pub async fn apply(
         }
         Step::MarkStore { instance } => {
             if let Some((launch, identity)) = launch_of(instance).and_then(|l| Some((l, l.store.as_ref()?))) {
-                stores::mark(launch, identity, account)?;
+                stores::mark(launch, identity)?;
                 info!(%instance, store = %identity.root.display(), "{instance}: the store is marked as its own");
             }
         }
@@ -84,5 +92,23 @@ pub async fn apply(
             }
         }
     }
+    Ok(())
+}
+
+/// Makes a folder root's in place; what runs in it goes on. The folder itself comes first: from then on nobody can put
+/// anything where a new unit has systemd open a file. Then the unit, and then what the agent keeps in the folder.
+async fn take_over(path: &Path, mode: u32, desired: &Desired, supervisor: &impl Supervisor) -> Result<(), ApplyError> {
+    let failed = files::failed("take over", path);
+    let folder = untrusted::seal(path, mode).map_err(&failed)?;
+    if let Some(instance) = desired.instances.iter().find(|it| it.launch.directory == path) {
+        let name = &instance.launch.instance;
+        if matches!(supervisor.observe(name).await?, ProcessState::Running { .. }) {
+            supervisor.keep(&instance.launch).await?;
+        }
+        untrusted::take_home(&folder).map_err(failed)?;
+    } else if desired.instances.iter().any(|it| path.starts_with(&it.launch.directory)) {
+        untrusted::seal_tree(&folder).map_err(failed)?;
+    }
+    warn!(folder = %path.display(), "took over {}: RocketMQ's account could change it", path.display());
     Ok(())
 }

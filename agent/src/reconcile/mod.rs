@@ -61,6 +61,8 @@ pub struct Goal {
     pub waits: Option<Cause>,
     /// Why the account that RocketMQ runs as cannot be used: nothing is done until it can.
     pub account_problem: Option<Cause>,
+    /// Which of the agent's own ports cannot be listened on, and why; the instances do not depend on them.
+    pub port_problems: Vec<Cause>,
     /// Where the cluster file comes from.
     pub config: ConfigReport,
 }
@@ -126,7 +128,7 @@ impl<S: Supervisor> Reconciler<S> {
         };
         let has_master = self.channels.has_master.borrow_and_update().clone();
         let desired = with_sends_held(&goal.desired);
-        let observed = observe(&desired, processes, has_master, &self.installer, self.account);
+        let observed = observe(&desired, processes, has_master, &self.installer, self.account).await;
         let mut plan = plan(&desired, &observed);
         for cause in goal.waits.iter().chain(&goal.account_problem) {
             plan.steps.clear();
@@ -269,14 +271,14 @@ impl<S: Supervisor> Reconciler<S> {
                 let service = services.get(name).filter(|service| pid_of(process) == Some(service.pid));
                 let mut report = health::judge(instance, process, service.map(|service| &service.facts));
                 if report.state == State::Starting
-                    && let Some(found) = stores::recovery(&instance.launch)
+                    && let Some(found) = stores::recovery(&instance.launch, self.account)
                 {
                     recovery::tell(found, clock::now(), &mut report);
                 }
                 let ends = self.hangs.take_in(goal.cluster.topology.hangs, instance, service, &mut report);
                 hung.extend(ends.map(|cause| (name.clone(), cause)));
                 report.warnings.extend(self.supervisor.warnings(name));
-                report.warnings.extend(offsets::warning(&instance.launch));
+                report.warnings.extend(offsets::warning(&instance.launch, self.account));
                 members::tell(&self.admission, &self.channels.agreement.borrow(), &mut report);
                 report.restart_pending = plan.restart_pending.contains(name);
                 report.rollout = turns.turns.get(name).cloned();
@@ -290,7 +292,8 @@ impl<S: Supervisor> Reconciler<S> {
             })
             .collect();
         let mut blocked = plan.blocked.clone();
-        blocked.extend(goal.file_problem.clone().map(|cause| Blocked { instance: None, cause }));
+        let beside = goal.file_problem.iter().chain(&goal.port_problems);
+        blocked.extend(beside.map(|cause| Blocked { instance: None, cause: cause.clone() }));
         let cluster = &goal.cluster;
         let witness = cluster.topology.is_witness(&goal.desired.host);
         if witness && goal.waits.is_none() {

@@ -4,7 +4,7 @@ use super::install::Installer;
 use crate::{
     accounts::Account,
     acl,
-    files::{self, FileError},
+    files::{self, FileError, Whose},
     host,
     remoting::Credential,
     stores,
@@ -12,10 +12,10 @@ use crate::{
 };
 use rocketmq_agent_domain::{
     adoption::{ByHand, compare},
-    desired::{Desired, Instance, JarFile, Owner, RenderedFile, conf::FIRST_LINE},
+    desired::{Desired, Directory, Instance, JarFile, Owner, RenderedFile, conf::FIRST_LINE},
     launch::ProcessState,
     names::InstanceName,
-    observed::{Fact, FileState, JarState, Observed},
+    observed::{DirectoryState, Fact, FileState, JarState, Observed, StoreState},
 };
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 pub type Processes = BTreeMap<InstanceName, Fact<ProcessState>>;
 
 /// Looks at everything that the plan depends on, the processes apart.
-pub fn observe(
+pub async fn observe(
     desired: &Desired,
     processes: Processes,
     has_master: Fact<bool>,
@@ -33,10 +33,7 @@ pub fn observe(
     let directories = desired
         .directories
         .iter()
-        .map(|directory| {
-            let owner = if directory.owner == Owner::RocketMq { account } else { None };
-            (directory.path.clone(), Fact::from(files::observe_directory(&directory.path, owner)))
-        })
+        .map(|directory| (directory.path.clone(), Fact::from(observe_directory(desired, directory, account))))
         .collect();
     // Read once, so that all files of a pass have the same.
     let key = desired.acl.as_ref().map(|acl| Fact::from(acl::credential(acl)));
@@ -50,8 +47,28 @@ pub fn observe(
         has_master,
         directories,
         files,
-        stores: stores(desired, &processes, account),
+        stores: stores(desired, &processes, account).await,
         processes,
+    }
+}
+
+/// The base folder, an instance's own, or one of those below.
+fn observe_directory(
+    desired: &Desired,
+    directory: &Directory,
+    account: Option<Account>,
+) -> Result<DirectoryState, FileError> {
+    let (path, whose) = (&directory.path, Whose::of(directory.owner, account));
+    match whose {
+        Whose::Root(account) if desired.instances.iter().any(|it| it.launch.directory == *path) => {
+            files::observe_home(path, account)
+        }
+        Whose::Root(account)
+            if !desired.directories.iter().any(|it| path.starts_with(&it.path) && it.path != *path) =>
+        {
+            files::observe_base(path, account)
+        }
+        whose => files::observe_directory(path, whose),
     }
 }
 
@@ -72,7 +89,7 @@ fn observe_file(
         Some(Fact::Known(credential)) => acl::filled(&file.text, credential),
         None => file.text.clone(),
     };
-    let owner = account.filter(|_| file.owner == Owner::RocketMq);
+    let owner = file_owner(file, account);
     let found = files::observe_file(&file.path, &wanted, file.mode, owner)?;
     let of = desired.instances.iter().find(|it| file.path.starts_with(&it.launch.directory));
     if found == FileState::Differs
@@ -85,6 +102,11 @@ fn observe_file(
         return Ok(FileState::ByHand(if is_conf { compare(&text, &file.text) } else { ByHand::default() }));
     }
     Ok(found)
+}
+
+/// A file that RocketMQ alone may read is root's all the same: its account reads it as its group.
+pub fn file_owner(file: &RenderedFile, account: Option<Account>) -> Option<Account> {
+    account.filter(|_| file.owner == Owner::RocketMq).map(|account| Account { uid: 0, ..account })
 }
 
 /// Looks at the processes of the desired instances, and of others that the supervisor still knows.
@@ -105,19 +127,18 @@ pub async fn processes(
 }
 
 /// Only the stores on which a broker may be started next: a running one owns its store.
-fn stores(
+async fn stores(
     desired: &Desired,
     processes: &Processes,
     account: Option<Account>,
-) -> BTreeMap<InstanceName, Fact<rocketmq_agent_domain::observed::StoreState>> {
-    desired
-        .instances
-        .iter()
-        .map(|instance| &instance.launch)
-        .filter(|launch| matches!(processes.get(&launch.instance), Some(Fact::Known(ProcessState::Stopped { .. }))))
-        .filter_map(|launch| {
-            let identity = launch.store.as_ref()?;
-            Some((launch.instance.clone(), Fact::from(stores::observe(launch, identity, account))))
-        })
-        .collect()
+) -> BTreeMap<InstanceName, Fact<StoreState>> {
+    let mut found = BTreeMap::new();
+    for launch in desired.instances.iter().map(|instance| &instance.launch) {
+        if let Some(identity) = &launch.store
+            && let Some(Fact::Known(ProcessState::Stopped { .. })) = processes.get(&launch.instance)
+        {
+            found.insert(launch.instance.clone(), Fact::from(stores::observe(launch, identity, account).await));
+        }
+    }
+    found
 }

@@ -1,7 +1,12 @@
 //! A reader for the JSON that RocketMQ writes, in front of serde_json. fastjson writes maps with number keys as
 //! `{0:"addr"}`, which no JSON reader takes; all versions to 5.5.0 do so for codes 105 and 106. Bytes in, values out.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, VecDeque},
+    fmt,
+    io::{self, BufRead, Read},
+};
 
 use serde::{
     Deserialize, Deserializer,
@@ -61,6 +66,97 @@ pub fn quote_integer_keys(text: &[u8]) -> Cow<'_, [u8]> {
             Cow::Owned(out)
         }
         None => Cow::Borrowed(text),
+    }
+}
+
+/// The same of a text that is too long to be held: integers before a colon get quotes as the text passes through.
+pub struct Quoting<R> {
+    from: R,
+    state: State,
+    /// An integer that may turn out to be a key, with the blanks behind it.
+    held: Vec<u8>,
+    /// How much of `held` is the integer.
+    digits: usize,
+    ready: VecDeque<u8>,
+}
+
+/// No integer and no blanks behind it are longer where RocketMQ writes a key.
+const LONGEST_KEY: usize = 64;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Text { key_may_follow: bool },
+    String { escaped: bool },
+    Number,
+    Blanks,
+}
+
+impl<R: BufRead> Quoting<R> {
+    /// Reads on from there.
+    pub fn new(from: R) -> Self {
+        Self { from, state: State::Text { key_may_follow: false }, held: Vec::new(), digits: 0, ready: VecDeque::new() }
+    }
+
+    fn take(&mut self, byte: u8) {
+        self.state = match self.state {
+            State::Text { key_may_follow: true } if byte.is_ascii_digit() || byte == b'-' => {
+                self.held.push(byte);
+                self.digits = 1;
+                State::Number
+            }
+            State::Text { key_may_follow } => {
+                self.ready.push_back(byte);
+                text_after(byte, key_may_follow)
+            }
+            State::String { escaped } => {
+                self.ready.push_back(byte);
+                match byte {
+                    b'"' if !escaped => State::Text { key_may_follow: false },
+                    _ => State::String { escaped: byte == b'\\' && !escaped },
+                }
+            }
+            State::Number if byte.is_ascii_digit() && self.held.len() < LONGEST_KEY => {
+                self.held.push(byte);
+                self.digits += 1;
+                State::Number
+            }
+            State::Number | State::Blanks if byte.is_ascii_whitespace() && self.held.len() < LONGEST_KEY => {
+                self.held.push(byte);
+                State::Blanks
+            }
+            State::Number | State::Blanks => {
+                let quote = (byte == b':').then_some(b'"');
+                let (digits, blanks) = self.held.split_at(self.digits);
+                self.ready.extend(quote.iter().chain(digits).chain(&quote).chain(blanks));
+                self.ready.push_back(byte);
+                self.held.clear();
+                text_after(byte, false)
+            }
+        };
+    }
+}
+
+fn text_after(byte: u8, key_may_follow: bool) -> State {
+    match byte {
+        b'"' => State::String { escaped: false },
+        b'{' | b',' => State::Text { key_may_follow: true },
+        _ => State::Text { key_may_follow: key_may_follow && byte.is_ascii_whitespace() },
+    }
+}
+
+impl<R: BufRead> Read for Quoting<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        while self.ready.is_empty() {
+            let bytes = self.from.fill_buf()?.to_vec();
+            if bytes.is_empty() {
+                // A text that ends in an integer.
+                self.ready.extend(self.held.drain(..));
+                break;
+            }
+            bytes.iter().for_each(|byte| self.take(*byte));
+            self.from.consume(bytes.len());
+        }
+        self.ready.read(into)
     }
 }
 
@@ -144,7 +240,14 @@ mod tests {
     use serde_json::{Value, json};
 
     fn quoted(text: &str) -> String {
-        String::from_utf8(quote_integer_keys(text.as_bytes()).into_owned()).unwrap()
+        let quoted = String::from_utf8(quote_integer_keys(text.as_bytes()).into_owned()).unwrap();
+        for buffer in [1, 3, 8192] {
+            let mut streamed = String::new();
+            let from = std::io::BufReader::with_capacity(buffer, text.as_bytes());
+            Quoting::new(from).read_to_string(&mut streamed).unwrap();
+            assert_eq!(streamed, quoted, "with a buffer of {buffer}");
+        }
+        quoted
     }
 
     #[test]

@@ -60,7 +60,7 @@ pub use credential::Credential;
 pub use error::{Malformation, RemotingError};
 pub use frame::{DEFAULT_FRAME_LIMIT, FrameCodec, FrameError, LARGEST_FRAME_LIMIT, RemotingCommand};
 pub use ha_status::{ConnectedSlave, HaStatus};
-pub use json::from_slice as from_json;
+pub use json::{Quoting, from_slice as from_json};
 pub use message::{OutgoingMessage, PullOutcome, PullStatus, SendOutcome, SendStatus, TOOLS_CONSUMER_GROUP};
 pub use namesrv::{BrokerGroup, ClusterInfo, NameServer};
 pub use rocketmq_agent_domain::online::{OnlineConfig, OnlineConfigError, OnlineKey};

@@ -2,17 +2,25 @@
 //! and never through a symbolic link: what is behind one is somebody else's.
 
 use super::{Known, RemoveError, failed};
-use crate::{distribution, stores};
+use crate::{
+    distribution, stores,
+    untrusted::{self, Budget},
+};
 use rocketmq_agent_domain::{
     names::{ClusterName, InstanceName},
     observed::StoreMark,
     removal::{self, Part},
 };
+use rustix::fs::FileType;
 use std::{
     fs, io,
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    time::Duration,
 };
+
+/// However large a store is, a person waits.
+const LOOK: Duration = Duration::from_secs(120);
+const LONGEST_NOTE: u64 = 64 << 10;
 
 /// What users stored in one instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -192,7 +200,7 @@ impl Remains {
 
 /// Why the store is not this cluster's; `None` where it is.
 fn foreign_owner(mark: &Path, broker: Option<&str>, cluster: Option<&ClusterName>) -> Option<String> {
-    let text = match fs::read(mark) {
+    let text = match untrusted::read(mark, LONGEST_NOTE) {
         Ok(text) => text,
         Err(error) => return Some(format!("nothing says whose it is ({}: {error})", mark.display())),
     };
@@ -215,18 +223,15 @@ pub(super) fn is_folder(path: &Path) -> bool {
 
 /// The names in a folder, sorted; none where it is not there or is a link.
 fn entries(folder: &Path) -> Result<Vec<String>, RemoveError> {
-    let mut names = Vec::new();
-    let list = match fs::read_dir(folder) {
-        Ok(list) => list,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(names);
-        }
+    if !is_folder(folder) {
+        return Ok(Vec::new());
+    }
+    let listed = untrusted::folder(folder).and_then(untrusted::names);
+    let mut names = match listed {
+        Ok(names) => names,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Vec::new(),
         Err(error) => return Err(failed("list", folder)(error)),
     };
-    for entry in list {
-        let entry = entry.map_err(failed("list", folder))?;
-        names.push(entry.file_name().to_string_lossy().into_owned());
-    }
     names.sort();
     Ok(names)
 }
@@ -236,11 +241,15 @@ fn entries(folder: &Path) -> Result<Vec<String>, RemoveError> {
 fn size(folder: &Path) -> Result<u64, RemoveError> {
     const BLOCK: u64 = 512;
     let mut bytes = 0;
-    for name in entries(folder)? {
-        let path = folder.join(name);
-        let found = fs::symlink_metadata(&path).map_err(failed("look at", &path))?;
-        bytes += if found.is_dir() { size(&path)? } else { found.blocks() * BLOCK };
-    }
+    let walked = untrusted::folder(folder).and_then(|open| {
+        untrusted::walk(open, Budget::of(LOOK), |entry| {
+            if FileType::from_raw_mode(entry.stat.st_mode) != FileType::Directory {
+                bytes += u64::try_from(entry.stat.st_blocks).unwrap_or_default() * BLOCK;
+            }
+            Ok(())
+        })
+    });
+    walked.map_err(failed("look at", folder))?;
     Ok(bytes)
 }
 

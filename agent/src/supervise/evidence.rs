@@ -7,12 +7,13 @@ use super::{
     record::Marks,
     sockets::Sockets,
 };
+use crate::{accounts::Account, unprivileged, untrusted};
 use rocketmq_agent_domain::{
     cause::{Disk, Evidence, Memory, Oom},
     launch::{Exit, Launch},
 };
 use std::{
-    fs::{self, File},
+    fs,
     io::{Read, Seek, SeekFrom},
     os::unix::fs::OpenOptionsExt,
     path::Path,
@@ -21,33 +22,42 @@ use std::{
 /// How much of the end of a text is read.
 const TAIL: u64 = 64 << 10;
 
-/// Everything about a process that ended.
-pub(super) fn gather<'a>(launch: &'a Launch, exit: Exit, process: &Identity, marks: &Marks) -> Evidence<'a> {
+/// Everything about a process that ended. What it wrote itself is read as its account.
+pub(super) fn gather<'a>(
+    launch: &'a Launch,
+    exit: Exit,
+    process: &Identity,
+    marks: &Marks,
+    account: Option<Account>,
+) -> Evidence<'a> {
     let log = |(index, path): (usize, &std::path::PathBuf)| tail(path, marks.logs.get(index).copied().unwrap_or(0));
     let store = launch.store.as_ref();
+    let logs = || launch.logs.iter().enumerate().map(log).collect::<Vec<_>>();
+    let abort = || store.is_some_and(|store| store.root.join("abort").exists());
+    let (logs, abort) = unprivileged::run(account, || (logs(), abort())).unwrap_or_default();
     let mut disks = vec![launch.directory.as_path()];
     disks.extend(store.iter().flat_map(|store| [store.root.as_path(), store.commit_log.as_path()]));
     Evidence {
         launch,
         exit,
         console: tail(&launch.console, marks.console),
-        logs: launch.logs.iter().enumerate().map(log).collect(),
+        logs,
         busy_ports: busy_ports(launch),
-        store_holder: store.and_then(|store| locks::store_holder(store).ok().flatten()),
+        store_holder: store.and_then(|store| locks::store_holder(store, account).ok().flatten()),
         disks: disks.into_iter().filter_map(disk).collect(),
         memory: memory(),
         oom: match exit {
             Exit::Signal(9) | Exit::Unknown => oom(process, marks),
             _ => Oom::Quiet,
         },
-        abort: store.is_some_and(|store| store.root.join("abort").exists()),
+        abort,
     }
 }
 
 /// The end of a file, from no earlier than `from`; all of it where it was replaced by a shorter one.
 pub(super) fn tail(path: &Path, from: u64) -> String {
     let read = || {
-        let mut file = File::open(path)?;
+        let mut file = untrusted::file(path)?;
         let length = file.metadata()?.len();
         let from = if from > length { 0 } else { from };
         file.seek(SeekFrom::Start(from.max(length.saturating_sub(TAIL))))?;

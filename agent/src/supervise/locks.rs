@@ -6,15 +6,17 @@
 //! as its stdin. It lives as long as the JVM does, so a JVM is known even where the agent died before it wrote the pid.
 
 use super::process::{self, Identity, OpenFile};
+use crate::{accounts::Account, unprivileged, untrusted};
 use nix::{fcntl, libc};
 use rocketmq_agent_domain::{
     cause::Occupant,
     launch::{Launch, StoreIdentity},
 };
+use rustix::fs::{Mode, OFlags, openat};
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, File, TryLockError},
     io,
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -24,9 +26,11 @@ use std::{
 const FORK_WAIT: Duration = Duration::from_millis(5);
 const FORK_WAITS: u32 = 5;
 
+const NAME: &str = "supervisor.lock";
+
 /// The instance's own lock.
 pub(super) fn path(launch: &Launch) -> PathBuf {
-    launch.directory.join("supervisor.lock")
+    launch.directory.join(NAME)
 }
 
 /// Takes the instance's own lock; `None` where somebody holds it.
@@ -34,10 +38,13 @@ pub(super) fn path(launch: &Launch) -> PathBuf {
 /// # Errors
 /// It cannot be made.
 pub(super) fn take(launch: &Launch) -> io::Result<Option<File>> {
-    // The folder is RocketMQ's account's: a link there must not lead the agent elsewhere.
-    let nofollow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
-    let mut options = OpenOptions::new();
-    let file = options.read(true).write(true).create(true).custom_flags(nofollow).open(path(launch))?;
+    // A link there leads nowhere, and a FIFO keeps nobody waiting, should the folder not be root's yet.
+    let folder = untrusted::folder(&launch.directory)?;
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(openat(&folder, NAME, flags, Mode::from_raw_mode(0o644))?);
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
     Ok(lock(&file)?.then_some(file))
 }
 
@@ -62,7 +69,7 @@ pub(super) fn lock(file: &File) -> io::Result<bool> {
 /// /proc cannot be read.
 pub(super) fn holders(launch: &Launch) -> io::Result<Vec<u32>> {
     let path = path(launch);
-    let lock = match fs::metadata(&path) {
+    let lock = match fs::symlink_metadata(&path) {
         Ok(lock) => lock,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
@@ -114,8 +121,9 @@ pub(super) fn ours(launch: &Launch, pids: &[u32]) -> io::Result<Option<(Identity
 ///
 /// # Errors
 /// The file is there and cannot be asked.
-pub(super) fn store_holder(store: &StoreIdentity) -> io::Result<Option<Occupant>> {
-    let file = match File::open(store.root.join("lock")) {
+pub(super) fn store_holder(store: &StoreIdentity, account: Option<Account>) -> io::Result<Option<Occupant>> {
+    let opened = unprivileged::run(account, || untrusted::file(&store.root.join("lock")))?;
+    let file = match opened {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),

@@ -19,7 +19,7 @@ pub fn occupant_of(launch: &Launch) -> Result<Option<Occupant>, SupervisorError>
         return Ok(Some(process::occupant(*pid)));
     }
     let Some(store) = &launch.store else { return Ok(None) };
-    if let Some(holder) = locks::store_holder(store).map_err(look)? {
+    if let Some(holder) = locks::store_holder(store, None).map_err(look)? {
         return Ok(Some(holder));
     }
     Ok(locks::store_writer(store).map_err(look)?.map(|file| process::occupant(file.pid)))
@@ -36,7 +36,8 @@ pub fn lock(launch: &Launch) -> Result<Option<File>, SupervisorError> {
 
 /// Whether an agent ever came as far as starting it: its lock is made just before that.
 pub fn was_started(launch: &Launch) -> bool {
-    locks::path(launch).exists()
+    // A link that was put there is no lock.
+    std::fs::symlink_metadata(locks::path(launch)).is_ok()
 }
 
 /// What was last run of each instance that an agent with this state folder ever started.

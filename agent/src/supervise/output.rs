@@ -2,6 +2,7 @@
 //! has grown long. In: a launch. Nothing is read of what stands in the files.
 
 use super::{evidence, record::Marks};
+use crate::untrusted;
 use rocketmq_agent_domain::launch::Launch;
 use std::{
     fs, io,
@@ -21,12 +22,13 @@ pub(super) fn marks(launch: &Launch) -> Marks {
 }
 
 fn length(path: &Path) -> u64 {
-    fs::metadata(path).map_or(0, |file| file.len())
+    untrusted::file(path).and_then(|file| file.metadata()).map_or(0, |file| file.len())
 }
 
 /// Puts a long console aside, so that the marks are taken of the one that will be written.
 pub(super) fn rotate_console(launch: &Launch) -> io::Result<()> {
-    if length(&launch.console) > CONSOLE_LIMIT {
+    // What an earlier agent had opened in `logs` is not for root to rename.
+    if launch.console.parent() == Some(&launch.directory) && length(&launch.console) > CONSOLE_LIMIT {
         fs::rename(&launch.console, old_console(&launch.console))?;
     }
     Ok(())

@@ -5,7 +5,7 @@
 //! notices (RocketMQ 4.7.0, 4.9.4 and 5.5.0 take the lock only after load and recovery).
 
 use super::{SupervisorError, locks, process, process::Identity, sockets::Sockets};
-
+use crate::accounts::Account;
 use rocketmq_agent_domain::{
     cause::{self, Occupant},
     launch::{Cause, Launch},
@@ -24,13 +24,13 @@ pub(super) enum Verdict {
 }
 
 /// Looks at everything that a start could clash with.
-pub(super) fn check(launch: &Launch) -> Result<Verdict, SupervisorError> {
+pub(super) fn check(launch: &Launch, account: Option<Account>) -> Result<Verdict, SupervisorError> {
     let lock = match locks::take(launch) {
         Ok(Some(lock)) => lock,
         Ok(None) => return held(launch),
         Err(error) => return Ok(Verdict::Refused(cause::folder_unusable(&locks::path(launch), &error.to_string()))),
     };
-    if let Some(verdict) = check_store(launch)? {
+    if let Some(verdict) = check_store(launch, account)? {
         return Ok(verdict);
     }
     if let Some(refusal) = check_ports(launch)? {
@@ -50,10 +50,10 @@ fn held(launch: &Launch) -> Result<Verdict, SupervisorError> {
     Ok(Verdict::Refused(cause::instance_locked(&path, &holder)))
 }
 
-fn check_store(launch: &Launch) -> Result<Option<Verdict>, SupervisorError> {
+fn check_store(launch: &Launch, account: Option<Account>) -> Result<Option<Verdict>, SupervisorError> {
     let Some(store) = &launch.store else { return Ok(None) };
     let look = |source| SupervisorError::Look { what: format!("who uses the store {}", store.root.display()), source };
-    if let Some(holder) = locks::store_holder(store).map_err(look)? {
+    if let Some(holder) = locks::store_holder(store, account).map_err(look)? {
         return stranger_or_ours(launch, holder, |holder| cause::store_locked(&store.root, holder)).map_err(look);
     }
     // The lock says nothing of a broker that shares only the commit log, or that is still loading.

@@ -1,6 +1,6 @@
 //! The archive: texts without their secrets, in one folder, readable by its owner alone.
 
-use crate::clock;
+use crate::{clock, untrusted};
 use flate2::{Compression, write::GzEncoder};
 use rocketmq_agent_domain::secret::blanked;
 use std::{
@@ -53,7 +53,12 @@ impl Archive {
 
     /// Adds the end of a file.
     pub fn add_tail(&mut self, name: &str, path: &Path, most: u64) -> io::Result<()> {
-        match tail(path, most) {
+        self.add_read(name, path, tail(path, most))
+    }
+
+    /// Adds what was read of a file.
+    pub fn add_read(&mut self, name: &str, path: &Path, read: io::Result<String>) -> io::Result<()> {
+        match read {
             Ok(text) => self.add(name, &text),
             Err(error) => {
                 self.lacks(name, format!("cannot read {}: {error}", path.display()));
@@ -79,8 +84,8 @@ impl Archive {
 }
 
 /// The last bytes of a file, from the beginning of a line.
-fn tail(path: &Path, most: u64) -> io::Result<String> {
-    let mut file = File::open(path)?;
+pub(super) fn tail(path: &Path, most: u64) -> io::Result<String> {
+    let mut file = untrusted::file(path)?;
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(most)))?;
     let mut bytes = Vec::new();

@@ -7,7 +7,13 @@ mod host;
 
 pub use archive::Archive;
 
-use crate::{cluster::Applied, inventory::Inventory, settings::Settings};
+use crate::{
+    accounts::{self, Account},
+    cluster::Applied,
+    inventory::Inventory,
+    settings::Settings,
+    unprivileged, untrusted,
+};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -25,6 +31,7 @@ const LOGS: usize = 24;
 /// # Errors
 /// The archive cannot be written.
 pub fn gather(archive: &mut Archive, settings: &Settings, config: &Path) -> std::io::Result<()> {
+    let account = accounts::intended(settings.embedded.run_as);
     archive.add("versions.txt", &host::versions())?;
     archive.add_file("agent.toml", config)?;
     archive.add_file("cluster.toml", &settings.cluster_file)?;
@@ -40,7 +47,7 @@ pub fn gather(archive: &mut Archive, settings: &Settings, config: &Path) -> std:
         Ok(Some(inventory)) => {
             for instance in &inventory.desired.instances {
                 let name = instance.launch.instance.as_str();
-                add_instance(archive, &format!("instances/{name}"), &instance.launch.directory)?;
+                add_instance(archive, &format!("instances/{name}"), &instance.launch.directory, account)?;
             }
         }
         Ok(None) => archive.lacks("instances", "no cluster file of this host is known"),
@@ -59,30 +66,42 @@ pub fn gather(archive: &mut Archive, settings: &Settings, config: &Path) -> std:
     }
 }
 
-/// Its configuration, and the ends of its logs.
-fn add_instance(archive: &mut Archive, folder: &str, home: &Path) -> std::io::Result<()> {
+/// Its configuration, its console, and the ends of its logs, which are read as its account.
+fn add_instance(archive: &mut Archive, folder: &str, home: &Path, account: Option<Account>) -> std::io::Result<()> {
     for file in files(&home.join("conf")) {
         archive.add_file(&format!("{folder}/conf/{}", name_of(&file)), &file)?;
     }
+    let console = home.join("console.log");
+    if console.exists() {
+        archive.add_tail(&format!("{folder}/console.log"), &console, LOG_TAIL)?;
+    }
     let logs = home.join("logs");
-    let mut found = files(&logs);
-    found.extend(files(&logs.join("rocketmqlogs")));
-    found.retain(|path| path.extension().is_some_and(|it| it == "log"));
-    found.sort_by_key(|path| std::cmp::Reverse(fs::metadata(path).and_then(|it| it.modified()).ok()));
+    let found = unprivileged::run(account, || logs_in(&logs))?;
     if found.is_empty() {
         archive.lacks(&format!("{folder}/logs"), format!("there are no logs in {}", logs.display()));
     }
-    for log in found.iter().take(LOGS) {
-        archive.add_tail(&format!("{folder}/logs/{}", name_of(log)), log, LOG_TAIL)?;
+    for (log, text) in found {
+        archive.add_read(&format!("{folder}/logs/{}", name_of(&log)), &log, text)?;
     }
     Ok(())
 }
 
+/// The newest logs, each with its end.
+fn logs_in(logs: &Path) -> Vec<(PathBuf, std::io::Result<String>)> {
+    let mut found = files(logs);
+    found.extend(files(&logs.join("rocketmqlogs")));
+    found.retain(|path| path.extension().is_some_and(|it| it == "log"));
+    found.sort_by_key(|path| std::cmp::Reverse(fs::symlink_metadata(path).and_then(|it| it.modified()).ok()));
+    found.truncate(LOGS);
+    found.into_iter().map(|log| (log.clone(), archive::tail(&log, LOG_TAIL))).collect()
+}
+
 /// The plain files of a folder; none where there is no such folder.
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let plain = entries.filter(|entry| entry.file_type().is_ok_and(|it| it.is_file())).map(|entry| entry.path());
-    let mut found: Vec<PathBuf> = plain.collect();
+    let names = untrusted::folder(folder).and_then(untrusted::names).unwrap_or_default();
+    let paths = names.into_iter().map(|name| folder.join(name));
+    let mut found: Vec<PathBuf> =
+        paths.filter(|path| fs::symlink_metadata(path).is_ok_and(|it| it.is_file())).collect();
     found.sort();
     found
 }

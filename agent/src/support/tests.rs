@@ -44,7 +44,7 @@ fn of_a_long_log_the_end_is_kept_from_a_whole_line_on() {
     let lines: String = (0..40_000).map(|number| format!("line {number} of many\n")).collect();
     fs::write(home.join("logs/rocketmqlogs/broker.log"), &lines).unwrap();
     let mut archive = Archive::create(&dir.path().join("a.tar.gz"), "host").unwrap();
-    add_instance(&mut archive, "instances/broker-a", &home).unwrap();
+    add_instance(&mut archive, "instances/broker-a", &home, None).unwrap();
     assert!(archive.finish().unwrap().is_empty());
     let texts = unpacked(&dir.path().join("a.tar.gz"));
     assert_eq!(texts["host/instances/broker-a/conf/broker.conf"], "brokerName=broker-a\naccessKey=…\n");

@@ -64,6 +64,16 @@ pub enum TrustError {
         /// Its mode.
         mode: u32,
     },
+    /// It belongs to somebody who is neither root nor this process's account.
+    #[error(
+        "{path} belongs to user id {owner}, who can read and change it: chown it to root, and think about a new one"
+    )]
+    Foreign {
+        /// Which file.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+    },
     /// One is there already.
     #[error("{0} is there already; --force replaces it, and the other hosts must get the new one")]
     Exists(PathBuf),

@@ -2,13 +2,13 @@
 //! [`Secrets`], which nothing prints.
 
 use super::TrustError;
-use crate::files;
+use crate::{files, untrusted};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    env, fmt,
-    fs::{self, File},
+    env, fmt, fs,
     io::{self, Read},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -81,13 +81,17 @@ impl Secrets {
 
     fn read(path: &Path) -> Result<Option<Self>, TrustError> {
         let failed = |source| TrustError::File { doing: "read", path: path.to_owned(), source };
-        let file = match File::open(path) {
+        let file = match untrusted::file(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed(error)),
         };
-        if let Some(mode) = files::open_to_others(path, &file.metadata().map_err(failed)?) {
+        let found = file.metadata().map_err(failed)?;
+        if let Some(mode) = files::open_to_others(path, &found) {
             return Err(TrustError::Open { path: path.to_owned(), mode });
+        }
+        if found.uid() != 0 && found.uid() != rustix::process::geteuid().as_raw() {
+            return Err(TrustError::Foreign { path: path.to_owned(), owner: found.uid() });
         }
         let mut text = String::new();
         file.take(LONGEST).read_to_string(&mut text).map_err(failed)?;

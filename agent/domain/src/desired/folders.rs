@@ -42,7 +42,7 @@ impl Folders {
         self.store().join("commitlog")
     }
 
-    /// Console, GC log and RocketMQ's own logs.
+    /// The GC log and RocketMQ's own logs.
     pub fn logs(&self) -> PathBuf {
         self.home.join("logs")
     }
@@ -50,6 +50,28 @@ impl Folders {
     /// `java.io.tmpdir`.
     pub fn tmp(&self) -> PathBuf {
         self.home.join("tmp")
+    }
+
+    /// What a NameServer writes besides: kvConfig.json, below `user.home` (`NamesrvConfig`, 4.7.0-5.5.0).
+    pub fn namesrv(&self) -> PathBuf {
+        self.home.join("namesrv")
+    }
+
+    /// All that an instance writes to. The rest of its own folder is the agent's, and only read by it.
+    pub fn written(&self, role: Role, has_controller: bool) -> Vec<PathBuf> {
+        let mut written = vec![self.logs(), self.tmp()];
+        if has_controller || !matches!(role, Role::Namesrv | Role::Proxy | Role::Exporter) {
+            written.push(self.store());
+        }
+        if role == Role::Namesrv {
+            written.push(self.namesrv());
+        }
+        written
+    }
+
+    /// What an instance prints. Not below `logs`: it is opened by systemd, or by the agent, as root.
+    pub fn console(&self) -> PathBuf {
+        self.home.join("console.log")
     }
 
     /// Where RocketMQ's appenders write: `${user.home}/logs/rocketmqlogs` in every release.

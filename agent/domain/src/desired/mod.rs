@@ -271,13 +271,10 @@ impl Builder<'_> {
         let topology = self.topology;
         let folders = Folders::of(&self.host.base_dir, topology.layout, &name, role);
         let is_broker = broker.is_some();
-        self.directory(folders.home.clone(), Owner::RocketMq);
+        self.directory(folders.home.clone(), Owner::Agent);
         self.directory(folders.conf(), Owner::Agent);
-        self.directory(folders.logs(), Owner::RocketMq);
-        self.directory(folders.tmp(), Owner::RocketMq);
-        let has_controller = port_inside(role, &ports).is_some();
-        if has_controller || !matches!(role, Role::Namesrv | Role::Proxy | Role::Exporter) {
-            self.directory(folders.store(), Owner::RocketMq);
+        for written in folders.written(role, port_inside(role, &ports).is_some()) {
+            self.directory(written, Owner::RocketMq);
         }
         let jar = topology.jars.iter().find(|jar| jar.role == role);
         let (conf, log) = match role {
@@ -357,7 +354,7 @@ impl Builder<'_> {
             arguments,
             environment: environment(&folders),
             directory: folders.home.clone(),
-            console: folders.logs().join("console.log"),
+            console: folders.console(),
             logs,
             store,
             service: Some(service),

@@ -37,9 +37,10 @@ pub struct RenderedFile {
 }
 
 impl RenderedFile {
-    /// A file that everybody may read, or that only RocketMQ's account may where it is to have the secret key.
+    /// A file that everybody may read; where it is to have the secret key, nobody but root and RocketMQ's account. Of
+    /// such a file the account is the group, so that a broker reads it and cannot change it.
     pub fn new(path: PathBuf, text: String) -> Self {
-        let (owner, mode) = if acl::has_secret(&text) { (Owner::RocketMq, 0o600) } else { (Owner::Agent, 0o644) };
+        let (owner, mode) = if acl::has_secret(&text) { (Owner::RocketMq, 0o640) } else { (Owner::Agent, 0o644) };
         Self { path, text, owner, mode }
     }
 

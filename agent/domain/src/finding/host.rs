@@ -17,6 +17,11 @@ findings! {
     PAUSED: "paused",
         "{author} on {host} paused everything ({message})", "`rocketmq-agent resume` lets it go on"
         => "{author} 在 {host} 上暂停了一切（{message}）", "`rocketmq-agent resume` 让它继续";
+    PORT_OF_AGENT: "port-of-agent",
+        "{why}; the instances of this host are supervised all the same",
+        "end what has the port, or set another one in agent.toml; it is tried again every 5 s"
+        => "{why}；本机的实例仍在监管之下",
+        "结束占用该端口的进程，或在 agent.toml 中换一个；每 5 秒再试一次";
     DISK_READ_ONLY: "disk-read-only",
         "{path} is on a disk that is mounted read-only",
         "`dmesg` says why where the disk failed; mount it for writing again, and restart rocketmq-agent where it goes on saying this"

@@ -216,6 +216,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "Wait some seconds.",
     ),
     of_id(
+        "port-of-agent",
+        "A port of the agent's own cannot be listened on.",
+        "Other hosts, load balancers and people who ask there get no answer, or one of whoever has the port. The instances are supervised all the same.",
+        "End what has the port (`ss -ltnp`), or set another one in agent.toml; the agent tries again every 5 s.",
+    ),
+    of_id(
         "runs-outside-systemd",
         "The JVM runs, and not in its unit.",
         "systemd does not restart it and does not limit it.",

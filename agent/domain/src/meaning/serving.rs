@@ -145,7 +145,7 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "not-answering",
         "The process runs and does not answer the remoting protocol.",
         "Clients cannot use it.",
-        "After a start it passes; else see the instance's logs/console.log and logs/rocketmqlogs.",
+        "After a start it passes; else see the instance's console.log and logs/rocketmqlogs.",
     ),
     of_id(
         "not-in-sync",

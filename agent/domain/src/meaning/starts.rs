@@ -67,13 +67,13 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "ended",
         "The process ended with a status that says nothing by itself.",
         "It is started again, later each time it fails.",
-        "Read the end of the instance's logs/console.log and logs/rocketmqlogs.",
+        "Read the end of the instance's console.log and logs/rocketmqlogs.",
     ),
     of_id(
         "ended-by-itself",
         "The process ended with status 0, unasked.",
         "RocketMQ does so only when something told it to.",
-        "Read the end of the instance's logs/console.log.",
+        "Read the end of the instance's console.log.",
     ),
     of_id(
         "ended-unseen",
@@ -265,7 +265,7 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "start-failed",
         "RocketMQ gave up while it started.",
         "It is started again, later each time it fails.",
-        "Read the line that the reason quotes, and the instance's logs/console.log around it.",
+        "Read the line that the reason quotes, and the instance's console.log around it.",
     ),
     of_id(
         "started-alone",

@@ -25,6 +25,11 @@ pub enum Step {
         /// Which.
         path: PathBuf,
     },
+    /// Make a folder, and what the agent keeps in it, root's.
+    TakeOver {
+        /// Which.
+        path: PathBuf,
+    },
     /// Keep a copy of a file that a person wrote, beside it.
     KeepFile {
         /// Which.
@@ -72,7 +77,10 @@ impl Step {
     /// Whose it is; none where it is the host's.
     fn instance<'s>(&'s self, desired: &'s Desired) -> Option<&'s InstanceName> {
         match self {
-            Step::MakeDirectory { path } | Step::KeepFile { path, .. } | Step::WriteFile { path } => {
+            Step::MakeDirectory { path }
+            | Step::TakeOver { path }
+            | Step::KeepFile { path, .. }
+            | Step::WriteFile { path } => {
                 desired.instances.iter().find(|it| holds(it, path)).map(|it| &it.launch.instance)
             }
             Step::InstallDistribution { .. } => None,
@@ -91,6 +99,7 @@ impl std::fmt::Display for Step {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Step::MakeDirectory { path } => write!(f, "make folder {}", path.display()),
+            Step::TakeOver { path } => write!(f, "take over folder {}", path.display()),
             Step::KeepFile { path, lost } => {
                 write!(f, "keep {} as it is in a copy that ends in {KEPT_AS}", path.display())?;
                 match lost.is_empty() {
@@ -169,6 +178,12 @@ fn plan_directories(desired: &Desired, observed: &Observed, plan: &mut Plan) -> 
             Some(Fact::Known(DirectoryState::Fine)) => {}
             Some(Fact::Known(DirectoryState::Missing)) => {
                 plan.steps.push(Step::MakeDirectory { path: directory.path.clone() });
+            }
+            // What lies there is another broker's, and stays as it is.
+            Some(Fact::Known(DirectoryState::Foreign(_)))
+                if desired.instances.iter().any(|it| holds(it, &directory.path) && is_foreign(it, observed)) => {}
+            Some(Fact::Known(DirectoryState::Foreign(_))) => {
+                plan.steps.push(Step::TakeOver { path: directory.path.clone() });
             }
             Some(Fact::Known(DirectoryState::ReadOnly)) => {
                 ready = false;

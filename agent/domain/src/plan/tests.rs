@@ -138,6 +138,19 @@ fn a_folder_that_cannot_be_used_is_the_one_thing_that_is_said_and_nothing_is_don
 }
 
 #[test]
+fn folders_that_the_account_could_change_are_taken_over_before_anything_is_written_or_started() {
+    let desired = wanted();
+    let mut observed = fresh(&desired);
+    observed.distribution = Fact::Known(DistributionState::Installed);
+    let home = desired.instances[0].launch.directory.clone();
+    observed.directories.values_mut().for_each(|d| *d = Fact::Known(DirectoryState::Fine));
+    observed.directories.insert(home.clone(), Fact::Known(DirectoryState::Foreign(3000)));
+    let plan = plan(&desired, &observed);
+    assert_eq!(plan.steps[0], Step::TakeOver { path: home });
+    assert!(plan.steps[1..].iter().any(|step| matches!(step, Step::Start { .. })) && plan.blocked.is_empty());
+}
+
+#[test]
 fn a_disk_that_is_mounted_read_only_is_named_once_and_nothing_is_done() {
     let desired = wanted();
     let mut observed = fresh(&desired);
@@ -325,7 +338,7 @@ fn without_the_secret_key_no_broker_is_started_and_what_runs_is_left_alone() {
 fn a_file_with_the_secret_key_is_for_the_account_of_rocketmq_alone() {
     let desired = wanted_with("[acl]\naccess_key = \"rocketmq-admin\"\n");
     for file in &desired.files {
-        let alone = (file.owner, file.mode) == (Owner::RocketMq, 0o600);
+        let alone = (file.owner, file.mode) == (Owner::RocketMq, 0o640);
         assert_eq!(alone, file.path.ends_with("broker.conf"), "{}", file.path.display());
     }
 }

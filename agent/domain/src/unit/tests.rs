@@ -22,7 +22,7 @@ fn launch() -> Launch {
         environment: [("HOME", "/var/lib/rocketmq/broker-a"), ("LANG", "C.UTF-8")]
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .into(),
-        console: home.join("logs/console.log"),
+        console: home.join("console.log"),
         logs: vec![home.join("logs/rocketmqlogs/store.log")],
         service: Some(Service {
             cluster: "DefaultCluster".to_owned(),

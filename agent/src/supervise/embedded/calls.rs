@@ -57,7 +57,7 @@ impl Supervisor for Embedded {
                 return Ok(Start::HeldBack { until: Some(until) });
             }
         }
-        match preflight::check(launch)? {
+        match preflight::check(launch, self.shared.run_as)? {
             Verdict::Clear(lock) if let Some(gate) = self.shared.gate.get().filter(|gate| !gate.admits(launch)) => {
                 // Whoever seeks the permit takes the lock meanwhile.
                 drop(lock);

@@ -1,16 +1,19 @@
 //! Turning a launch into a process. In: a launch, an account and the instance's lock. Out: a pid. Nothing is checked
 //! here; that it may start was checked before.
 
-use crate::accounts::Account;
+use crate::{accounts::Account, untrusted};
 use rocketmq_agent_domain::{
     cause,
     launch::{Cause, Launch},
 };
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::{
+    fs::{FileType, Mode, OFlags, fcntl_setfl, fstat, openat},
+    process::{Resource, Rlimit, getrlimit, setrlimit},
+};
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     io,
-    os::unix::{fs::OpenOptionsExt, process::CommandExt},
+    os::unix::process::CommandExt,
     path::Path,
     process::{Command, Stdio},
 };
@@ -25,7 +28,7 @@ const OPEN_FILES: u64 = 655_350;
 /// The cause, where the operating system would not.
 pub(super) fn spawn(launch: &Launch, run_as: Option<Account>, lock: File) -> Result<u32, Cause> {
     let unusable = |error: io::Error| cause::folder_unusable(&launch.console, &error.to_string());
-    let console = open_console(&launch.console, run_as).map_err(unusable)?;
+    let console = open_console(&launch.console).map_err(unusable)?;
     let second = console.try_clone().map_err(unusable)?;
     let mut command = Command::new(&launch.program);
     command.args(&launch.arguments).env_clear().envs(&launch.environment).current_dir(&launch.directory);
@@ -39,14 +42,18 @@ pub(super) fn spawn(launch: &Launch, run_as: Option<Account>, lock: File) -> Res
     Ok(child.id())
 }
 
-fn open_console(path: &Path, run_as: Option<Account>) -> io::Result<File> {
-    // The folder is RocketMQ's account's: a link there must not lead the agent elsewhere.
-    let nofollow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
-    let file = OpenOptions::new().append(true).create(true).mode(0o640).custom_flags(nofollow).open(path)?;
-    if let Some(account) = run_as {
-        std::os::unix::fs::fchown(&file, Some(account.uid), Some(account.gid))?;
+/// It stays the agent's: the JVM has it open, and needs no right to open it.
+fn open_console(path: &Path) -> io::Result<File> {
+    let folder = untrusted::folder(path.parent().unwrap_or(Path::new("/")))?;
+    let flags =
+        OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = openat(&folder, path.file_name().unwrap_or_default(), flags, Mode::from_raw_mode(0o640))?;
+    let found = fstat(&file)?;
+    if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile || found.st_nlink != 1 {
+        return Err(io::Error::other("it is not a regular file of its own"));
     }
-    Ok(file)
+    fcntl_setfl(&file, OFlags::APPEND)?;
+    Ok(file.into())
 }
 
 /// Raises this process's limit of open files as far as it may; the JVMs inherit it. A broker has one open file for each

@@ -3,32 +3,47 @@
 //! messages and must check its store from end to end at the next start.
 
 use super::Timing;
-use crate::supervise::process;
+use crate::{
+    accounts::Account,
+    supervise::process,
+    unprivileged,
+    untrusted::{self, Budget},
+};
 use rocketmq_agent_domain::launch::Launch;
 use rustix::{
     fd::OwnedFd,
+    fs::FileType,
     process::{Signal, pidfd_send_signal},
 };
 use std::{
-    fs, io,
-    path::Path,
-    time::{Duration, SystemTime},
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
 };
 use tokio::time::{Instant, sleep};
 
 /// RocketMQ's scheduled threads go on logging while a shutdown hangs; a store that is flushed writes more than that.
 const CHATTER: u64 = 256 << 10;
 
+/// What takes longer to look at is not known to be silent.
+const LOOK: Duration = Duration::from_secs(20);
+
 /// Waits until the process may be killed, and kills it. Ends when the signal is sent.
-pub(super) async fn kill_when_silent(launch: &Launch, pid: u32, pidfd: &OwnedFd, timing: Timing) {
+pub(super) async fn kill_when_silent(
+    launch: &Launch,
+    pid: u32,
+    pidfd: &OwnedFd,
+    timing: Timing,
+    account: Option<Account>,
+) {
     sleep(launch.stop_deadline).await;
     let instance = &launch.instance;
     tracing::warn!(%instance, pid, seconds = launch.stop_deadline.as_secs(), "{instance}: has not stopped in time; waiting while its store is written");
-    let mut last = Progress::of(launch, pid);
+    let mut last = Progress::of(launch, pid, account).await;
     let mut silent_since = Instant::now();
     while silent_since.elapsed() < timing.silence {
         sleep(timing.poll).await;
-        let now = Progress::of(launch, pid);
+        let now = Progress::of(launch, pid, account).await;
         match (&last, &now) {
             (Ok(before), Ok(after)) if !after.is_beyond(before) => {}
             // What cannot be seen may be flushing.
@@ -47,19 +62,17 @@ pub(super) async fn kill_when_silent(launch: &Launch, pid: u32, pidfd: &OwnedFd,
 /// What moves while a store is flushed.
 #[derive(Debug, PartialEq)]
 struct Progress {
-    newest_file: Option<SystemTime>,
+    newest_file: Option<i128>,
     written: Option<u64>,
     waits_for_disk: bool,
 }
 
 impl Progress {
-    fn of(launch: &Launch, pid: u32) -> io::Result<Self> {
-        let mut newest_file = None;
-        if let Some(store) = &launch.store {
-            for folder in [&store.root, &store.commit_log] {
-                newest_file = newest_file.max(newest(folder)?);
-            }
-        }
+    async fn of(launch: &Launch, pid: u32, account: Option<Account>) -> io::Result<Self> {
+        let folders = launch.store.iter().flat_map(|store| [store.root.clone(), store.commit_log.clone()]);
+        let folders: Vec<PathBuf> = folders.collect();
+        let look = move || folders.iter().map(|folder| newest(folder)).collect::<io::Result<Vec<_>>>();
+        let newest_file = unprivileged::beside(account, LOOK, look).await??.into_iter().flatten().max();
         Ok(Self { newest_file, written: process::written_bytes(pid), waits_for_disk: process::waits_for_disk(pid)? })
     }
 
@@ -70,25 +83,21 @@ impl Progress {
     }
 }
 
-/// The time of the newest file below a folder.
-fn newest(folder: &Path) -> io::Result<Option<SystemTime>> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
+/// When the newest file below a folder was written, in nanoseconds since 1970.
+fn newest(folder: &Path) -> io::Result<Option<i128>> {
+    let open = match untrusted::folder(folder) {
+        Ok(open) => open,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
     let mut found = None;
-    for entry in entries {
-        let entry = entry?;
-        let time = match entry.metadata() {
-            Ok(metadata) if metadata.is_dir() => newest(&entry.path())?,
-            Ok(metadata) => Some(metadata.modified()?),
-            // Removed since it was listed.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error),
-        };
-        found = found.max(time);
-    }
+    untrusted::walk(open, Budget::of(LOOK), |entry| {
+        let stat = &entry.stat;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
+            found = found.max(Some(i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec)));
+        }
+        Ok(())
+    })?;
     Ok(found)
 }
 

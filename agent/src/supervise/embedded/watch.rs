@@ -2,6 +2,7 @@
 //! what it costs the instance. One task a process; it starts nothing.
 
 use super::{Shared, stop};
+use crate::accounts::Account;
 use crate::supervise::{
     SupervisorError, evidence, locks, now,
     process::{self, Identity},
@@ -99,7 +100,7 @@ pub(super) async fn until_it_ends(shared: Arc<Shared>, launch: Launch, live: Liv
 
 async fn stop_it(shared: &Shared, launch: &Launch, live: &Live) -> Exit {
     live.stop_asked.notified().await;
-    stop::kill_when_silent(launch, live.process.pid, live.pidfd.get_ref(), shared.timing).await;
+    stop::kill_when_silent(launch, live.process.pid, live.pidfd.get_ref(), shared.timing, shared.run_as).await;
     live.killed.store(true, Ordering::Relaxed);
     end_of(live).await
 }
@@ -142,7 +143,7 @@ fn ended(shared: &Shared, launch: &Launch, live: &Live, exit: Exit) {
     } else if let Some(hung) = hung(shared, &launch.instance, live.process.pid) {
         Some(hung)
     } else {
-        why(launch, exit, &run, &live.process)
+        why(launch, exit, &run, &live.process, shared.run_as)
     };
     note_end(shared, &launch.instance, exit, cause, run.stopping);
 }
@@ -155,7 +156,7 @@ pub(super) fn ended_unseen(shared: &Shared, name: &InstanceName, run: &Run) {
     let other_boot = process.is_of_an_earlier_boot().unwrap_or(false);
     let cause = match other_boot {
         true => Some(cause::host_restarted()),
-        false => hung(shared, name, process.pid).or_else(|| why(&launch, Exit::Unknown, run, process)),
+        false => hung(shared, name, process.pid).or_else(|| why(&launch, Exit::Unknown, run, process, shared.run_as)),
     };
     note_end(shared, name, Exit::Unknown, cause, run.stopping || other_boot);
 }
@@ -166,9 +167,9 @@ fn hung(shared: &Shared, name: &InstanceName, pid: u32) -> Option<Cause> {
 }
 
 /// Why it ended; `None` for the end of a process that did as it was told.
-fn why(launch: &Launch, exit: Exit, run: &Run, process: &Identity) -> Option<Cause> {
+fn why(launch: &Launch, exit: Exit, run: &Run, process: &Identity, account: Option<Account>) -> Option<Cause> {
     let clean = matches!(exit, Exit::Status(0 | 143) | Exit::Signal(15) | Exit::Unknown);
-    (!(run.stopping && clean)).then(|| explain(&evidence::gather(launch, exit, process, &run.marks)))
+    (!(run.stopping && clean)).then(|| explain(&evidence::gather(launch, exit, process, &run.marks, account)))
 }
 
 fn note_end(shared: &Shared, name: &InstanceName, exit: Exit, cause: Option<Cause>, forgiven: bool) {

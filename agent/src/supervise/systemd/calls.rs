@@ -82,7 +82,7 @@ impl Supervisor for Systemd {
         if let Some(until) = until {
             return Ok(Start::HeldBack { until: Some(until) });
         }
-        match preflight::check(launch)? {
+        match preflight::check(launch, self.shared.account)? {
             Verdict::Clear(lock) => {
                 // The JVM takes it next. Should another one be quicker, flock says so.
                 drop(lock);

@@ -2,11 +2,14 @@
 //! date: a process that is new, how one ended and why, and what that costs the instance.
 
 use super::{Shared, bus::Snapshot, journal, manager, view};
-use crate::supervise::{
-    SupervisorError, evidence, locks, now, output,
-    process::{self, Identity},
-    random,
-    record::{Record, Run},
+use crate::{
+    accounts::Account,
+    supervise::{
+        SupervisorError, evidence, locks, now, output,
+        process::{self, Identity},
+        random,
+        record::{Record, Run},
+    },
 };
 use rocketmq_agent_domain::{
     cause::{self, Oom, explain},
@@ -52,7 +55,7 @@ impl Shared {
             // The order never reached systemd.
             Some(run) if run.process.is_none() && snapshot.exec_pid == 0 => record.run = None,
             Some(run) => {
-                let ended = end(&record, &run, snapshot, &self.flock)?;
+                let ended = end(&record, &run, snapshot, &self.flock, self.account)?;
                 let going_down = || async {
                     manager(connection)
                         .await?
@@ -129,7 +132,13 @@ struct Ended {
     stopped_by_another: Option<String>,
 }
 
-fn end(record: &Record, run: &Run, snapshot: &Snapshot, flock: &Path) -> Result<Ended, SupervisorError> {
+fn end(
+    record: &Record,
+    run: &Run,
+    snapshot: &Snapshot,
+    flock: &Path,
+    account: Option<Account>,
+) -> Result<Ended, SupervisorError> {
     let launch = &record.launch;
     let look = |source| SupervisorError::Look { what: "which boot this is".to_owned(), source };
     let boot_id = process::boot_id().map_err(look)?;
@@ -148,26 +157,33 @@ fn end(record: &Record, run: &Run, snapshot: &Snapshot, flock: &Path) -> Result<
     let cause = match forgiven {
         true if clean => None,
         true if snapshot.result == "timeout" => Some(finding::KILLED_IN_TIME.of(&[])),
-        _ => record.hung(process.pid).or_else(|| Some(why(launch, exit, run, &process, snapshot, flock))),
+        _ => record.hung(process.pid).or_else(|| Some(why(launch, exit, run, &process, snapshot, (flock, account)))),
     };
     Ok(Ended { exit, cause, forgiven, stopped_by_another: by_another.then_some(boot_id) })
 }
 
-fn why(launch: &Launch, exit: Exit, run: &Run, process: &Identity, snapshot: &Snapshot, flock: &Path) -> Cause {
+fn why(
+    launch: &Launch,
+    exit: Exit,
+    run: &Run,
+    process: &Identity,
+    snapshot: &Snapshot,
+    (flock, account): (&Path, Option<Account>),
+) -> Cause {
     if let Exit::Status(status) = exit {
         if status == unit::LOCKED_STATUS {
             let holders = locks::holders(launch).unwrap_or_default();
             let holder = holders.first().map(|pid| process::occupant(*pid)).unwrap_or_default();
             return cause::instance_locked(&locks::path(launch), &holder);
         }
-        let mut named = unit::writable(launch).into_iter().chain(launch.console.parent());
+        let mut named = unit::writable(launch).into_iter().chain(launch.console.parent().map(Path::to_owned));
         let missing = named.find(|folder| !folder.exists());
-        if let Some(cause) = cause::unmade(launch, status, missing, flock, &locks::path(launch)) {
+        if let Some(cause) = cause::unmade(launch, status, missing.as_deref(), flock, &locks::path(launch)) {
             let Ok(unit) = unit::name(&launch.instance) else { return cause };
             return cause::in_systemds_words(cause, &unit, &journal::of_unit(&unit, run.started_at));
         }
     }
-    let mut evidence = evidence::gather(launch, exit, process, &run.marks);
+    let mut evidence = evidence::gather(launch, exit, process, &run.marks, account);
     if snapshot.exec_pid == process.pid && snapshot.result == "oom-kill" {
         evidence.oom = Oom::Named;
     }

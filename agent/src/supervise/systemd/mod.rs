@@ -314,7 +314,7 @@ impl Shared {
         };
         let launch = self.lock().get(name).filter(|record| crashed(record)).map(|record| record.launch.clone());
         let Some(launch) = launch.filter(|_| snapshot.waits_for_restart() && !snapshot.has_job) else { return Ok(()) };
-        let Verdict::Clear(lock) = preflight::check(&launch)? else { return Ok(()) };
+        let Verdict::Clear(lock) = preflight::check(&launch, self.account)? else { return Ok(()) };
         drop(lock);
         let unit = unit::name(name).map_err(SupervisorError::unit)?;
         if let Err(error) = manager(connection).await?.restart_unit(&unit, "replace").await {

@@ -5,6 +5,8 @@ use super::{Shared, bus::ManagerProxy, manager};
 use crate::{
     accounts, files,
     supervise::{SupervisorError, evidence, locks},
+    unprivileged,
+    untrusted::Budget,
 };
 use rocketmq_agent_domain::{
     finding,
@@ -25,6 +27,9 @@ use zbus::Connection;
 
 /// Stores grow slowly beside the steps in which their size counts, and one of terabytes is thousands of files.
 const SIZES_EVERY: Duration = Duration::from_secs(3600);
+
+/// Thousands of files are looked at within a moment.
+const LOOK: Duration = Duration::from_millis(1500);
 
 static FOREIGN_SLICE: Once = Once::new();
 
@@ -88,11 +93,17 @@ impl Shared {
         let store = launch.store.as_ref()?;
         let mut sizes = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = sizes.get(&launch.instance).filter(|(at, _)| at.elapsed() < SIZES_EVERY);
-        let size = fresh.map_or_else(|| files::size_of_folder(&store.commit_log).ok().map(Size), |(_, size)| *size);
+        let size = fresh.map_or_else(|| self.size_of(&store.commit_log), |(_, size)| *size);
         if fresh.is_none() {
             sizes.insert(launch.instance.clone(), (Instant::now(), size));
         }
         unit::most_dirty(size, evidence::memory().map(|memory| Size(memory.total)))
+    }
+
+    /// As the account, and not for long: the loop waits.
+    fn size_of(&self, folder: &Path) -> Option<Size> {
+        let size = || files::size_of_folder(folder, Budget::of(LOOK)).ok();
+        unprivileged::run(self.account, size).ok()?.map(Size)
     }
 }
 

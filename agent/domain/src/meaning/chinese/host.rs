@@ -186,6 +186,12 @@ pub(super) const MEANINGS: &[Meaning] = &[
     ),
     of_id("permission", "一个主节点取回写权限，因为它最终没有重启。", "在取回之前没有谁向它发送。", "等待几秒。"),
     of_id(
+        "port-of-agent",
+        "agent 自己的一个端口无法监听。",
+        "到那里来问的其他主机、负载均衡和人得不到回答，或得到占用者的回答。实例仍在监管之下。",
+        "结束占用该端口的进程（`ss -ltnp`），或在 agent.toml 中换一个；agent 每 5 秒再试一次。",
+    ),
+    of_id(
         "runs-outside-systemd",
         "JVM 在运行，但不在它的单元里。",
         "systemd 不会重启它，也不会限制它。",

@@ -145,7 +145,7 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "not-answering",
         "进程在运行，但没有回答 remoting 协议。",
         "客户端无法使用它。",
-        "刚启动时会自己过去；否则查看实例的 logs/console.log 和 logs/rocketmqlogs。",
+        "刚启动时会自己过去；否则查看实例的 console.log 和 logs/rocketmqlogs。",
     ),
     of_id(
         "not-in-sync",

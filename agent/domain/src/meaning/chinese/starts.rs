@@ -62,13 +62,13 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "ended",
         "进程结束了，退出状态本身说明不了什么。",
         "它会再次启动，每失败一次就等得更久。",
-        "看实例的 logs/console.log 和 logs/rocketmqlogs 的末尾。",
+        "看实例的 console.log 和 logs/rocketmqlogs 的末尾。",
     ),
     of_id(
         "ended-by-itself",
         "没有谁让它停，进程以状态 0 结束了。",
         "只有收到命令时 RocketMQ 才会这样。",
-        "看实例的 logs/console.log 的末尾。",
+        "看实例的 console.log 的末尾。",
     ),
     of_id(
         "ended-unseen",
@@ -250,7 +250,7 @@ pub(super) const MEANINGS: &[Meaning] = &[
         "start-failed",
         "RocketMQ 在启动过程中放弃了。",
         "它会再次启动，每失败一次就等得更久。",
-        "看原因中引用的那一行，以及实例的 logs/console.log 中它前后的内容。",
+        "看原因中引用的那一行，以及实例的 console.log 中它前后的内容。",
     ),
     of_id(
         "started-alone",

@@ -47,9 +47,9 @@ async fn a_locked_store_refuses_the_start_and_names_who_holds_it() {
     let agent = host.agent();
     let launch = host.with_store(host.sleeper("broker-a"));
     let store = launch.store.clone().unwrap();
-    assert_eq!(locks::store_holder(&store).unwrap(), None);
+    assert_eq!(locks::store_holder(&store, None).unwrap(), None);
     let (mut holder, _output) = holder_of(&store.root.join("lock"));
-    let seen: Occupant = locks::store_holder(&store).unwrap().unwrap();
+    let seen: Occupant = locks::store_holder(&store, None).unwrap().unwrap();
     assert_eq!(seen.pid, Some(holder.id()));
     let cause = refused(&agent, &launch).await;
     assert_eq!(cause.id, "store-locked");
