@@ -71,6 +71,10 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let (mut synced, mut goal) = synced::start(&settings).await?;
     let mut claimed = claim_base(&goal, account)?;
     let supervisor = supervisor(&settings, account)?;
+    if systemd::is_booted() && accounts::is_root() {
+        // Before a JVM is started that would share them.
+        systemd::limit_memory(matches!(supervisor, Backend::Embedded(_))).await;
+    }
     // Unlike a wrong file this may be put right by others at any time, so it is said and looked at again.
     goal.account_problem = account_problem(&settings, &supervisor);
     let topology = Arc::clone(&goal.cluster.topology);

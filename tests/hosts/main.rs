@@ -78,6 +78,7 @@ fn suites() -> Vec<Suite<Lab>> {
                 bring_up::the_package_and_one_file_bring_up_a_single_broker,
                 bring_up::systemd_finds_nothing_wrong_with_the_units_and_their_sandbox,
                 boundary::boundary_the_folder_of_an_instance_is_roots_and_its_account_changes_nothing_in_it,
+                boundary::boundary_the_agent_limits_its_own_memory_and_leaves_the_operators_limit,
                 boundary::boundary_an_agent_whose_port_a_broker_took_supervises_and_says_so,
                 boundary::boundary_an_earlier_agents_folders_are_taken_over_while_the_broker_runs,
                 boundary::boundary_names_that_change_hands_all_the_time_harm_nothing_of_roots,
@@ -115,17 +116,17 @@ fn more() -> Vec<Suite<Lab>> {
                 bring_up::the_package_and_one_file_bring_up_a_single_broker,
                 bring_up::systemd_finds_nothing_wrong_with_the_units_and_their_sandbox,
                 boundary::boundary_the_folder_of_an_instance_is_roots_and_its_account_changes_nothing_in_it,
+                boundary::boundary_the_agent_limits_its_own_memory_and_leaves_the_operators_limit,
                 boundary::boundary_an_agent_whose_port_a_broker_took_supervises_and_says_so,
                 boundary::boundary_an_earlier_agents_folders_are_taken_over_while_the_broker_runs,
                 boundary::boundary_names_that_change_hands_all_the_time_harm_nothing_of_roots,
-                boundary::boundary_links_fifos_and_trees_of_a_broker_lead_root_nowhere,
                 bring_up::stopping_the_hosts_leaves_no_abort_file,
             ],
         },
     ]
 }
 
-/// Losses of power that take too long for `make test`: `--soak`.
+/// What takes too long for `make test`, losses of power above all: `--soak`.
 fn soak() -> Vec<Suite<Lab>> {
     vec![
         Suite {
@@ -141,6 +142,19 @@ fn soak() -> Vec<Suite<Lab>> {
                 losses::a_lost_tail_of_several_files_comes_back,
                 losses::a_shorter_master_that_runs_is_stopped_and_takes_back_its_tail,
                 losses::a_repair_on_a_full_disk_waits_until_there_is_room,
+                boundary::boundary_what_a_broker_planted_leads_its_admission_nowhere,
+                bring_up::stopping_the_hosts_leaves_no_abort_file,
+            ],
+        },
+        Suite {
+            name: "boundary",
+            lab: || Lab::new("bullseye", "5.5.0", "single", &["vm1"]),
+            claims: claims![Lab:
+                bring_up::the_package_and_one_file_bring_up_a_single_broker,
+                boundary::boundary_an_earlier_package_and_this_one_take_turns_without_a_restart,
+                boundary::boundary_links_fifos_and_trees_of_a_broker_lead_root_nowhere,
+                boundary::boundary_removing_a_host_with_its_messages_deletes_nothing_behind_links,
+                boundary::boundary_embedded_jvms_of_a_root_agent_lead_root_nowhere_either,
                 bring_up::stopping_the_hosts_leaves_no_abort_file,
             ],
         },

@@ -17,9 +17,12 @@ use rocketmq_agent_domain::{
     launch::Role,
     size::Size,
 };
+use rustix::fs::OFlags;
 use std::{
     fs::OpenOptions,
+    io,
     os::unix::fs::OpenOptionsExt,
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -59,7 +62,8 @@ pub(super) async fn master(
             Verdict::SlaveEnds { .. } | Verdict::SlaveTorn { .. } | Verdict::Same { .. } => break,
             Verdict::Diverged { .. } => return Ok(diverged(seeker, verdict, &own, other)),
         };
-        let size = own.file_size;
+        // A file that was made the moment before has no length yet.
+        let size = own.file_size.max(other.file_size);
         if range.end - from >= MOST {
             let ahead = Size(range.end - from);
             let cause = member.behind(&ahead, &format!("they are {} or more", Size(MOST)), None);
@@ -148,7 +152,8 @@ pub(super) async fn slave(
                 let mut progress =
                     Progress { admission, seeker, from: at, end: range.end, began: Instant::now(), told: None };
                 leave_open(seeker).await?;
-                match fill(&seeker.log, log, at..range.end, own.file_size, |reached| progress.tell(reached)).await? {
+                let size = own.file_size.max(other.file_size);
+                match fill(&seeker.log, log, at..range.end, size, |reached| progress.tell(reached)).await? {
                     Filled::To(reached) if reached > at => {
                         let (first, bytes) = repaired.unwrap_or((at, 0));
                         repaired = Some((first, bytes + (reached - at)));
@@ -180,6 +185,9 @@ async fn cut_off(admission: &Admission, seeker: &Seeker<'_>, own: Extent) -> Res
 /// would write that into the first one (seen on 5.5.0). The first messages of the master let it go on from there.
 async fn begin(seeker: &Seeker<'_>, log: &RemoteLog, own: Extent, other: &Extent) -> Result<Extent, PairError> {
     let (Some(min), true, false) = (own.min, own.is_empty(), other.is_empty()) else { return Ok(own) };
+    if own.file_size > 0 && own.file_size != other.file_size {
+        return Ok(own);
+    }
     if other.min == Some(min) {
         leave_open(seeker).await?;
         fill(&seeker.log, log, min..other.end.min(min + PIECE), other.file_size, |_| {}).await?;
@@ -206,14 +214,16 @@ fn diverged(seeker: &Seeker<'_>, verdict: Verdict, own: &Extent, other: &Extent)
 /// both logs equal, and nothing to say that they were not.
 async fn leave_open(seeker: &Seeker<'_>) -> Result<(), PairError> {
     let abort = seeker.store.root.join("abort");
-    let made = seeker.log.with(move |_| {
-        let nofollow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
-        let mut options = OpenOptions::new();
-        let made = options.write(true).create(true).mode(0o640).custom_flags(nofollow).open(&abort);
-        made.and_then(|file| file.sync_all())
-            .map_err(|source| crate::commit_log::LogError::Write { path: abort, source })
-    });
+    let made = seeker
+        .log
+        .with(move |_| make(&abort).map_err(|source| crate::commit_log::LogError::Write { path: abort, source }));
     Ok(made.await?)
+}
+
+/// A link or a FIFO there is the broker's: this neither follows nor waits.
+fn make(path: &Path) -> io::Result<()> {
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    OpenOptions::new().write(true).create(true).mode(0o640).custom_flags(flags).open(path)?.sync_all()
 }
 
 /// How far a repair is, said now and then.
@@ -240,5 +250,27 @@ impl Progress<'_> {
         if let Err(error) = self.admission.wait(&self.seeker.launch.instance, &pending) {
             tracing::warn!("{:#}", anyhow::Error::from(error));
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    use std::{fs, os::unix::fs::symlink};
+
+    #[test]
+    fn a_link_or_a_fifo_in_the_place_of_abort_is_an_error_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let [abort, target] = ["abort", "target"].map(|name| dir.path().join(name));
+        make(&abort).unwrap();
+        make(&abort).unwrap();
+        fs::remove_file(&abort).unwrap();
+        symlink(&target, &abort).unwrap();
+        assert!(make(&abort).is_err() && !target.exists());
+        fs::remove_file(&abort).unwrap();
+        mknodat(CWD, &abort, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        assert!(make(&abort).is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! Compares a master's commit log with its slave's by content. In: both, one of them on this host. Out: how the slave's
 //! stands to the master's at the first place where they differ.
 
-use super::{Files, LocalLog, Log, LogError, PIECE};
+use super::{Files, LocalLog, Log, LogError, PIECE, files::LONGEST_MESSAGE};
 use rocketmq_agent_domain::commit_log::{HEADER, Search, Verdict, first_difference, frame_size, judge};
 use std::ops::Range;
 
@@ -115,6 +115,3 @@ pub(super) async fn at<R: Log>(log: &R, offset: u64) -> Result<Vec<u8>, R::Error
         _ => Ok(bytes),
     }
 }
-
-/// `maxMessageSize` is 4 MiB by default; whoever sets more than this is not repaired over.
-const LONGEST_MESSAGE: u64 = 128 << 20;

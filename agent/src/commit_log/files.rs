@@ -18,6 +18,14 @@ use std::{
 
 /// How much is read at once while messages are walked, bytes.
 const READ: u64 = 1 << 20;
+/// `maxMessageSize` is 4 MiB by default; whoever sets more than this is not repaired over.
+pub(super) const LONGEST_MESSAGE: u64 = 128 << 20;
+/// `mappedFileSizeCommitLog` is an `int` of Java's (4.5-5.5.0).
+const LONGEST_FILE: u64 = i32::MAX as u64;
+/// The highest offset that a file begins at: sums of offsets and lengths do not wrap.
+const LAST: u64 = i64::MAX as u64 - LONGEST_FILE;
+/// A thousand terabytes in files of 1 GiB.
+const MOST_FILES: usize = 1 << 20;
 /// As the JVM's own umask makes it.
 const MODE: u32 = 0o640;
 
@@ -90,9 +98,14 @@ impl Files {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name();
             let digits = name.to_str().filter(|name| name.len() == 20 && name.bytes().all(|b| b.is_ascii_digit()));
-            if let Some(start) = digits.and_then(|name| name.parse().ok()) {
-                files.push((start, entry.metadata().map_err(failed)?.len()));
+            let Some(start) = digits.and_then(|name| name.parse::<u64>().ok()) else { continue };
+            let length = entry.metadata().map_err(failed)?.len();
+            // Names, lengths and messages are the broker's words: what RocketMQ never writes is not walked or held in memory.
+            if length > LONGEST_FILE || start > LAST || files.len() >= MOST_FILES {
+                let path = entry.path();
+                return Err(LogError::read(&path, io::Error::other("no commit log of RocketMQ's has such a file")));
             }
+            files.push((start, length));
         }
         files.sort_unstable();
         Ok(Self { folder: folder.to_owned(), files })
@@ -175,8 +188,9 @@ impl Files {
     pub fn at(&self, offset: u64) -> Result<Vec<u8>, LogError> {
         let header = self.bytes(offset..offset + HEADER as u64)?;
         match frame_size(&header, self.room(offset)) {
-            Some(size) => self.bytes(offset..offset + size),
-            None => Ok(header),
+            // A filler may be as long as a file, and is known by its head.
+            Some(size) if size <= LONGEST_MESSAGE => self.bytes(offset..offset + size),
+            _ => Ok(header),
         }
     }
 
@@ -202,6 +216,9 @@ impl Files {
             let header = buffer.get(offset..).unwrap_or_default();
             let Some(size) = frame_size(header, self.room(at)) else { break };
             let has_body = size <= header.len() as u64 || frame(header, at) == (Frame::Blank { size });
+            if !has_body && size > LONGEST_MESSAGE {
+                break;
+            }
             if !has_body {
                 (buffer, begins, offset) = (self.bytes(at..at + size.max(READ))?, at, 0);
             }

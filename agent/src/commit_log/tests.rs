@@ -1,6 +1,7 @@
 use super::*;
 use proptest::prelude::*;
-use rocketmq_agent_domain::commit_log::Verdict;
+use rocketmq_agent_domain::commit_log::{HEADER, Verdict};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use std::{
     fs,
     os::unix::fs::FileExt,
@@ -226,6 +227,32 @@ fn lose(bytes: &[u8], from: usize, lost: &[bool]) -> Vec<u8> {
         }
     }
     bytes
+}
+
+#[test]
+fn what_a_broker_plants_in_its_commit_log_is_not_waited_for_nor_held_in_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let own = store(dir.path(), &log(&[200, 300], 7));
+    let first = dir.path().join(format!("{:020}", 0));
+    let file = fs::File::options().write(true).open(&first).unwrap();
+    // A message of 2 GiB by its head, in a file without blocks.
+    file.set_len(i32::MAX as u64).unwrap();
+    file.write_all_at(&i32::MAX.to_be_bytes(), 0).unwrap();
+    assert_eq!(wait(own.with(|files| files.at(0))).unwrap().len(), HEADER);
+    assert_eq!(wait(own.with(|files| files.end())).unwrap(), 0);
+    let refused = |what: &str| {
+        let error = format!("{:#}", anyhow::Error::from(wait(own.with(|files| files.end())).unwrap_err()));
+        assert!(error.contains("no commit log of RocketMQ's has such a file"), "{what}: {error}");
+    };
+    file.set_len(1 << 40).unwrap();
+    refused("longer than mappedFileSizeCommitLog can be");
+    fs::remove_file(&first).unwrap();
+    fs::write(dir.path().join(u64::MAX.to_string()), "0").unwrap();
+    refused("it would end past the last offset");
+    fs::remove_file(dir.path().join(u64::MAX.to_string())).unwrap();
+    mknodat(CWD, &first, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    assert_eq!(wait(own.with(|files| files.end())).unwrap(), 0);
+    assert!(wait(own.with(|files| files.write(0, b"x", FILE))).is_err());
 }
 
 proptest! {

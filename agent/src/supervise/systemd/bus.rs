@@ -4,7 +4,7 @@
 //! org.freedesktop.systemd1(5); every member is in systemd 247 and later.
 
 use rocketmq_agent_domain::launch::Exit;
-use zbus::{Connection, OwnedObjectPath, proxy, proxy::CacheProperties};
+use zbus::{Connection, OwnedObjectPath, Variant, proxy, proxy::CacheProperties};
 
 /// The manager.
 #[proxy(
@@ -20,6 +20,10 @@ pub(super) trait Manager {
     fn stop_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
     /// Answers when everything was read again.
     fn reload(&self) -> zbus::Result<()>;
+    #[zbus(name = "GetUnitByPID")]
+    fn get_unit_by_pid(&self, pid: u32) -> zbus::Result<OwnedObjectPath>;
+    /// With `runtime` they hold until the next boot.
+    fn set_unit_properties(&self, name: &str, runtime: bool, properties: &[(&str, Variant<'_>)]) -> zbus::Result<()>;
     fn get_unit_file_state(&self, name: &str) -> zbus::Result<String>;
     fn enable_unit_files(
         &self,

@@ -10,12 +10,14 @@ mod calls;
 mod clock;
 mod ended;
 mod journal;
+mod own;
 pub mod removal;
 mod still;
 mod units;
 mod view;
 
 pub use clock::clock_is_synchronised;
+pub use own::limit_memory;
 
 use self::{
     bus::{ManagerProxy, Snapshot},
