@@ -4,7 +4,7 @@
 //! Each target runs in a process of its own with little memory and a small stack, so that a panic, a stack overflow and
 //! an allocation out of proportion all end it. What it was given then is written to `target/fuzz` and given again by
 //! `--input=FILE`. Inputs that once ended a target are in `corpus/TARGET` and always tried first.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic, missing_docs)]
 
 mod mutation;
 mod served;
