@@ -3,6 +3,7 @@
 
 use crate::{
     lab::Lab,
+    one_file::share_a_secret,
     real::{LONG, until},
     vm::Vm,
 };
@@ -201,7 +202,10 @@ fn resident(pid: u32) -> f64 {
 }
 
 /// `BESIDE` is the program of another agent, such as one of before a change, which the second host runs meanwhile.
+///
+/// With a secret, so that members are compared while they run.
 pub fn an_idle_agent(lab: &mut Lab) {
+    share_a_secret(lab);
     let beside = std::env::var_os("BESIDE");
     if let Some(program) = &beside {
         let vm = &lab.vms[1];
