@@ -196,7 +196,7 @@ fn soak() -> Vec<Suite<Lab>> {
             },
             claims: claims![Lab:
                 losses_elected::the_package_and_one_file_bring_up_a_group_that_elects_its_master,
-                losses_elected::an_elected_group_whose_hosts_lose_their_power_keeps_what_was_acknowledged,
+                losses_elected::a_group_of_controllers_whose_hosts_lose_their_power_keeps_what_was_acknowledged,
                 bring_up::stopping_the_hosts_leaves_no_abort_file,
             ],
         },
@@ -205,7 +205,7 @@ fn soak() -> Vec<Suite<Lab>> {
             lab: || Lab::new("bookworm", "4.9.4", "dledger", &["vm1", "vm2", "vm3"]),
             claims: claims![Lab:
                 losses_elected::the_package_and_one_file_bring_up_a_group_that_elects_its_master,
-                losses_elected::an_elected_group_whose_hosts_lose_their_power_keeps_what_was_acknowledged,
+                losses_elected::a_dledger_group_whose_hosts_lose_their_power_serves_again,
                 bring_up::stopping_the_hosts_leaves_no_abort_file,
             ],
         },
