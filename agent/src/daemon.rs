@@ -30,13 +30,13 @@ use crate::{
     rollout,
     settings::{OnExit, Settings, SupervisorKind},
     supervise::{self, Backend, Embedded, Supervisor, Systemd, Timing, systemd},
-    sync::{self, Cuts, Logs},
+    sync::{self, Cuts, Logs, OwnReport, RemoteReports, Shown},
 };
 use ports::Ports;
 use rocketmq_agent_domain::{
     desired::Desired,
     finding,
-    health::summary,
+    health::{report::HostReport, summary},
     launch::{Cause, Role},
     names::{HostName, InstanceName},
     topology::Topology,
@@ -61,6 +61,11 @@ const BEAT: Duration = Duration::from_secs(5);
 /// Orders that wait for the roll-out to look at them.
 const ORDERS: usize = 16;
 const ENDING: &str = "stopping every instance cleanly; this can take minutes";
+
+/// What is published, while the loop turns.
+fn own_report(report: watch::Receiver<Option<Arc<HostReport>>>, heartbeat: Arc<Heartbeat>) -> OwnReport {
+    Arc::new(move || if heartbeat.age() < Limits::default().stalled { report.borrow().clone() } else { None })
+}
 
 /// Runs until SIGTERM or SIGINT.
 pub async fn run(settings: Settings) -> anyhow::Result<()> {
@@ -92,12 +97,15 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let (pids, pids_seen) = watch::channel(BTreeMap::new());
     let (desired_sender, desired_seen) = watch::channel(Arc::new(goal.desired.clone()));
     let cuts = Arc::new(Cuts::default());
-    // With a source the hosts have nothing to say to each other but for their commit logs.
+    let (report, report_seen) = watch::channel(None);
+    let heartbeat = Arc::new(Heartbeat::new());
+    // With a source the hosts have nothing to say to each other but for their commit logs and reports.
     if let Some(synced) = synced.as_ref().filter(|synced| synced.handle.book.has_trust()) {
         let logs = Logs::new(desired_seen.clone(), pids_seen.clone(), account, Arc::clone(&cuts));
+        let shown = Shown { logs: Some(logs), report: Some(own_report(report_seen.clone(), Arc::clone(&heartbeat))) };
         let (ports, handle) = (ports.clone(), synced.handle.clone());
         tokio::spawn(async move {
-            ports.listen(sync_address, || sync::listen(sync_address, handle.clone(), logs.clone())).await;
+            ports.listen(sync_address, || sync::listen(sync_address, handle.clone(), shown.clone())).await;
         });
     }
     let (orders, ordered) = mpsc::channel(ORDERS);
@@ -124,11 +132,9 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     info!(host = %name, cluster = %topology.name, mode = %topology.mode, rocketmq = %topology.version,
         http = %address, "rocketmq-agent {} begins", env!("CARGO_PKG_VERSION"));
 
-    let (report, report_seen) = watch::channel(None);
     let (nsaddr, nsaddr_seen) = watch::channel(public_namesrvs(&goal.cluster));
     let (config, config_seen) = watch::channel(Arc::new(config_view(&settings, &goal)));
     let (targets, targets_seen) = watch::channel(targets_of(&goal));
-    let heartbeat = Arc::new(Heartbeat::new());
     let published = Published {
         report: report_seen,
         heartbeat: Arc::clone(&heartbeat),
@@ -163,9 +169,10 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     copies::spawn(desired_seen.clone(), account);
     let (services, rounds, has_master) = probe::spawn(desired_seen.clone(), pids_seen);
     let book = synced.as_ref().map(|synced| Arc::clone(&synced.handle.book));
+    let reports = book.clone().and_then(RemoteReports::of).map(Arc::new);
     let agreement = agreement::spawn(desired_seen, services.clone(), rounds.clone(), book, account);
     let (online_sender, online_seen) = watch::channel(Arc::new(online_aim(&goal)));
-    online::spawn(online_seen, services.clone(), rounds);
+    online::spawn(online_seen, services.clone(), rounds, reports.clone());
     let notify = Arc::new(Notify::new());
     let alive = {
         let (heartbeat, notify) = (Arc::clone(&heartbeat), Arc::clone(&notify));
@@ -176,7 +183,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     };
     let last_report = report.subscribe();
     let (aim_sender, aim_seen) = watch::channel(Arc::new(aim(&goal)));
-    let rollout = rollout::spawn(settings.state_dir.clone(), aim_seen, report.subscribe(), ordered);
+    let rollout = rollout::spawn(settings.state_dir.clone(), aim_seen, report.subscribe(), ordered, reports);
     let channels = Channels { services, has_master, pids, report, rollout, agreement, cuts, alive };
     let mut reconciler = Reconciler {
         supervisor,

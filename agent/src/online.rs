@@ -9,6 +9,7 @@ use crate::{
     probe::{Service, Services},
     remoting::{Broker, Client, OnlineConfig, OnlineKey, RemotingError},
     room,
+    sync::RemoteReports,
 };
 use rocketmq_agent_domain::{
     desired::{Desired, ExpectedBroker, Instance},
@@ -47,11 +48,16 @@ pub struct Aim {
     pub waits: bool,
 }
 
-/// Begins; a round of the probe wakes it.
-pub fn spawn(aim: watch::Receiver<Arc<Aim>>, services: watch::Receiver<Services>, rounds: watch::Receiver<()>) {
+/// Begins; a round of the probe wakes it. `reports` is how the other agents are asked where they show who they are.
+pub fn spawn(
+    aim: watch::Receiver<Arc<Aim>>,
+    services: watch::Receiver<Services>,
+    rounds: watch::Receiver<()>,
+    reports: Option<Arc<RemoteReports>>,
+) {
     let (host, agents) = (aim.borrow().desired.host.clone(), aim.borrow().agents.clone());
     let task = Task {
-        peers: Peers::new(host, agents),
+        peers: Peers::new(host, agents).trusted(reports),
         client: Client::new(TIMEOUT),
         began: Instant::now(),
         known: BTreeMap::new(),

@@ -2,7 +2,11 @@
 //! since when it has been silent. In: the hosts of the cluster file. Out: the view of the whole cluster. It asks when
 //! it is asked itself, at most once a second however many ask; it decides nothing.
 
-use crate::{clock, web};
+use crate::{
+    clock,
+    sync::{LinkError, RemoteReports},
+    web,
+};
 use futures_util::future::join_all;
 use rocketmq_agent_domain::{
     health::report::{ClusterReport, HostReport, HostView},
@@ -63,6 +67,9 @@ pub enum PeerError {
     /// It is no report, or one of another release of the agent.
     #[error("its answer is no report of this agent's kind")]
     NotAReport(#[source] serde_json::Error),
+    /// It does not show who it is, or does not answer that way.
+    #[error("over mutual TLS: {}", .0.in_words())]
+    Link(LinkError),
     /// Somebody else answers at its address.
     #[error("{0} answers at its address")]
     Another(HostName),
@@ -102,6 +109,8 @@ pub struct Peers {
     own: HostName,
     patience: Patience,
     client: OnceLock<Result<reqwest::Client, String>>,
+    /// What shows who answers; none where the hosts have nothing to trust each other by, or nothing is decided by it.
+    trusted: Option<Arc<RemoteReports>>,
     state: Arc<Mutex<State>>,
 }
 
@@ -110,12 +119,19 @@ impl Peers {
     /// agent's HTTP; `own` is shown and not asked.
     pub fn new(own: HostName, hosts: Vec<(HostName, SocketAddr)>) -> Self {
         let state = State { hosts, known: BTreeMap::new(), round: None };
-        Self { own, patience: Patience::default(), client: OnceLock::new(), state: Arc::new(Mutex::new(state)) }
+        let state = Arc::new(Mutex::new(state));
+        Self { own, patience: Patience::default(), client: OnceLock::new(), trusted: None, state }
     }
 
     /// With another patience.
     pub fn with_patience(self, patience: Patience) -> Self {
         Self { patience, ..self }
+    }
+
+    /// Asked over mutual TLS where there is that: for decisions. Plain HTTP is for hosts that showed who they are, and that their
+    /// agent is older.
+    pub fn trusted(self, reports: Option<Arc<RemoteReports>>) -> Self {
+        Self { trusted: reports, ..self }
     }
 
     /// The cluster file has changed. What hosts said that are still in it is kept; the next question goes to all.
@@ -182,14 +198,20 @@ impl Peers {
             .client
             .get_or_init(|| web::to_agents(self.patience.timeout).map_err(|error| error.to_string()))
             .clone();
-        let (state, patience) = (self.state.clone(), self.patience);
+        let (state, patience, trusted) = (self.state.clone(), self.patience, self.trusted.clone());
         tokio::spawn(async move {
             let ask = |(host, address): (HostName, SocketAddr)| {
-                let client = client.clone();
+                let (client, trusted) = (client.clone(), trusted.clone());
                 async move {
-                    let answer = match client {
-                        Ok(client) => report_of(&client, &host, address, patience).await,
-                        Err(error) => Err(PeerError::Client(error)),
+                    let shown = match &trusted {
+                        Some(reports) => reports.ask(&host, patience.timeout).await,
+                        None => Err(LinkError::Older),
+                    };
+                    let answer = match (shown, client) {
+                        (Ok(report), _) => of_host(report, &host),
+                        (Err(LinkError::Older), Ok(client)) => report_of(&client, &host, address, patience).await,
+                        (Err(LinkError::Older), Err(error)) => Err(PeerError::Client(error)),
+                        (Err(error), _) => Err(PeerError::Link(error)),
                     };
                     (host, address, answer)
                 }
@@ -247,11 +269,11 @@ async fn report_of(
     if response.status() != reqwest::StatusCode::OK {
         return Err(PeerError::Refused { status: response.status().as_u16(), words: words(&body) });
     }
-    let report: HostReport = serde_json::from_slice(&body).map_err(PeerError::NotAReport)?;
-    if report.host != *host {
-        return Err(PeerError::Another(report.host));
-    }
-    Ok(report)
+    of_host(serde_json::from_slice(&body).map_err(PeerError::NotAReport)?, host)
+}
+
+fn of_host(report: HostReport, host: &HostName) -> Result<HostReport, PeerError> {
+    if report.host == *host { Ok(report) } else { Err(PeerError::Another(report.host)) }
 }
 
 /// What an agent gives for a reason: `{"error": "…"}`.

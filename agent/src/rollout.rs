@@ -12,6 +12,7 @@ use crate::{
     files::{self, FileError},
     peers::{Patience, Peers},
     remoting::{Broker, Client, Controller, OnlineConfig, OnlineKey, Replica},
+    sync::RemoteReports,
 };
 use rocketmq_agent_domain::{
     acl::Acl,
@@ -83,6 +84,7 @@ pub fn spawn(
     aim: watch::Receiver<Arc<Aim>>,
     report: watch::Receiver<Option<Arc<HostReport>>>,
     orders: mpsc::Receiver<Order>,
+    reports: Option<Arc<RemoteReports>>,
 ) -> watch::Receiver<Turns> {
     let path = state_dir.join("rollout.json");
     let record = read(&path).and_then(resumed);
@@ -92,13 +94,12 @@ pub fn spawn(
     });
     // The first report says so already: nobody else may move.
     let (turns, seen) = watch::channel(Turns { turns: turns.collect(), ..Turns::default() });
-    let peers = Peers::new(aim.borrow().host.clone(), aim.borrow().agents.clone());
+    let asking = |agents: &Vec<_>| Peers::new(aim.borrow().host.clone(), agents.clone()).trusted(reports.clone());
+    let (peers, slaves) = (asking(&aim.borrow().agents), asking(&aim.borrow().borrowers));
     // An answer from before this agent announced a turn is no answer.
     let peers = peers.with_patience(Patience { fresh: Duration::ZERO, ..Patience::default() });
-    let slaves = Peers::new(aim.borrow().host.clone(), aim.borrow().borrowers.clone());
-    let (client, orders) = (Client::new(TIMEOUT), (orders, Orders::default()));
-    let (looked, heard) = (Instant::now(), BTreeMap::new());
-    let task = Task { path, record, turns, peers, slaves, looked, client, heard, orders };
+    let (client, orders, looked) = (Client::new(TIMEOUT), (orders, Orders::default()), Instant::now());
+    let task = Task { path, record, turns, peers, slaves, looked, client, heard: BTreeMap::new(), orders };
     tokio::spawn(task.run(aim, report));
     seen
 }
@@ -356,45 +357,4 @@ fn read(path: &Path) -> Option<Record> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    fn record(phase: Phase) -> Record {
-        let address = "10.0.0.1:10911".parse().unwrap();
-        let (instance, permission) = ("broker-a".parse().unwrap(), "6".to_owned());
-        let (verb, role) = (Verb::Renew, Role::Master);
-        Record { instance, verb, role, address, permission, pid: 7, phase, since: 1, puts: None, asked: None }
-    }
-
-    fn task(dir: &Path) -> Task {
-        let [peers, slaves] = [(); 2].map(|()| Peers::new("vm1".parse().unwrap(), Vec::new()));
-        let (turns, orders) = (watch::channel(Turns::default()).0, (mpsc::channel(1).1, Orders::default()));
-        let (client, looked, heard) = (Client::new(TIMEOUT), Instant::now(), BTreeMap::new());
-        Task { path: dir.join("rollout.json"), record: None, turns, peers, slaves, looked, client, heard, orders }
-    }
-
-    #[tokio::test]
-    async fn what_was_taken_from_a_master_is_on_disk_before_it_is_taken_and_gone_when_it_is_over() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut task = task(dir.path());
-        task.write(Some(&record(Phase::Announced))).unwrap();
-        assert_eq!(read(&task.path), None, "nothing was taken yet");
-        let drains = record(Phase::Draining);
-        task.write(Some(&drains)).unwrap();
-        assert_eq!(read(&task.path), Some(drains.clone()));
-        task.record = Some(drains);
-        task.write(None).unwrap();
-        assert!(!task.path.exists());
-    }
-
-    #[tokio::test]
-    async fn a_record_that_cannot_be_kept_stops_the_roll_out_and_a_damaged_one_is_no_record() {
-        let dir = tempfile::tempdir().unwrap();
-        let missing = task(&dir.path().join("missing"));
-        assert!(missing.write(Some(&record(Phase::Draining))).is_err());
-        let task = task(dir.path());
-        fs::write(&task.path, "{").unwrap();
-        assert_eq!(read(&task.path), None);
-    }
-}
+mod tests;

@@ -8,9 +8,12 @@ use crate::{
     remove::{self, AgentState, Known, Remains},
     settings::Settings,
     supervise::{self, systemd},
+    sync::{AddressBook, RemoteReports},
+    trust::Keys,
 };
 use anyhow::{Context, bail};
 use rocketmq_agent_domain::{
+    health::report::HostReport,
     meaning::Language,
     names::{HostName, InstanceName},
     observed::Fact,
@@ -24,6 +27,7 @@ use std::{
     net::SocketAddr,
     path::Path,
     process::ExitCode,
+    sync::Arc,
 };
 
 #[derive(Debug, clap::Args)]
@@ -71,7 +75,7 @@ impl Remove {
             tell_left(language, &remains, false);
             return Ok(exit_code::code(exit_code::OK));
         }
-        self.judge(language, &found).await?;
+        self.judge(language, &settings, &found).await?;
         if let (AgentState::ByHand { lock }, false) = (&found.agent, self.dry_run) {
             bail!("an agent runs that systemd did not start (it holds {}): end it first", lock.display());
         }
@@ -113,9 +117,9 @@ impl Remove {
     }
 
     /// Refuses where somebody would miss this host.
-    async fn judge(&self, language: Language, found: &Found) -> anyhow::Result<()> {
+    async fn judge(&self, language: Language, settings: &Settings, found: &Found) -> anyhow::Result<()> {
         let Some(inventory) = &found.inventory else { return Ok(()) };
-        let others = others(inventory).await;
+        let others = others(settings, inventory).await?;
         let objections = objections(&inventory.desired, &found.running, &others, self.delete_data.is_some());
         if objections.is_empty() {
             return Ok(());
@@ -215,10 +219,15 @@ fn remains(settings: &Settings, found: &Found) -> anyhow::Result<Remains> {
     Ok(remains)
 }
 
-async fn others(inventory: &Inventory) -> BTreeMap<HostName, Fact<rocketmq_agent_domain::health::report::HostReport>> {
-    let hosts = inventory.cluster.topology.hosts.iter();
+async fn others(settings: &Settings, inventory: &Inventory) -> anyhow::Result<BTreeMap<HostName, Fact<HostReport>>> {
+    let (host, topology) = (inventory.desired.host.clone(), &inventory.cluster.topology);
+    let reports = match Keys::find(settings.certificates(), &settings.secret_file)? {
+        Some(keys) => RemoteReports::of(Arc::new(AddressBook::new(host.clone(), topology, keys)?)),
+        None => None,
+    };
+    let hosts = topology.hosts.iter();
     let agents = hosts.map(|host| (host.name.clone(), SocketAddr::new(host.address, host.agent_port))).collect();
-    Peers::new(inventory.desired.host.clone(), agents).others().await
+    Ok(Peers::new(host, agents).trusted(reports.map(Arc::new)).others().await)
 }
 
 fn tell_left(language: Language, remains: &Remains, deletes_data: bool) {

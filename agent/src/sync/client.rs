@@ -107,7 +107,12 @@ impl Link {
         if answer.is_err() {
             self.kept = None;
         }
-        self.book.reached(&self.host, answer.as_ref().map(|_| ()));
+        // Who does not know the question was reached.
+        let reached = answer.as_ref().map(drop);
+        self.book.reached(
+            &self.host,
+            reached.or_else(|error| if matches!(error, LinkError::Older) { Ok(()) } else { Err(error) }),
+        );
         answer
     }
 

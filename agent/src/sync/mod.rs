@@ -9,7 +9,8 @@
 //! pullers, control socket ───┘                          └→ View
 //! ```
 //!
-//! By the same door the hosts of a group read each other's commit logs ([`Logs`], [`RemoteLog`]).
+//! By the same door the hosts of a group read each other's commit logs ([`Logs`], [`RemoteLog`]), and all hosts each other's
+//! reports ([`RemoteReports`]).
 
 mod address_book;
 mod client;
@@ -19,6 +20,7 @@ mod logs;
 pub mod proposal;
 mod puller;
 mod refusals;
+mod reports;
 mod server;
 pub mod source;
 mod state;
@@ -29,7 +31,8 @@ pub use driver::start;
 pub use handle::{Ended, Handle};
 pub use logs::{Cuts, Logs, PairError, RemoteLog};
 pub use proposal::Voters;
-pub use server::{SyncError, listen};
+pub use reports::{OwnReport, RemoteReports};
+pub use server::{Shown, SyncError, listen};
 pub use source::SourceView;
 pub use state::{HostState, View};
 

@@ -5,11 +5,13 @@
 //! | `POST /register` | a message of the register; the messages that answer it, when the disk has what they rest on |
 //! | `GET /document?epoch=…&generation=…&hash=…` | what is held, once it is something else than that; 204: ask again |
 //! | `GET /state` | what this host holds and where it stands |
+//! | `GET /report` | what this host's agent reports: [`super::reports`] |
 //! | `/log/…` | a commit log of this host: [`super::logs`] |
 
 use super::{
     ANSWER, CONNECT, HEAD_START, Handle, LONG_POLL, LONGEST_MESSAGE, keep_alive,
     logs::{Asked, Cut, Logs},
+    reports::OwnReport,
 };
 use crate::{
     connections::{Connections, Proof, Room},
@@ -78,14 +80,23 @@ pub enum SyncError {
     Ledger(#[from] LedgerError),
 }
 
+/// What the other hosts are shown of this one, besides the register.
+#[derive(Clone, Default)]
+pub struct Shown {
+    /// Its commit logs.
+    pub logs: Option<Logs>,
+    /// What its agent reports.
+    pub report: Option<OwnReport>,
+}
+
 /// Listens on an address, and serves there in config sync's thread.
 ///
 /// # Errors
 /// It cannot be listened on.
-pub async fn listen(address: SocketAddr, handle: Handle, logs: Logs) -> Result<(), SyncError> {
+pub async fn listen(address: SocketAddr, handle: Handle, shown: Shown) -> Result<(), SyncError> {
     let runtime = handle.runtime.clone();
     let begun = runtime.spawn(async move {
-        tokio::spawn(serve(bind(address).await?, handle, Some(logs)));
+        tokio::spawn(serve(bind(address).await?, handle, shown));
         Ok(())
     });
     begun.await.unwrap_or_else(|gone| Err(SyncError::Thread(gone.into())))
@@ -100,7 +111,7 @@ pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, SyncError> 
 }
 
 /// Serves until it is dropped.
-pub(super) async fn serve(listener: TcpListener, handle: Handle, logs: Option<Logs>) {
+pub(super) async fn serve(listener: TcpListener, handle: Handle, shown: Shown) {
     let mut connections = Connections::default();
     loop {
         let (stream, address) = match listener.accept().await {
@@ -113,13 +124,13 @@ pub(super) async fn serve(listener: TcpListener, handle: Handle, logs: Option<Lo
         };
         let all = CONNECTIONS.max(CONNECTIONS_OF_HOST * handle.book.size());
         let room = Room { all, of_address: UNPROVED_OF_ADDRESS };
-        let ended =
-            connections.add(address.ip(), room, |proof| converse(stream, address, handle.clone(), logs.clone(), proof));
+        let ended = connections
+            .add(address.ip(), room, |proof| converse(stream, address, handle.clone(), shown.clone(), proof));
         (0..ended).for_each(|_| handle.book.refuse("too-many"));
     }
 }
 
-async fn converse(stream: TcpStream, address: SocketAddr, handle: Handle, logs: Option<Logs>, proof: Proof) {
+async fn converse(stream: TcpStream, address: SocketAddr, handle: Handle, shown: Shown, proof: Proof) {
     let _ = stream.set_nodelay(true);
     keep_alive(&stream);
     let mut replaced = handle.book.replaced();
@@ -135,7 +146,7 @@ async fn converse(stream: TcpStream, address: SocketAddr, handle: Handle, logs: 
     };
     proof.is_given();
     let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first()).cloned();
-    let peer = Peer { handle, logs, certificate: certificate.map(Arc::new), address };
+    let peer = Peer { handle, shown, certificate: certificate.map(Arc::new), address };
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router(peer)));
@@ -157,7 +168,7 @@ async fn converse(stream: TcpStream, address: SocketAddr, handle: Handle, logs: 
 #[derive(Clone)]
 struct Peer {
     handle: Handle,
-    logs: Option<Logs>,
+    shown: Shown,
     certificate: Option<Arc<CertificateDer<'static>>>,
     address: SocketAddr,
 }
@@ -179,7 +190,7 @@ impl Peer {
     /// The logs, and whose host asks about them.
     fn logs(&self) -> Result<(&Logs, HostName), Refused> {
         let from = self.host(false)?;
-        self.logs.as_ref().map(|logs| (logs, from)).ok_or((StatusCode::NOT_FOUND, String::new()))
+        self.shown.logs.as_ref().map(|logs| (logs, from)).ok_or((StatusCode::NOT_FOUND, String::new()))
     }
 }
 
@@ -188,6 +199,7 @@ fn router(peer: Peer) -> Router {
         .route("/register", post(register))
         .route("/document", get(document))
         .route("/state", get(state))
+        .route("/report", get(report))
         .route("/log/{group}", get(extent))
         .route("/log/{group}/hashes", get(hashes))
         .route("/log/{group}/bytes", get(bytes))
@@ -249,6 +261,13 @@ async fn news(view: &mut watch::Receiver<Arc<super::View>>, after: Option<Mark>)
 async fn state(State(peer): State<Peer>) -> Result<Json<super::HostState>, Refused> {
     peer.host(true)?;
     Ok(Json(peer.handle.state()))
+}
+
+async fn report(State(peer): State<Peer>) -> Result<Response, Refused> {
+    peer.host(false)?;
+    let report = peer.shown.report.as_ref().ok_or((StatusCode::NOT_FOUND, String::new()))?;
+    let none = || (StatusCode::SERVICE_UNAVAILABLE, "it has just started, or its loop stands still".to_owned());
+    Ok(Json(&*report().ok_or_else(none)?).into_response())
 }
 
 async fn extent(State(peer): State<Peer>, Path(group): Path<String>) -> Result<Response, Refused> {

@@ -1,11 +1,12 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod refusals;
+mod reports;
 
 use super::{
     client::Link,
     driver::start_with,
-    server::{bind, serve},
+    server::{Shown, bind, serve},
     *,
 };
 use crate::trust::{self, Identity, Keys, Secrets};
@@ -93,6 +94,10 @@ impl Cluster {
     }
 
     fn host(&self, host: &str, file: &str) -> Host {
+        self.host_that_shows(host, file, Shown::default())
+    }
+
+    fn host_that_shows(&self, host: &str, file: &str, shown: Shown) -> Host {
         let topology = topology::read(file).unwrap();
         let book = AddressBook::new(name(host), &topology, self.keys('a')).unwrap();
         let state_dir = self.folder.path().join(host);
@@ -114,7 +119,7 @@ impl Cluster {
                     Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
                 }
             };
-            tokio::spawn(serve(listener, handle.clone(), None));
+            tokio::spawn(serve(listener, handle.clone(), shown));
             handle
         });
         Host { runtime, _life: life, handle }
