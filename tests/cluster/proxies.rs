@@ -98,7 +98,7 @@ pub fn a_jar_with_another_checksum_is_never_run_and_the_right_one_is_kept_runnin
     lab.until_ready();
     let pid = lab.pid("vm1", "exporter");
     assert_eq!(lab.get("vm1", "/health/exporter").unwrap().0, 200);
-    let served = lab.folder("vm1", "exporter").join("served.txt");
+    let served = lab.folder("vm1", "exporter").join("tmp/served.txt");
     assert_eq!(fs::read_to_string(served).unwrap(), lab.namesrv_list());
     kill_9(pid);
     until_replaced(lab, "exporter", pid);

@@ -37,7 +37,7 @@ pub fn make_jar(dir: &Path, jar: &Path) {
                 String file = arguments[0].replace("--spring.config.additional-location=file:", "");
                 properties.load(new FileInputStream(file));
                 String namesrvs = properties.getProperty("rocketmq.config.namesrvAddr");
-                Files.write(Paths.get("served.txt"), namesrvs.getBytes("UTF-8"));
+                Files.write(Paths.get("tmp/served.txt"), namesrvs.getBytes("UTF-8"));
                 int port = Integer.parseInt(properties.getProperty("server.port"));
                 HttpServer server = HttpServer.create(new InetSocketAddress(port), 0);
                 server.createContext("/", exchange -> { exchange.sendResponseHeaders(404, -1); exchange.close(); });
