@@ -126,6 +126,9 @@ pub(super) fn store_holder(store: &StoreIdentity, account: Option<Account>) -> i
     let file = match opened {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        // The account cannot open it, and so no JVM will either, which says so. Who has it open from before, or is no
+        // process of the account, is among the writers of the store.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
         Err(error) => return Err(error),
     };
     let whence = libc::SEEK_SET as libc::c_short;
