@@ -21,8 +21,7 @@ pub fn run(lab: &Lab, host: &str, arguments: &[&str]) -> (bool, String) {
 }
 
 pub fn a_restart_of_a_master_by_hand_under_load_loses_nothing_and_no_send_fails(lab: &mut Lab) {
-    let (ok, words) = lab.java(&["create-topic", "--cluster", "DefaultCluster", "--topic", "ByHand", "--queues", "4"]);
-    assert!(ok, "{words}");
+    lab.create_topic("ByHand");
     let sender = Sender::start(lab, "ByHand", "by-hand", 50);
     let before = lab.pids();
     let (ok, words) = run(lab, "vm1", &["restart", "broker-a", "--wait", "-m", "a new kernel"]);

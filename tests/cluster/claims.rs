@@ -82,8 +82,7 @@ pub fn after_convergence_nothing_is_planned_and_nothing_is_written(lab: &mut Lab
 }
 
 pub fn the_java_client_sends_1000_messages_and_receives_them_all(lab: &mut Lab) {
-    let (ok, said) = lab.java(&["create-topic", "--cluster", "DefaultCluster", "--topic", "Thousand", "--queues", "4"]);
-    assert!(ok, "{said}");
+    lab.create_topic("Thousand");
     let (ok, said) = lab.java(&["send", "--topic", "Thousand", "--count", "1000", "--prefix", "m"]);
     assert!(ok && said.contains("sent=1000 ok=1000"), "{}", said.lines().last().unwrap_or_default());
     let brokers: BTreeSet<&str> = said.lines().filter_map(|line| line.split(' ').nth(3)).collect();

@@ -76,8 +76,7 @@ fn controllers_are_inside(lab: &Lab) -> bool {
 
 /// Everything of the master's host at once, as when it loses its power: the agent first, so that nothing is started again.
 pub fn a_master_lost_with_its_host_is_followed_by_another_and_nothing_acknowledged_is_lost(lab: &mut Lab) {
-    let (ok, said) = lab.java(&["create-topic", "--cluster", "DefaultCluster", "--topic", "Elected", "--queues", "4"]);
-    assert!(ok, "{said}");
+    lab.create_topic("Elected");
     let sender = Sender::start(lab, "Elected", "elected", 50);
     let lost = master(lab);
     let pids: Vec<u32> = lab.report(lost).unwrap().instances.iter().filter_map(|it| it.pid).collect();
@@ -191,8 +190,7 @@ fn move_store(lab: &Lab, host: &str, from: &str, to: &str) {
 
 /// Each host for itself, as two of three controllers and members go on meanwhile.
 pub fn controllers_enter_the_namesrvs_one_host_after_the_other_and_nothing_acknowledged_is_lost(lab: &mut Lab) {
-    let (ok, said) = lab.java(&["create-topic", "--cluster", "DefaultCluster", "--topic", "Entered", "--queues", "4"]);
-    assert!(ok, "{said}");
+    lab.create_topic("Entered");
     let sender = Sender::start(lab, "Entered", "entered", 50);
     let text = fs::read_to_string(lab.cluster_file()).unwrap();
     let (pids, last) = (lab.pids(), master(lab));

@@ -222,9 +222,7 @@ fn suites() -> Vec<Suite<Lab>> {
                 acl::a_slave_gets_the_topics_of_its_master,
                 acl::a_client_with_the_key_sends_and_receives_through_proxies_and_one_without_is_refused,
                 acl::the_key_is_in_the_files_that_need_it_and_shown_nowhere,
-                online::a_changed_key_is_taken_by_brokers_that_run_on,
                 acl::a_host_with_another_key_says_that_it_is_refused_and_never_that_a_broker_is_down,
-                offsets::what_was_consumed_from_the_slave_is_not_consumed_again_when_the_master_is_back,
                 claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
             ],
         },
@@ -355,6 +353,16 @@ fn more() -> Vec<Suite<Lab>> {
             ],
         },
         Suite {
+            name: "acl-all",
+            lab: acl::two,
+            claims: claims![Lab:
+                acl::without_its_key_nothing_that_needs_one_starts_and_with_it_all_comes_up_in_sync,
+                online::a_changed_key_is_taken_by_brokers_that_run_on,
+                offsets::what_was_consumed_from_the_slave_is_not_consumed_again_when_the_master_is_back,
+                claims::ending_the_agents_leaves_no_jvm_and_no_abort_file,
+            ],
+        },
+        Suite {
             name: "plain-acl",
             lab: acl::one,
             claims: claims![Lab:
@@ -379,6 +387,8 @@ fn main() -> ExitCode {
         false => suites(),
     };
     suites.retain(|suite| !arguments.contains(&format!("--not={}", suite.name)));
+    let only = arguments.iter().any(|argument| argument.starts_with("--only="));
+    suites.retain(|suite| !only || arguments.contains(&format!("--only={}", suite.name)));
     runner::run(suites)
 }
 

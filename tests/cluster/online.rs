@@ -112,8 +112,7 @@ fn said(lab: &Lab, words: &str) -> usize {
 const LOWERED: &str = "sends are acknowledged without its slave";
 
 pub fn strictly_no_send_is_acknowledged_while_the_other_host_is_dead(lab: &mut Lab) {
-    let (ok, said_) = lab.java(&["create-topic", "--cluster", "DefaultCluster", "--topic", "Alone", "--queues", "4"]);
-    assert!(ok, "{said_}");
+    lab.create_topic("Alone");
     let text = fs::read_to_string(lab.cluster_file()).unwrap();
     let pids = lab.pids();
     with_file(lab, &text.replace("[broker]\n", "[broker]\nsync = \"strict\"\n"));

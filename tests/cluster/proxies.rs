@@ -39,8 +39,7 @@ pub fn a_grpc_client_sends_through_one_proxy_and_receives_through_the_other(lab:
         assert_eq!(lab.get(host, "/health/proxy").unwrap().0, 200);
     }
     // No attribute is needed for plain messages.
-    let (ok, said) = lab.java(&["create-topic", "--cluster", "DefaultCluster", "--topic", "ByGrpc", "--queues", "4"]);
-    assert!(ok, "{said}");
+    lab.create_topic("ByGrpc");
     send(&through(lab, "vm1"), "plain");
     receive(&through(lab, "vm2"), "plain");
 }

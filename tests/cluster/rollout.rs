@@ -115,8 +115,7 @@ pub fn hosts_with_different_files_move_nothing_and_say_why(lab: &mut Lab) {
 }
 
 pub fn a_changed_file_is_rolled_out_in_order_under_load_and_nothing_is_lost(lab: &mut Lab) {
-    let (ok, said) = lab.java(&["create-topic", "--cluster", "DefaultCluster", "--topic", "Rolled", "--queues", "4"]);
-    assert!(ok, "{said}");
+    lab.create_topic("Rolled");
     let sender = Sender::start(lab, "Rolled", "rolled", 50);
     let text = fs::read_to_string(lab.cluster_file()).unwrap();
     let text = text.replace("\"136M\"", "\"144M\"").replace("\"256M\"", "\"264M\"");

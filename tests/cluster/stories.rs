@@ -59,8 +59,7 @@ fn files_read(lab: &Lab) -> usize {
 
 pub fn the_way_through_a_store_that_was_not_closed_is_told_in_percent_and_nothing_restarts_it(lab: &mut Lab) {
     let original = fs::read_to_string(lab.cluster_file()).unwrap();
-    let (ok, said) = lab.java(&["create-topic", "--cluster", "DefaultCluster", "--topic", "Many", "--queues", "4"]);
-    assert!(ok, "{said}");
+    lab.create_topic("Many");
     let log = lab.dir.join("many.log").display().to_string();
     let (ok, said) = lab.java(&["send", "--topic", "Many", "--count", "20000", "--prefix", "m", "--log", &log]);
     assert!(ok, "{said}");

@@ -231,8 +231,7 @@ pub fn plain_text_is_shut_out_and_let_in_again_under_load_and_nothing_is_lost(la
     lab.start();
     lab.until_ready();
     assert!(in_plain_text(lab).iter().all(Result::is_ok), "{:?}", in_plain_text(lab));
-    let (ok, said) = lab.java(&["create-topic", "--cluster", "DefaultCluster", "--topic", "Moved", "--queues", "4"]);
-    assert!(ok, "{said}");
+    lab.create_topic("Moved");
     let sender = Sender::start(lab, "Moved", "moved", 50);
     rolled_out(lab, SPEAKS, ENFORCES);
     all_shut_out(lab);

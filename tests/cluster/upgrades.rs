@@ -30,8 +30,7 @@ pub fn what_is_to_know_before_another_release_is_said_on_the_way_there_and_back(
 }
 
 pub fn another_release_is_rolled_out_under_load_with_no_failed_send_and_the_messages_stay(lab: &mut Lab) {
-    let (ok, said) = lab.java(&["create-topic", "--cluster", "DefaultCluster", "--topic", "Upgraded", "--queues", "4"]);
-    assert!(ok, "{said}");
+    lab.create_topic("Upgraded");
     let sender = Sender::start(lab, "Upgraded", "upgraded", 50);
     with_file(lab, &next(lab));
     let installed = |lab: &Lab| ["vm1", "vm2"].iter().all(|host| lab.folder(host, "dist").join(NEW).is_dir());

@@ -21,8 +21,7 @@ pub fn the_package_and_one_file_bring_up_four_brokers_in_sync(lab: &mut Lab) {
     for host in ["vm1", "vm2"] {
         assert_eq!(lab.get(host, "/readyz").unwrap(), (200, "ready\n".to_owned()));
     }
-    let (ok, said) = lab.java(&["create-topic", "--cluster", "DefaultCluster", "--topic", "Kept", "--queues", "4"]);
-    assert!(ok, "{said}");
+    lab.create_topic("Kept");
 }
 
 /// The unit asks for itself whether it serves, and may find out after the agent.

@@ -27,8 +27,7 @@ pub fn the_package_and_one_file_bring_up_a_group_that_elects_its_master(lab: &mu
     lab.install_everywhere();
     lab.until_ready();
     master(lab);
-    let (ok, said) = lab.java(&["create-topic", "--cluster", "DefaultCluster", "--topic", "Kept", "--queues", "4"]);
-    assert!(ok, "{said}");
+    lab.create_topic("Kept");
 }
 
 /// Takes the power of the master's host in turn, and once a slave's. What was sent.

@@ -37,8 +37,7 @@ pub fn a_proxy_and_an_exporter_that_are_added_run_beside_the_brokers(lab: &mut L
     });
     // A proxy that looked while there was no master keeps that for up to half a minute, and lets no consumer start until then.
     lab.until_ready();
-    let (ok, said) = lab.java(&["create-topic", "--cluster", "DefaultCluster", "--topic", "ByGrpc", "--queues", "4"]);
-    assert!(ok, "{said}");
+    lab.create_topic("ByGrpc");
     sends_and_receives("added");
 }
 

@@ -152,6 +152,15 @@ impl RunningCluster {
         (output.status.success(), text)
     }
 
+    /// A topic of four queues on every master. Asked again where a program that has just started does not answer in time.
+    pub fn create_topic(&self, topic: &str) {
+        let create = ["create-topic", "--cluster", "DefaultCluster", "--topic", topic, "--queues", "4"];
+        poll(LONG, &format!("topic {topic} is made"), || match self.java(&create) {
+            (true, _) => Ok(()),
+            (false, said) => Err(said),
+        });
+    }
+
     /// Receives until all of these bodies have come; what was acknowledged must be there.
     pub fn receive_all(&self, topic: &str, group: &str, bodies: &[String]) {
         self.receive(topic, group, bodies, &[]);
