@@ -119,9 +119,15 @@ impl Task {
             {
                 known.at = Some(Instant::now());
                 // A slave that was ended for being longer does not answer: its host knows what is on its disk.
-                let longer = known.log.extent().await.ok().filter(|it| !it.running && it.end > own.max_offset);
-                if let Some(slave) = longer {
-                    let cause = member.slave_ahead(Size(slave.end - own.max_offset));
+                let slave = known.log.extent().await.ok().filter(|it| !it.running && it.end > own.max_offset);
+                // What is known of this broker is older than the slave's end, and it may have sent that since: a slave stops in
+                // the middle of sends. Its own files have by now what it ever sent.
+                let log = LocalLog::new(store.commit_log.clone(), self.account);
+                let end = if slave.is_some() { log.with(|files| files.end()).await.ok() } else { None };
+                if let (Some(slave), Some(end)) = (slave, end)
+                    && slave.end > end
+                {
+                    let cause = member.slave_ahead(Size(slave.end - end));
                     self.differ.send_modify(|differ| drop(differ.insert(name.clone(), cause)));
                 }
             }

@@ -125,11 +125,9 @@ pub(super) fn store_holder(store: &StoreIdentity, account: Option<Account>) -> i
     let opened = unprivileged::run(account, || untrusted::file(&store.root.join("lock")))?;
     let file = match opened {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        // The account cannot open it, and so no JVM will either, which says so. Who has it open from before, or is no
-        // process of the account, is among the writers of the store.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
-        Err(error) => return Err(error),
+        // What cannot be opened as the account, or is no file, no JVM locks either: it says so when it starts. Who has it open
+        // from before, or is no process of the account, is among the writers of the store.
+        Err(_) => return Ok(None),
     };
     let whence = libc::SEEK_SET as libc::c_short;
     // A read lock would be refused by a write lock only, which is the one that RocketMQ takes.
