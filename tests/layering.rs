@@ -74,6 +74,7 @@ fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
                 "supervise",
                 "sync",
                 "trust",
+                "untrusted",
             ],
         ),
         ("agreement", &["accounts", "clock", "commit_log", "probe", "sync"]),

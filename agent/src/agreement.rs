@@ -118,16 +118,9 @@ impl Task {
                 && known.at.is_none_or(|at| at.elapsed() >= EVERY)
             {
                 known.at = Some(Instant::now());
-                // A slave that was ended for being longer does not answer: its host knows what is on its disk.
-                let slave = known.log.extent().await.ok().filter(|it| !it.running && it.end > own.max_offset);
-                // What is known of this broker is older than the slave's end, and it may have sent that since: a slave stops in
-                // the middle of sends. Its own files have by now what it ever sent.
                 let log = LocalLog::new(store.commit_log.clone(), self.account);
-                let end = if slave.is_some() { log.with(|files| files.end()).await.ok() } else { None };
-                if let (Some(slave), Some(end)) = (slave, end)
-                    && slave.end > end
-                {
-                    let cause = member.slave_ahead(Size(slave.end - end));
+                if let Some(ahead) = known.slave_ahead(&log, own.max_offset).await {
+                    let cause = member.slave_ahead(Size(ahead));
                     self.differ.send_modify(|differ| drop(differ.insert(name.clone(), cause)));
                 }
             }
@@ -198,6 +191,16 @@ fn both(facts: &BrokerFacts) -> Option<Range<u64>> {
 }
 
 impl Known {
+    /// By how many bytes a slave that does not run is ahead of its master, which was last seen to end at `end`. Such a slave
+    /// does not answer: its host knows what is on its disk.
+    async fn slave_ahead(&self, master: &LocalLog, end: u64) -> Option<u64> {
+        let slave = self.log.extent().await.ok().filter(|it| !it.running && it.end > end)?;
+        // `end` is older than the slave's, and a slave stops in the middle of sends. The master's own files have by now
+        // what it ever sent.
+        let end = master.with(|files| files.end()).await.ok()?;
+        slave.end.checked_sub(end).filter(|ahead| *ahead > 0)
+    }
+
     /// Compares what is new at the end, or else a piece of what lies before. How the slave's log stands to the master's where
     /// they differ.
     async fn compare(&mut self, own: &LocalLog, both: Range<u64>, role: Role) -> Result<Option<Verdict>, PairError> {

@@ -6,7 +6,7 @@ use crate::{
     files::{self, FileError},
     untrusted,
 };
-use rustix::fs::{Mode, OFlags, openat};
+use rustix::fs::OFlags;
 use std::{
     fs::{File, TryLockError},
     io::{self, Read, Write},
@@ -91,9 +91,7 @@ fn take_over(folder: &Path) -> io::Result<()> {
 
 /// A link there leads nowhere, and neither does a second name of another file.
 fn lock_file(folder: &Path) -> io::Result<File> {
-    let folder = untrusted::folder(folder)?;
-    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = File::from(openat(&folder, "agent.lock", flags, Mode::from_raw_mode(0o644))?);
+    let file = untrusted::open_or_make(&folder.join("agent.lock"), OFlags::RDWR, 0o644)?;
     let found = file.metadata()?;
     match found.is_file() && found.nlink() == 1 {
         true => Ok(file),

@@ -53,26 +53,14 @@ pub fn failed(doing: &'static str, path: &Path) -> impl Fn(io::Error) -> FileErr
 
 /// A file's bytes; none where it is not there. Nothing lies below a file either.
 pub fn read(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
-    match untrusted::read(path, LONGEST) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if is_absent(&error) => Ok(None),
-        Err(error) => Err(failed("read", path)(error)),
-    }
+    untrusted::if_there(untrusted::read(path, LONGEST)).map_err(failed("read", path))
 }
 
 /// The names of what lies in a folder; none where it is not there.
 pub fn entries(folder: &Path) -> Result<Vec<String>, FileError> {
     let failed = failed("read", folder);
-    let open = match untrusted::folder(folder) {
-        Ok(open) => open,
-        Err(error) if is_absent(&error) => return Ok(Vec::new()),
-        Err(error) => return Err(failed(error)),
-    };
-    untrusted::names(open).map_err(failed)
-}
-
-fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+    let open = untrusted::if_there(untrusted::folder(folder)).map_err(&failed)?;
+    open.map_or(Ok(Vec::new()), |open| untrusted::names(open).map_err(failed))
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -89,11 +77,8 @@ fn give(open: &OwnedFd, account: Account) -> Result<(), Errno> {
 
 /// Looks at a file that must have this text and mode, and this owner where one is named.
 pub fn observe_file(path: &Path, text: &str, mode: u32, owner: Option<Account>) -> Result<FileState, FileError> {
-    let file = match untrusted::file(path) {
-        Ok(file) => file,
-        Err(error) if is_absent(&error) => return Ok(FileState::Differs),
-        Err(error) => return Err(failed("read", path)(error)),
-    };
+    let opened = untrusted::if_there(untrusted::file(path)).map_err(failed("read", path))?;
+    let Some(file) = opened else { return Ok(FileState::Differs) };
     let meta = file.metadata().map_err(failed("look at", path))?;
     let same = meta.mode() & 0o7777 == mode
         && owner.is_none_or(|owner| (meta.uid(), meta.gid()) == (owner.uid, owner.gid))
@@ -199,7 +184,7 @@ pub fn size_of_folder(folder: &Path, budget: Budget) -> io::Result<u64> {
     };
     let mut bytes = 0;
     untrusted::walk(open, budget, |entry| {
-        if FileType::from_raw_mode(entry.stat.st_mode) == FileType::RegularFile {
+        if entry.kind() == FileType::RegularFile {
             bytes += u64::try_from(entry.stat.st_size).unwrap_or_default();
         }
         Ok(())

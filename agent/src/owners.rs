@@ -48,13 +48,7 @@ impl std::fmt::Display for Strangers {
 /// # Errors
 /// A folder cannot be read, or there is too much in it to look at.
 pub fn strangers(root: &Path, account: Account) -> io::Result<Option<Strangers>> {
-    let folder = match untrusted::folder(root) {
-        Ok(folder) => folder,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(None);
-        }
-        Err(error) => return Err(error),
-    };
+    let Some(folder) = untrusted::if_there(untrusted::folder(root))? else { return Ok(None) };
     let mut found: Option<Strangers> = None;
     let mut see = |path: PathBuf, uid: u32| {
         let strangers = found.get_or_insert(Strangers { count: 0, example: path, uid });
@@ -93,13 +87,7 @@ pub struct Given {
 /// Something cannot be read or given; what came before was.
 pub fn give(root: &Path, account: Account) -> io::Result<Given> {
     let mut given = Given::default();
-    let folder = match untrusted::folder(root) {
-        Ok(folder) => folder,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(given);
-        }
-        Err(error) => return Err(error),
-    };
+    let Some(folder) = untrusted::if_there(untrusted::folder(root))? else { return Ok(given) };
     let (uid, gid) = (Some(Uid::from_raw(account.uid)), Some(Gid::from_raw(account.gid)));
     let own = fstat(&folder)?;
     if (own.st_uid, own.st_gid) != (account.uid, account.gid) {

@@ -203,15 +203,14 @@ impl Peers {
             let ask = |(host, address): (HostName, SocketAddr)| {
                 let (client, trusted) = (client.clone(), trusted.clone());
                 async move {
-                    let shown = match &trusted {
-                        Some(reports) => reports.ask(&host, patience.timeout).await,
-                        None => Err(LinkError::Older),
+                    let trusted = match &trusted {
+                        Some(reports) => shown_by(reports, &host, patience).await,
+                        None => None,
                     };
-                    let answer = match (shown, client) {
-                        (Ok(report), _) => of_host(report, &host),
-                        (Err(LinkError::Older), Ok(client)) => report_of(&client, &host, address, patience).await,
-                        (Err(LinkError::Older), Err(error)) => Err(PeerError::Client(error)),
-                        (Err(error), _) => Err(PeerError::Link(error)),
+                    let answer = match (trusted, client) {
+                        (Some(answer), _) => answer,
+                        (None, Ok(client)) => report_of(&client, &host, address, patience).await,
+                        (None, Err(error)) => Err(PeerError::Client(error)),
                     };
                     (host, address, answer)
                 }
@@ -247,6 +246,19 @@ impl State {
 /// Nothing under the lock can leave half a change behind, so one that a panic left is as good as any.
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a host that shows who it is reports; none where it shows that its agent is older, and cannot say so that way.
+async fn shown_by(
+    reports: &RemoteReports,
+    host: &HostName,
+    patience: Patience,
+) -> Option<Result<HostReport, PeerError>> {
+    match reports.ask(host, patience.timeout).await {
+        Ok(report) => Some(of_host(report, host)),
+        Err(LinkError::Older) => None,
+        Err(error) => Some(Err(PeerError::Link(error))),
+    }
 }
 
 async fn report_of(

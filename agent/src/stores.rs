@@ -139,13 +139,7 @@ fn topics(config: &Path, is_marked: bool) -> Result<Option<Vec<String>>, StoreEr
 /// The names in `TopicConfigSerializeWrapper` as JSON; the same in 4.x and 5.x.
 fn read_topics(path: &Path) -> Result<Option<Vec<String>>, StoreError> {
     let failed = files::failed("read", path);
-    let file = match untrusted::file(path) {
-        Ok(file) => file,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(None);
-        }
-        Err(error) => return Err(failed(error).into()),
-    };
+    let Some(file) = untrusted::if_there(untrusted::file(path)).map_err(&failed)? else { return Ok(None) };
     if file.metadata().map_err(failed)?.len() == 0 {
         return Ok(None);
     }
@@ -158,16 +152,10 @@ fn read_topics(path: &Path) -> Result<Option<Vec<String>>, StoreError> {
 /// # Errors
 /// It cannot be looked into.
 pub fn holds_files(folder: &Path) -> io::Result<bool> {
-    let open = match untrusted::folder(folder) {
-        Ok(open) => open,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(false);
-        }
-        Err(error) => return Err(error),
-    };
+    let Some(open) = untrusted::if_there(untrusted::folder(folder))? else { return Ok(false) };
     let mut holds = false;
     let walked = untrusted::walk(open, Budget::of(DEADLINE), |entry| {
-        holds = FileType::from_raw_mode(entry.stat.st_mode) != FileType::Directory;
+        holds = entry.kind() != FileType::Directory;
         if holds { Err(io::ErrorKind::Interrupted.into()) } else { Ok(()) }
     });
     if holds { Ok(true) } else { walked.map(|()| false) }

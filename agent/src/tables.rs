@@ -39,7 +39,7 @@ fn read(file: &File, table: Table<'_, '_>) -> serde_json::Result<()> {
     }
     let text = Quoting::new(BufReader::new(file.take(LONGEST)));
     let mut reader = serde_json::Deserializer::from_reader(BufReader::new(text));
-    table.deserialize(&mut reader)?;
+    Object(table).deserialize(&mut reader)?;
     reader.end()
 }
 
@@ -49,11 +49,14 @@ struct Table<'t, 'n> {
     names: Option<&'n mut Vec<String>>,
 }
 
-impl<'de> DeserializeSeed<'de> for Table<'_, '_> {
-    type Value = ();
+/// Reads an object with that visitor.
+struct Object<V>(V);
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
+impl<'de, V: Visitor<'de>> DeserializeSeed<'de> for Object<V> {
+    type Value = V::Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
+        deserializer.deserialize_map(self.0)
     }
 }
 
@@ -69,7 +72,7 @@ impl<'de> Visitor<'de> for Table<'_, '_> {
         while let Some(key) = map.next_key::<String>()? {
             if key == self.name {
                 is_there = true;
-                map.next_value_seed(Names { names: self.names.as_deref_mut(), bytes: 0 })?;
+                map.next_value_seed(Object(Names { names: self.names.as_deref_mut(), bytes: 0 }))?;
             } else {
                 map.next_value::<IgnoredAny>()?;
             }
@@ -81,14 +84,6 @@ impl<'de> Visitor<'de> for Table<'_, '_> {
 struct Names<'n> {
     names: Option<&'n mut Vec<String>>,
     bytes: usize,
-}
-
-impl<'de> DeserializeSeed<'de> for Names<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
 }
 
 impl<'de> Visitor<'de> for Names<'_> {

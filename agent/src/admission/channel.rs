@@ -5,7 +5,6 @@ use super::Admission;
 use crate::{
     peers::{Patience, Peers},
     sync::{AddressBook, RemoteLog},
-    trust::Keys,
 };
 use rocketmq_agent_domain::{
     desired::Desired,
@@ -14,7 +13,7 @@ use rocketmq_agent_domain::{
     observed::Fact,
     topology::Topology,
 };
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 /// For a report.
 const PATIENCE: Patience = Patience { timeout: Duration::from_secs(3), fresh: Duration::ZERO };
@@ -35,14 +34,8 @@ impl Channel {
         partner: &HostName,
         group: &BrokerName,
     ) -> anyhow::Result<Self> {
-        let keys = Keys::find(admission.certificates(), &admission.settings.secret_file)?;
-        let log = match keys {
-            Some(keys) => {
-                let book = AddressBook::new(desired.host.clone(), topology, keys)?;
-                Some(RemoteLog::new(partner.clone(), Arc::new(book), group.clone()))
-            }
-            None => None,
-        };
+        let book = AddressBook::find(desired.host.clone(), topology, &admission.settings)?;
+        let log = book.map(|book| RemoteLog::new(partner.clone(), book, group.clone()));
         let host = topology.hosts.iter().find(|host| host.name == *partner);
         let address = host.map(|host| (host.name.clone(), SocketAddr::new(host.address, host.agent_port)));
         let own = (desired.host.clone(), SocketAddr::from(([0, 0, 0, 0], 0)));

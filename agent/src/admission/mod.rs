@@ -14,7 +14,7 @@ use crate::{
     clock,
     files::{self, FileError},
     inventory::Inventory,
-    settings::{Certificates, Settings, SupervisorKind},
+    settings::{Settings, SupervisorKind},
     supervise::{self, Gate},
 };
 use rocketmq_agent_domain::{
@@ -185,10 +185,6 @@ impl Admission {
         }
         let text = serde_json::to_vec(what).map_err(|error| files::failed("write", path)(error.into()))?;
         files::write_file(path, &text, 0o644, None)
-    }
-
-    fn certificates(&self) -> Option<Certificates> {
-        self.settings.certificates()
     }
 
     /// An instance that runs may be started again in this boot.

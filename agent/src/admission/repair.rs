@@ -9,6 +9,7 @@ use crate::{
     clock,
     commit_log::{Comparison, Filled, PIECE, Pair, Side, compare, fill},
     sync::{PairError, RemoteLog},
+    untrusted,
 };
 use rocketmq_agent_domain::{
     admission::{Grounds, Lengths, Pending, enough},
@@ -19,9 +20,7 @@ use rocketmq_agent_domain::{
 };
 use rustix::fs::OFlags;
 use std::{
-    fs::OpenOptions,
     io,
-    os::unix::fs::OpenOptionsExt,
     path::Path,
     time::{Duration, Instant},
 };
@@ -222,8 +221,7 @@ async fn leave_open(seeker: &Seeker<'_>) -> Result<(), PairError> {
 
 /// A link or a FIFO there is the broker's: this neither follows nor waits.
 fn make(path: &Path) -> io::Result<()> {
-    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
-    OpenOptions::new().write(true).create(true).mode(0o640).custom_flags(flags).open(path)?.sync_all()
+    untrusted::open_or_make(path, OFlags::WRONLY, 0o640)?.sync_all()
 }
 
 /// How far a repair is, said now and then.

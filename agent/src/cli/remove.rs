@@ -9,7 +9,6 @@ use crate::{
     settings::Settings,
     supervise::{self, systemd},
     sync::{AddressBook, RemoteReports},
-    trust::Keys,
 };
 use anyhow::{Context, bail};
 use rocketmq_agent_domain::{
@@ -221,10 +220,7 @@ fn remains(settings: &Settings, found: &Found) -> anyhow::Result<Remains> {
 
 async fn others(settings: &Settings, inventory: &Inventory) -> anyhow::Result<BTreeMap<HostName, Fact<HostReport>>> {
     let (host, topology) = (inventory.desired.host.clone(), &inventory.cluster.topology);
-    let reports = match Keys::find(settings.certificates(), &settings.secret_file)? {
-        Some(keys) => RemoteReports::of(Arc::new(AddressBook::new(host.clone(), topology, keys)?)),
-        None => None,
-    };
+    let reports = AddressBook::find(host.clone(), topology, settings)?.and_then(RemoteReports::of);
     let hosts = topology.hosts.iter();
     let agents = hosts.map(|host| (host.name.clone(), SocketAddr::new(host.address, host.agent_port))).collect();
     Ok(Peers::new(host, agents).trusted(reports.map(Arc::new)).others().await)

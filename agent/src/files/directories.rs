@@ -4,7 +4,7 @@ use super::{FileError, failed, folder_of, give};
 use crate::{accounts::Account, untrusted};
 use rocketmq_agent_domain::{desired::Owner, observed::DirectoryState};
 use rustix::{
-    fs::{Access, AtFlags, CWD, Mode, OFlags, accessat, fchmod, fstat, mkdirat, openat},
+    fs::{Access, AtFlags, CWD, Mode, accessat, fchmod, fstat, mkdirat},
     io::Errno,
 };
 use std::{fs, io, os::unix::fs::MetadataExt, path::Path};
@@ -67,8 +67,7 @@ pub fn observe_directory(path: &Path, whose: Whose) -> Result<DirectoryState, Fi
         Whose::Root(_) if !untrusted::is_sealed(&folder).map_err(failed("look at folder", path))? => {
             DirectoryState::Foreign(found.st_uid)
         }
-        Whose::Root(account) => closed(account),
-        Whose::Account(account) => closed(account),
+        Whose::Root(account) | Whose::Account(account) => closed(account),
         Whose::Writable => DirectoryState::Fine,
     })
 }
@@ -149,8 +148,7 @@ fn make_one(path: &Path, mode: u32, owner: Option<Account>) -> io::Result<()> {
         Err(Errno::EXIST) => false,
         Err(error) => return Err(error.into()),
     };
-    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::RDONLY | OFlags::CLOEXEC;
-    let made = if is_new { openat(&above, name, flags, Mode::empty())? } else { untrusted::folder(path)? };
+    let made = if is_new { untrusted::folder_in(&above, name)? } else { untrusted::folder(path)? };
     fchmod(&made, Mode::from_raw_mode(mode))?;
     match owner {
         Some(account) if is_new => Ok(give(&made, account)?),

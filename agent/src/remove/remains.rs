@@ -13,7 +13,7 @@ use rocketmq_agent_domain::{
 };
 use rustix::fs::FileType;
 use std::{
-    fs, io,
+    fs,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -226,12 +226,8 @@ fn entries(folder: &Path) -> Result<Vec<String>, RemoveError> {
     if !is_folder(folder) {
         return Ok(Vec::new());
     }
-    let listed = untrusted::folder(folder).and_then(untrusted::names);
-    let mut names = match listed {
-        Ok(names) => names,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Vec::new(),
-        Err(error) => return Err(failed("list", folder)(error)),
-    };
+    let listed = untrusted::if_there(untrusted::folder(folder).and_then(untrusted::names));
+    let mut names = listed.map_err(failed("list", folder))?.unwrap_or_default();
     names.sort();
     Ok(names)
 }
@@ -243,7 +239,7 @@ fn size(folder: &Path) -> Result<u64, RemoveError> {
     let mut bytes = 0;
     let walked = untrusted::folder(folder).and_then(|open| {
         untrusted::walk(open, Budget::of(LOOK), |entry| {
-            if FileType::from_raw_mode(entry.stat.st_mode) != FileType::Directory {
+            if entry.kind() != FileType::Directory {
                 bytes += u64::try_from(entry.stat.st_blocks).unwrap_or_default() * BLOCK;
             }
             Ok(())

@@ -17,7 +17,7 @@ fn task(dir: &Path) -> Task {
 }
 
 #[tokio::test]
-async fn what_was_taken_from_a_master_is_on_disk_before_it_is_taken_and_gone_when_it_is_over() {
+async fn what_a_master_gives_up_is_on_disk_before_and_gone_when_it_is_over() {
     let dir = tempfile::tempdir().unwrap();
     let mut task = task(dir.path());
     task.write(Some(&record(Phase::Announced))).unwrap();

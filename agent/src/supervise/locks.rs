@@ -12,7 +12,7 @@ use rocketmq_agent_domain::{
     cause::Occupant,
     launch::{Launch, StoreIdentity},
 };
-use rustix::fs::{Mode, OFlags, openat};
+use rustix::fs::OFlags;
 use std::{
     fs::{self, File, TryLockError},
     io,
@@ -39,9 +39,7 @@ pub(super) fn path(launch: &Launch) -> PathBuf {
 /// It cannot be made.
 pub(super) fn take(launch: &Launch) -> io::Result<Option<File>> {
     // A link there leads nowhere, and a FIFO keeps nobody waiting, should the folder not be root's yet.
-    let folder = untrusted::folder(&launch.directory)?;
-    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = File::from(openat(&folder, NAME, flags, Mode::from_raw_mode(0o644))?);
+    let file = untrusted::open_or_make(&path(launch), OFlags::RDWR, 0o644)?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
@@ -125,8 +123,8 @@ pub(super) fn store_holder(store: &StoreIdentity, account: Option<Account>) -> i
     let opened = unprivileged::run(account, || untrusted::file(&store.root.join("lock")))?;
     let file = match opened {
         Ok(file) => file,
-        // What cannot be opened as the account, or is no file, no JVM locks either: it says so when it starts. Who has it open
-        // from before, or is no process of the account, is among the writers of the store.
+        // The account cannot open it, or it is no file. A JVM cannot lock it then, and says so when it starts. Somebody who
+        // has it open already is found among the writers of the store.
         Err(_) => return Ok(None),
     };
     let whence = libc::SEEK_SET as libc::c_short;

@@ -2,6 +2,7 @@
 //! links, names for the server, and TLS for both. Shared by all tasks of config sync.
 
 use super::LinkError;
+use crate::settings::Settings;
 use crate::trust::{Ends, Identity, Keys, Made, Stranger, TrustError};
 use rocketmq_agent_domain::{
     document::Document,
@@ -12,7 +13,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant, SystemTime},
 };
 use tokio::sync::watch;
@@ -63,6 +64,15 @@ impl AddressBook {
         let made = keys.ends(&book.me, SystemTime::now())?;
         book.lock().trust = Some(Trust { keys, made, at: Instant::now(), unusable: None });
         Ok(book)
+    }
+
+    /// The same with what the settings name; none where this host has neither a secret nor certificates.
+    ///
+    /// # Errors
+    /// As for [`AddressBook::new`] and [`Keys::find`].
+    pub fn find(host: HostName, topology: &Topology, settings: &Settings) -> Result<Option<Arc<Self>>, TrustError> {
+        let keys = Keys::find(settings.certificates(), &settings.secret_file)?;
+        keys.map(|keys| Self::new(host, topology, keys).map(Arc::new)).transpose()
     }
 
     /// The hosts of this host's own file, where they do not talk to each other.

@@ -104,15 +104,15 @@ impl Link {
             Ok(answer) => answer,
             Err(_) => Err(LinkError::Silent(patience)),
         };
-        if answer.is_err() {
+        let reached = match &answer {
+            // Who does not know the question was reached, and may know the next one.
+            Ok(_) | Err(LinkError::Older) => Ok(()),
+            Err(error) => Err(error),
+        };
+        if reached.is_err() {
             self.kept = None;
         }
-        // Who does not know the question was reached.
-        let reached = answer.as_ref().map(drop);
-        self.book.reached(
-            &self.host,
-            reached.or_else(|error| if matches!(error, LinkError::Older) { Ok(()) } else { Err(error) }),
-        );
+        self.book.reached(&self.host, reached);
         answer
     }
 

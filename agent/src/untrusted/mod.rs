@@ -4,7 +4,8 @@
 //! Two rules hold for every function here:
 //! - No link is followed that the account could have made or moved. Links of the operator, in folders that the account
 //!   cannot change, are followed: that is how a store is put on a disk of its own.
-//! - What was looked at is what is changed: both go by the same descriptor. Nothing here waits for a FIFO or a device.
+//! - One descriptor is looked at and then changed, so that nothing can take its place in between. Nothing here waits for a
+//!   FIFO or a device.
 //!
 //! For an agent that is not root the kernel keeps the boundary, and links are followed as usual.
 
@@ -12,7 +13,9 @@ mod resolve;
 mod take;
 mod tree;
 
-pub use resolve::{at_once, file, folder, folder_in, is_open_to_account, names, read, read_some};
+pub use resolve::{
+    at_once, file, folder, folder_in, if_there, is_open_to_account, names, open_or_make, read, read_some,
+};
 pub use take::{is_sealed, owned_by_root, seal, seal_tree, take_home};
 pub use tree::{Budget, Entry, delete, delete_below, walk};
 

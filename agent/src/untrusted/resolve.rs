@@ -26,7 +26,7 @@ const LINKS: usize = 40;
 const MOST_NAMES: usize = 1_000_000;
 /// A folder on the way: nothing is read of it.
 const PASS: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-const LIST: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+pub(super) const LIST: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 const LOOK: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// Opens a folder.
@@ -55,11 +55,8 @@ pub fn folder_in(folder: impl AsFd, name: &OsStr) -> io::Result<OwnedFd> {
 /// A folder, component by component.
 pub(super) fn walked(path: &Path) -> io::Result<OwnedFd> {
     let found = find(path)?;
-    match found.name {
-        Some(name) => Ok(openat(&found.folder, &name, LIST, Mode::empty())?),
-        // The path ended in the folder itself: `/` or `..`.
-        None => Ok(openat(&found.folder, c".", LIST, Mode::empty())?),
-    }
+    // Without a name the path ended in the folder itself: `/` or `..`.
+    folder_in(&found.folder, found.name.as_deref().unwrap_or(OsStr::new(".")))
 }
 
 /// Opens a regular file for reading. It never waits, whatever lies there.
@@ -89,6 +86,30 @@ pub fn at_once(folder: impl AsFd, name: &OsStr) -> io::Result<File> {
     // Nobody needs it any more: what is a regular file stays one.
     fcntl_setfl(&file, OFlags::empty())?;
     Ok(file.into())
+}
+
+/// Opens a file of the agent's own by these flags, and makes it where it is not there. A link is not followed and nothing is
+/// waited for. That it is a regular file is for the caller to see.
+///
+/// # Errors
+/// As for [`folder`]; or it can be neither opened nor made.
+pub fn open_or_make(path: &Path, flags: OFlags, mode: u32) -> io::Result<File> {
+    let folder = folder(path.parent().unwrap_or(Path::new("/")))?;
+    let flags = flags | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let name = path.file_name().unwrap_or_default();
+    Ok(openat(folder, name, flags, Mode::from_raw_mode(mode))?.into())
+}
+
+/// What was opened; none where it is not there. Nothing lies below a file either.
+///
+/// # Errors
+/// It is there and was not opened.
+pub fn if_there<T>(opened: io::Result<T>) -> io::Result<Option<T>> {
+    match opened {
+        Ok(opened) => Ok(Some(opened)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// The bytes of a regular file, which may have `most` of them.

@@ -23,7 +23,6 @@ fn owner() -> (Option<Uid>, Option<Gid>) {
 
 /// What is pinned is not opened: a device or a FIFO is only looked at.
 const PIN: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-const OPEN: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 /// A tree that is taken over is small: configuration, copies of it, a release.
 const TIME: Duration = Duration::from_secs(60);
 
@@ -66,10 +65,14 @@ pub fn owned_by_root(home: impl AsFd) -> io::Result<bool> {
 /// It is no folder, or its owner cannot be changed.
 pub fn seal(path: &Path, mode: u32) -> io::Result<OwnedFd> {
     let folder = resolve::folder(path)?;
-    fchown(&folder, owner().0, owner().1)?;
-    // After the owner: until then the account could have set it again.
-    fchmod(&folder, Mode::from_raw_mode(mode))?;
+    take_folder(&folder, mode)?;
     Ok(folder)
+}
+
+fn take_folder(folder: &OwnedFd, mode: u32) -> io::Result<()> {
+    fchown(folder, owner().0, owner().1)?;
+    // After the owner: until then the account could have set it again.
+    Ok(fchmod(folder, Mode::from_raw_mode(mode))?)
 }
 
 /// Takes over what the agent keeps in an instance's folder, which is sealed by now. What is no plain file, or has a second
@@ -85,10 +88,8 @@ pub fn take_home(home: impl AsFd) -> io::Result<()> {
     for name in TREES {
         match statat(home, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(found) if kind(&found) == FileType::Directory => {
-                let own = openat(home, name, OPEN, Mode::empty())?;
-                let mode = if name == "conf" { 0o755 } else { 0o750 };
-                fchown(&own, owner().0, owner().1)?;
-                fchmod(&own, Mode::from_raw_mode(mode))?;
+                let own = resolve::folder_in(home, OsStr::new(name))?;
+                take_folder(&own, if name == "conf" { 0o755 } else { 0o750 })?;
                 seal_tree(&own)?;
             }
             Ok(found) if found.st_uid == 0 => {}
@@ -106,11 +107,10 @@ pub fn take_home(home: impl AsFd) -> io::Result<()> {
 /// # Errors
 /// Something cannot be taken over; or the tree is too large.
 pub fn seal_tree(folder: impl AsFd) -> io::Result<()> {
-    walk(folder, Budget::of(TIME), |entry| match kind(&entry.stat) {
+    walk(folder, Budget::of(TIME), |entry| match entry.kind() {
         FileType::Directory => {
-            let own = openat(entry.folder, entry.name, OPEN, Mode::empty())?;
-            fchown(&own, owner().0, owner().1)?;
-            Ok(fchmod(&own, Mode::from_raw_mode(fstat(&own)?.st_mode & 0o755 | 0o750))?)
+            let own = resolve::folder_in(entry.folder, OsStr::from_bytes(entry.name.to_bytes()))?;
+            take_folder(&own, fstat(&own)?.st_mode & 0o755 | 0o750)
         }
         _ => take_file(entry.folder, entry.name),
     })

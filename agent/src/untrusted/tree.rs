@@ -1,10 +1,10 @@
 //! Whole trees, by descriptor: walked and deleted without recursion, and never through a link. Names below are only ever
 //! one component long, so that nothing leads out of the tree.
 
-use super::kind;
+use super::{kind, resolve::LIST};
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
-    fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, openat, renameat, statat, unlinkat},
+    fs::{AtFlags, Dir, FileType, Mode, Stat, openat, renameat, statat, unlinkat},
     io::Errno,
 };
 use std::{
@@ -15,7 +15,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-const OPEN: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 /// RocketMQ's own trees are five deep.
 const DEPTH: usize = 32;
 /// So many folders are held open while a tree is deleted; what is deeper is moved up.
@@ -63,6 +62,13 @@ pub struct Entry<'e> {
     pub stat: Stat,
 }
 
+impl Entry<'_> {
+    /// Whether it is a folder, a file, or what else.
+    pub fn kind(&self) -> FileType {
+        kind(&self.stat)
+    }
+}
+
 struct Level {
     folder: OwnedFd,
     entries: Dir,
@@ -96,7 +102,7 @@ pub fn walk(
     mut budget: Budget,
     mut visit: impl FnMut(&Entry<'_>) -> io::Result<()>,
 ) -> io::Result<()> {
-    let mut levels = vec![Level::of(openat(folder, c".", OPEN, Mode::empty())?, PathBuf::new())?];
+    let mut levels = vec![Level::of(openat(folder, c".", LIST, Mode::empty())?, PathBuf::new())?];
     while let Some(level) = levels.last_mut() {
         let Some(name) = level.next()? else {
             levels.pop();
@@ -110,14 +116,13 @@ pub fn walk(
             Err(error) => return Err(error.into()),
         };
         let path = level.path.join(OsStr::from_bytes(name.to_bytes()));
-        let is_folder = kind(&stat) == FileType::Directory;
         let entry = Entry { folder: level.folder.as_fd(), name: &name, path, stat };
         visit(&entry)?;
-        if !is_folder {
+        if entry.kind() != FileType::Directory {
             continue;
         }
         let path = entry.path;
-        let below = match openat(&level.folder, &name, OPEN, Mode::empty()) {
+        let below = match openat(&level.folder, &name, LIST, Mode::empty()) {
             Ok(below) => below,
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => continue,
             Err(error) => return Err(error.into()),
@@ -141,7 +146,7 @@ pub fn delete(folder: impl AsFd, name: &OsStr) -> io::Result<()> {
         Err(Errno::ISDIR | Errno::PERM) => {}
         Err(error) => return Err(error.into()),
     }
-    let own = openat(folder, name, OPEN, Mode::empty())?;
+    let own = openat(folder, name, LIST, Mode::empty())?;
     delete_below(&own)?;
     match unlinkat(folder, name, AtFlags::REMOVEDIR) {
         Ok(()) | Err(Errno::NOENT) => Ok(()),
@@ -172,7 +177,7 @@ pub fn delete_below(folder: impl AsFd) -> io::Result<()> {
 /// One round; how many entries there were. What is nested deep is moved to the top, for the next round.
 fn empty(top: BorrowedFd<'_>, round: usize, moved: &mut usize) -> io::Result<usize> {
     let mut count = 0;
-    let mut levels = vec![(Level::of(openat(top, c".", OPEN, Mode::empty())?, PathBuf::new())?, CString::default())];
+    let mut levels = vec![(Level::of(openat(top, c".", LIST, Mode::empty())?, PathBuf::new())?, CString::default())];
     loop {
         let depth = levels.len();
         let Some((level, _)) = levels.last_mut() else { return Ok(count) };
@@ -193,7 +198,7 @@ fn empty(top: BorrowedFd<'_>, round: usize, moved: &mut usize) -> io::Result<usi
             Err(Errno::ISDIR | Errno::PERM) => {}
             Err(error) => return Err(error.into()),
         }
-        let below = match openat(&level.folder, &name, OPEN, Mode::empty()) {
+        let below = match openat(&level.folder, &name, LIST, Mode::empty()) {
             Ok(below) => below,
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => continue,
             Err(error) => return Err(error.into()),

@@ -138,7 +138,7 @@ fn a_folder_that_cannot_be_used_is_the_one_thing_that_is_said_and_nothing_is_don
 }
 
 #[test]
-fn folders_that_the_account_could_change_are_taken_over_before_anything_is_written_or_started() {
+fn folders_that_the_account_could_change_are_taken_over_before_all_else() {
     let desired = wanted();
     let mut observed = fresh(&desired);
     observed.distribution = Fact::Known(DistributionState::Installed);

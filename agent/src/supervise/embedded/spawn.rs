@@ -7,13 +7,13 @@ use rocketmq_agent_domain::{
     launch::{Cause, Launch},
 };
 use rustix::{
-    fs::{FileType, Mode, OFlags, fcntl_setfl, fstat, openat},
+    fs::{OFlags, fcntl_setfl},
     process::{Resource, Rlimit, getrlimit, setrlimit},
 };
 use std::{
     fs::File,
     io,
-    os::unix::process::CommandExt,
+    os::unix::{fs::MetadataExt, process::CommandExt},
     path::Path,
     process::{Command, Stdio},
 };
@@ -44,16 +44,13 @@ pub(super) fn spawn(launch: &Launch, run_as: Option<Account>, lock: File) -> Res
 
 /// It stays the agent's: the JVM has it open, and needs no right to open it.
 fn open_console(path: &Path) -> io::Result<File> {
-    let folder = untrusted::folder(path.parent().unwrap_or(Path::new("/")))?;
-    let flags =
-        OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = openat(&folder, path.file_name().unwrap_or_default(), flags, Mode::from_raw_mode(0o640))?;
-    let found = fstat(&file)?;
-    if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile || found.st_nlink != 1 {
+    let file = untrusted::open_or_make(path, OFlags::WRONLY | OFlags::APPEND, 0o640)?;
+    let found = file.metadata()?;
+    if !found.is_file() || found.nlink() != 1 {
         return Err(io::Error::other("it is not a regular file of its own"));
     }
     fcntl_setfl(&file, OFlags::APPEND)?;
-    Ok(file.into())
+    Ok(file)
 }
 
 /// Raises this process's limit of open files as far as it may; the JVMs inherit it. A broker has one open file for each

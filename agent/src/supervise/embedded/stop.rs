@@ -93,7 +93,7 @@ fn newest(folder: &Path) -> io::Result<Option<i128>> {
     let mut found = None;
     untrusted::walk(open, Budget::of(LOOK), |entry| {
         let stat = &entry.stat;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
+        if entry.kind() != FileType::Directory {
             found = found.max(Some(i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec)));
         }
         Ok(())

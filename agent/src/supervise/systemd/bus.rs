@@ -49,7 +49,7 @@ trait Unit {
 }
 
 #[proxy(interface = "org.freedesktop.systemd1.Service", default_service = "org.freedesktop.systemd1")]
-trait Service {
+pub(super) trait Service {
     #[zbus(property, name = "MainPID")]
     fn main_pid(&self) -> zbus::Result<u32>;
     #[zbus(property)]
@@ -60,6 +60,10 @@ trait Service {
     fn exec_main_code(&self) -> zbus::Result<i32>;
     #[zbus(property)]
     fn exec_main_status(&self) -> zbus::Result<i32>;
+    #[zbus(property)]
+    fn memory_high(&self) -> zbus::Result<u64>;
+    #[zbus(property)]
+    fn memory_max(&self) -> zbus::Result<u64>;
 }
 
 /// What systemd says of one unit.

@@ -3,11 +3,11 @@
 
 use super::{
     ANSWER, SupervisorError,
-    bus::{self, ManagerProxy},
+    bus::{self, ManagerProxy, ServiceProxy},
     manager,
 };
 use tracing::{debug, warn};
-use zbus::{Connection, Variant, connection::Builder, proxy, proxy::CacheProperties};
+use zbus::{Connection, Variant, connection::Builder, proxy::CacheProperties};
 
 /// The unit of the packages. An agent that runs in another one, or in a session, is limited by whoever made that.
 const UNIT: &str = "rocketmq-agent.service";
@@ -17,14 +17,6 @@ const HIGH: u64 = 512 << 20;
 const MAX: u64 = 1 << 30;
 /// `infinity`, as systemd says it.
 const NONE: u64 = u64::MAX;
-
-#[proxy(interface = "org.freedesktop.systemd1.Service", default_service = "org.freedesktop.systemd1")]
-trait Limits {
-    #[zbus(property)]
-    fn memory_high(&self) -> zbus::Result<u64>;
-    #[zbus(property)]
-    fn memory_max(&self) -> zbus::Result<u64>;
-}
 
 /// Limits the memory of this agent's unit, or takes these limits back where JVMs are its children (`has_jvms`). Limits that
 /// the operator set stay. Where systemd does not answer, the agent goes on without.
@@ -46,9 +38,9 @@ async fn change(connection: &Connection, manager: &ManagerProxy<'_>, has_jvms: b
     if manager.get_unit_by_pid(std::process::id()).await?.as_str() != path {
         return Ok(());
     }
-    let limits = LimitsProxy::builder(connection).path(path.as_str()).cache_properties(CacheProperties::No);
-    let limits = limits.build().await?;
-    let found = (limits.memory_high().await?, limits.memory_max().await?);
+    let service = ServiceProxy::builder(connection).path(path.as_str()).cache_properties(CacheProperties::No);
+    let service = service.build().await?;
+    let found = (service.memory_high().await?, service.memory_max().await?);
     let Some((high, max)) = wanted(found, has_jvms) else { return Ok(()) };
     let properties = [("MemoryHigh", Variant::from(high)), ("MemoryMax", Variant::from(max))];
     manager.set_unit_properties(UNIT, true, &properties).await?;
