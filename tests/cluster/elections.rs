@@ -22,26 +22,11 @@ pub const CONTROLLERS: &str = "[controller]\nheap = \"128M\"\n[broker.config]\nm
 /// The same inside the NameServers.
 pub const EMBEDDED: &str = "[controller]\nin_namesrv = true\n[broker.config]\nmappedFileSizeCommitLog = 1048576\n[rollout]\nrestart = \"auto\"\n";
 
-/// The hosts whose member is in that role, as they see it themselves.
-fn in_role(lab: &Lab, role: Role) -> Vec<&'static str> {
-    let is = |host: &str| lab.instance(host, GROUP).is_ok_and(|it| it.pid.is_some() && it.role == role);
-    HOSTS.into_iter().filter(|host| is(host)).collect()
-}
-
-fn master(lab: &Lab) -> &'static str {
-    poll(LONG, "one member is the master", || match in_role(lab, Role::Master)[..] {
-        [host] => Ok(host),
-        _ => {
-            Err(format!("{:?}", HOSTS.map(|host| lab.instance(host, GROUP).map(|it| (it.role, it.state, it.reasons)))))
-        }
-    })
-}
-
 pub fn one_file_brings_up_a_group_that_elects_its_master(lab: &mut Lab) {
     lab.start();
     lab.until_ready();
-    let master = master(lab);
-    assert_eq!(in_role(lab, Role::Slave).len(), 2);
+    let master = lab.master_of(GROUP);
+    assert_eq!(lab.in_role(GROUP, Role::Slave).len(), 2);
     for host in HOSTS {
         let status = |path: &str| lab.get(host, path).unwrap().0;
         let expected = if host == master { (200, 503) } else { (503, 200) };
@@ -78,14 +63,14 @@ fn controllers_are_inside(lab: &Lab) -> bool {
 pub fn a_master_lost_with_its_host_is_followed_by_another_and_nothing_acknowledged_is_lost(lab: &mut Lab) {
     lab.create_topic("Elected");
     let sender = Sender::start(lab, "Elected", "elected", 50);
-    let lost = master(lab);
+    let lost = lab.master_of(GROUP);
     let pids: Vec<u32> = lab.report(lost).unwrap().instances.iter().filter_map(|it| it.pid).collect();
     lab.agent(lost).kill_9();
     pids.iter().for_each(|pid| kill_9(*pid));
     until(LONG, "they have ended", || !pids.iter().any(|pid| is_running(*pid)));
     let began = Instant::now();
     let next = poll(LONG, "another member is the master", || {
-        in_role(lab, Role::Master).first().copied().ok_or("none".to_owned())
+        lab.in_role(GROUP, Role::Master).first().copied().ok_or("none".to_owned())
     });
     assert_ne!(next, lost);
     sender.until_acknowledged(100);
@@ -98,7 +83,7 @@ pub fn a_master_lost_with_its_host_is_followed_by_another_and_nothing_acknowledg
     });
     lab.agent(lost).start();
     lab.until_ready();
-    assert_eq!((master(lab), lab.instance(lost, GROUP).unwrap().role), (next, Role::Slave));
+    assert_eq!((lab.master_of(GROUP), lab.instance(lost, GROUP).unwrap().role), (next, Role::Slave));
     let acknowledged = sender.stop();
     assert!(acknowledged.len() >= 120, "only {} sends were acknowledged", acknowledged.len());
     lab.receive_all("Elected", "GE", &acknowledged);
@@ -106,7 +91,7 @@ pub fn a_master_lost_with_its_host_is_followed_by_another_and_nothing_acknowledg
 
 pub fn a_changed_file_is_rolled_out_with_the_master_last_and_nothing_acknowledged_is_lost(lab: &mut Lab) {
     let sender = Sender::start(lab, "Elected", "rolled", 50);
-    let last = master(lab);
+    let last = lab.master_of(GROUP);
     let text = fs::read_to_string(lab.cluster_file()).unwrap();
     rollout::with_file(lab, &text.replace("heap = \"256M\"", "heap = \"264M\""));
     let moved = rollout::follow(lab, |_| {});
@@ -176,7 +161,7 @@ pub fn controllers_leave_the_namesrvs_when_their_data_was_moved_and_not_before(l
     lab.start();
     lab.until_ready();
     assert_eq!(leaders(lab, "controller").len(), 1);
-    master(lab);
+    lab.master_of(GROUP);
     lab.receive_all("Elected", "GM", &acknowledged);
 }
 
@@ -193,7 +178,7 @@ pub fn controllers_enter_the_namesrvs_one_host_after_the_other_and_nothing_ackno
     lab.create_topic("Entered");
     let sender = Sender::start(lab, "Entered", "entered", 50);
     let text = fs::read_to_string(lab.cluster_file()).unwrap();
-    let (pids, last) = (lab.pids(), master(lab));
+    let (pids, last) = (lab.pids(), lab.master_of(GROUP));
     fs::write(lab.cluster_file(), text.replace("[controller]\nheap = \"128M\"", "[controller]\nin_namesrv = true"))
         .unwrap();
     for host in HOSTS {
@@ -225,7 +210,7 @@ pub fn controllers_enter_the_namesrvs_one_host_after_the_other_and_nothing_ackno
     lab.until_ready();
     assert_eq!(leaders(lab, "namesrv").len(), 1);
     assert!(HOSTS.iter().all(|host| lab.instance(host, "controller").is_err()));
-    assert_eq!(in_role(lab, Role::Slave).len(), 2, "all know who the master is");
+    assert_eq!(lab.in_role(GROUP, Role::Slave).len(), 2, "all know who the master is");
     let acknowledged = sender.stop();
     let sent = fs::read_to_string(lab.dir.join("entered.log")).unwrap().lines().count();
     println!("  {} of {sent} sends on the way were not acknowledged", sent - acknowledged.len());

@@ -5,7 +5,7 @@ use crate::{
     lab::Lab,
     one_file::share_a_secret,
     power::{RATE, lose_power, under_load, until_back},
-    real::{LONG, Sender, poll, until},
+    real::{LONG, Sender, until},
     vm::{DATA, Vm},
     watcher::Watcher,
 };
@@ -233,42 +233,4 @@ fn fill_disk(filler: &Path) {
     }
     file.sync_all().unwrap();
     assert!(file.write_all(&[1; 4096]).is_err(), "there is room still");
-}
-
-/// Copies so slowly to slaves that a large message takes seconds.
-pub const SLOW_COPY: &str = "haFlowControlEnable = true\nmaxHaTransferByteInSecond = 200000";
-
-/// A slave counts what it has of a message that is under way as copied.
-pub fn a_slave_that_ends_in_half_a_message_acknowledges_nothing_with_it(lab: &mut Lab) {
-    share_a_secret(lab);
-    let sender = Sender::start_sized(lab, "Kept", "half", 5, 300_000);
-    let watcher = Watcher::start(lab);
-    sender.until_acknowledged(4);
-    for (host, group, other) in [("vm1", "broker-a", "vm2"), ("vm2", "broker-b", "vm1")] {
-        let slave = Log::new(lab, other, group);
-        let half = || {
-            let (from, bytes) = slave.last_bytes().ok()?;
-            let whole = slave.whole_messages(from, &bytes);
-            (whole < bytes.len()).then(|| from + whole as u64)
-        };
-        // Nothing more of it comes once the hosts do not reach each other.
-        poll(LONG, &format!("{group} of {other} ends in half a message"), || {
-            half().ok_or("it ends in a whole one")?;
-            lab.vms.iter().for_each(|vm| vm.set_reachable(false));
-            // What is on its way still arrives.
-            let stays = (0..200).fold(None, |_, _| half());
-            lab.vms.iter().for_each(|vm| vm.set_reachable(stays.is_none()));
-            stays.ok_or("it was completed".to_owned())
-        });
-        lose_power(lab, host);
-        println!("  {other} has half a message of {group} at {}", half().expect("it was completed"));
-        lab.vms.iter().for_each(|vm| vm.set_reachable(true));
-        until_back(lab, &[host]);
-        sender.until_acknowledged(4);
-        all_logs_agree(lab);
-    }
-    let sent = sender.stop_with_retries();
-    lab.receive_all_once("Kept", "half", &sent);
-    all_logs_agree(lab);
-    watcher.stop();
 }

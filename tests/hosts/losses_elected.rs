@@ -3,9 +3,8 @@
 use crate::{
     lab::Lab,
     power::until_back,
-    real::{LONG, Sender, Sent, poll},
+    real::{Sender, Sent},
 };
-use rocketmq_agent_domain::launch::Role;
 use std::fs;
 
 const GROUP: &str = "broker-a";
@@ -13,20 +12,10 @@ const GROUP: &str = "broker-a";
 /// Three hosts with a controller each.
 pub const CONTROLLERS: &str = "[controller]\nheap = \"128M\"\n";
 
-fn master(lab: &Lab) -> &'static str {
-    poll(LONG, "one member is the master", || {
-        let is = |host: &str| lab.instance(host, GROUP).is_ok_and(|it| it.pid.is_some() && it.role == Role::Master);
-        match lab.hosts.iter().map(|(host, _)| *host).filter(|host| is(host)).collect::<Vec<_>>()[..] {
-            [host] => Ok(host),
-            ref several => Err(format!("{several:?}")),
-        }
-    })
-}
-
 pub fn the_package_and_one_file_bring_up_a_group_that_elects_its_master(lab: &mut Lab) {
     lab.install_everywhere();
     lab.until_ready();
-    master(lab);
+    lab.master_of(GROUP);
     lab.create_topic("Kept");
 }
 
@@ -35,13 +24,13 @@ fn lose_in_turn(lab: &mut Lab) -> Sent {
     let sender = Sender::start(lab, "Kept", "elected", 200);
     sender.until_acknowledged(400);
     for time in 0..4 {
-        let leads = master(lab);
+        let leads = lab.master_of(GROUP);
         let others = lab.hosts.iter().map(|(host, _)| *host).filter(|host| *host != leads).collect::<Vec<_>>();
         let host = if time == 2 { others[0] } else { leads };
         lab.vm(host).power_off();
         println!("  {host} lost its power; {leads} was the master");
         sender.until_acknowledged(200);
-        println!("  now {} is", master(lab));
+        println!("  now {} is", lab.master_of(GROUP));
         until_back(lab, &[host]);
         sender.until_acknowledged(200);
     }

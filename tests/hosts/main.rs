@@ -73,7 +73,7 @@ fn suites() -> Vec<Suite<Lab>> {
             claims: claims![Lab:
                 bring_up::the_package_and_one_file_bring_up_a_single_broker,
                 bring_up::systemd_finds_nothing_wrong_with_the_units_and_their_sandbox,
-                boundary::boundary_the_folder_of_an_instance_is_roots_and_its_account_changes_nothing_in_it,
+                boundary::boundary_an_instances_folder_is_roots_and_its_account_changes_nothing_in_it,
                 boundary::boundary_the_agent_limits_its_own_memory_and_leaves_the_operators_limit,
                 boundary::boundary_an_agent_whose_port_a_broker_took_supervises_and_says_so,
                 boundary::boundary_an_earlier_agents_folders_are_taken_over_while_the_broker_runs,
@@ -116,7 +116,7 @@ fn more() -> Vec<Suite<Lab>> {
             claims: claims![Lab:
                 bring_up::the_package_and_one_file_bring_up_a_single_broker,
                 bring_up::systemd_finds_nothing_wrong_with_the_units_and_their_sandbox,
-                boundary::boundary_the_folder_of_an_instance_is_roots_and_its_account_changes_nothing_in_it,
+                boundary::boundary_an_instances_folder_is_roots_and_its_account_changes_nothing_in_it,
                 boundary::boundary_the_agent_limits_its_own_memory_and_leaves_the_operators_limit,
                 boundary::boundary_an_agent_whose_port_a_broker_took_supervises_and_says_so,
                 boundary::boundary_an_earlier_agents_folders_are_taken_over_while_the_broker_runs,
@@ -177,15 +177,6 @@ fn soak() -> Vec<Suite<Lab>> {
             claims: claims![Lab:
                 bring_up::the_package_and_one_file_bring_up_four_brokers_in_sync,
                 losses::both_hosts_that_lose_their_power_at_once_lose_nothing_that_was_flushed,
-                bring_up::stopping_the_hosts_leaves_no_abort_file,
-            ],
-        },
-        Suite {
-            name: "losses-of-halves",
-            lab: || Lab::new("bookworm", "5.5.0", "2m-2s-sync", &["vm1", "vm2"]).with_key(losses::SLOW_COPY),
-            claims: claims![Lab:
-                bring_up::the_package_and_one_file_bring_up_four_brokers_in_sync,
-                losses::a_slave_that_ends_in_half_a_message_acknowledges_nothing_with_it,
                 bring_up::stopping_the_hosts_leaves_no_abort_file,
             ],
         },

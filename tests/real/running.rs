@@ -5,7 +5,10 @@ use rocketmq_agent::{
     remoting::{Broker, Client},
     web,
 };
-use rocketmq_agent_domain::health::report::{ClusterReport, HostReport, InstanceReport};
+use rocketmq_agent_domain::{
+    health::report::{ClusterReport, HostReport, InstanceReport},
+    launch::Role,
+};
 use std::{collections::BTreeMap, fs, net::SocketAddr, path::PathBuf, process::Command, time::Duration};
 use tokio::runtime::Runtime;
 
@@ -75,6 +78,23 @@ impl RunningCluster {
         let report = self.report(host)?;
         let found = report.instances.into_iter().find(|instance| instance.instance.as_str() == name);
         found.ok_or_else(|| format!("{host} has no {name}"))
+    }
+
+    /// The hosts whose member of a group is in that role, as they see it themselves.
+    pub fn in_role(&self, group: &str, role: Role) -> Vec<&'static str> {
+        let is = |host: &str| self.instance(host, group).is_ok_and(|it| it.pid.is_some() && it.role == role);
+        self.hosts.iter().map(|(host, _)| *host).filter(|host| is(host)).collect()
+    }
+
+    /// The host of a group's only master, as soon as there is one.
+    pub fn master_of(&self, group: &str) -> &'static str {
+        let seen = |(host, _): &(&'static str, SocketAddr)| {
+            (*host, self.instance(host, group).map(|it| (it.role, it.state, it.reasons)))
+        };
+        poll(LONG, "one member is the master", || match self.in_role(group, Role::Master)[..] {
+            [host] => Ok(host),
+            _ => Err(format!("{:?}", self.hosts.iter().map(seen).collect::<Vec<_>>())),
+        })
     }
 
     /// The process of an instance that runs.
