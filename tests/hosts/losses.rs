@@ -5,7 +5,7 @@ use crate::{
     lab::Lab,
     one_file::share_a_secret,
     power::{RATE, lose_power, under_load, until_back},
-    real::{LONG, Sender, until},
+    real::{LONG, Sender, poll, until},
     vm::{DATA, Vm},
     watcher::Watcher,
 };
@@ -233,4 +233,51 @@ fn fill_disk(filler: &Path) {
     }
     file.sync_all().unwrap();
     assert!(file.write_all(&[1; 4096]).is_err(), "there is room still");
+}
+
+/// The master's disk has for a minute nothing of what it took.
+pub const LATE_FLUSH: &str = "flushIntervalCommitLog = 60000";
+
+/// The slave stops where half a message has come, and the power of its master's host goes: recovery cuts that half from what
+/// the master takes back, and with it on its disk the slave would be the longer one for ever.
+pub fn a_slave_that_ends_in_half_a_message_is_cut_to_its_masters_end(lab: &mut Lab) {
+    share_a_secret(lab);
+    lab.vms.iter().for_each(Vm::hold_little_on_the_way);
+    let sender = Sender::start_sized(lab, "Kept", "half", 3, 300_000);
+    let watcher = Watcher::start(lab);
+    let pairs = [("vm1", "broker-a", "vm2"), ("vm2", "broker-b", "vm1")];
+    let mut lacked = 0;
+    for (host, group, other) in [pairs, pairs].concat() {
+        sender.until_acknowledged_by(group, 2);
+        let (slave, master) = (Log::new(lab, other, group), Log::new(lab, host, group));
+        let pid = lab.pid(other, group);
+        poll(LONG, &format!("{group} of {other} stops in half a message"), || {
+            lab.vm(other).signal(pid, "STOP");
+            let (from, bytes) = slave.last_bytes().map_err(|error| error.to_string())?;
+            let half = bytes.len() - slave.whole_messages(from, &bytes);
+            if half == 0 {
+                lab.vm(other).signal(pid, "CONT");
+            }
+            if half == 0 { Err("it has whole ones".to_owned()) } else { Ok(()) }
+        });
+        lose_power(lab, host);
+        lab.vm(other).signal(pid, "CONT");
+        let (from, had) = slave.last_bytes().unwrap();
+        let whole = slave.whole_messages(from, &had);
+        let kept = master.keeps(from, &had);
+        println!(
+            "  {other} has {} bytes of a message, and {host} none of its last {}",
+            had.len() - whole,
+            had.len() as u64 - kept
+        );
+        lacked += usize::from(whole < had.len() && kept < whole as u64);
+        until_back(lab, &[host]);
+        sender.until_acknowledged_by(group, 2);
+        all_logs_agree(lab);
+    }
+    assert!(lacked > 0, "no slave ended in half a message that its master lacked");
+    let sent = sender.stop_with_retries();
+    lab.receive_all_once("Kept", "half", &sent);
+    all_logs_agree(lab);
+    watcher.stop();
 }

@@ -181,6 +181,15 @@ fn soak() -> Vec<Suite<Lab>> {
             ],
         },
         Suite {
+            name: "losses-of-halves",
+            lab: || Lab::new("bookworm", "5.5.0", "2m-2s-sync", &["vm1", "vm2"]).with_key(losses::LATE_FLUSH),
+            claims: claims![Lab:
+                bring_up::the_package_and_one_file_bring_up_four_brokers_in_sync,
+                losses::a_slave_that_ends_in_half_a_message_is_cut_to_its_masters_end,
+                bring_up::stopping_the_hosts_leaves_no_abort_file,
+            ],
+        },
+        Suite {
             name: "losses-controller",
             lab: || {
                 let lab = Lab::new("bookworm", "5.5.0", "controller", &["vm1", "vm2", "vm3"]);

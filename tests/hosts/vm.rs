@@ -135,6 +135,13 @@ impl Vm {
         }
     }
 
+    /// Has its sockets hold a few thousand bytes only, so that little of a large message is ever on its way.
+    pub fn hold_little_on_the_way(&self) {
+        for buffer in ["net.ipv4.tcp_rmem=4096 8192 8192", "net.ipv4.tcp_wmem=4096 8192 8192"] {
+            run("ip", &["netns", "exec", &self.namespace(), "sysctl", "-q", "-w", buffer]);
+        }
+    }
+
     /// Whether its cable drops what is longer, and says nothing: its network card goes on to send the usual 1500 bytes.
     pub fn set_longest_packet(&self, longest: Option<u16>) {
         run("ip", &["link", "set", &self.cable(), "mtu", &longest.unwrap_or(1500).to_string()]);
