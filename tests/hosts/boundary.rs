@@ -2,6 +2,9 @@
 //! folders, nothing of root's is read out, written, given away or deleted, and the agent goes on to answer.
 
 mod attack;
+mod flood;
+
+pub use flood::boundary_floods_of_connections_keep_no_change_out;
 
 use attack::{CANARIES, LOOK, attack, broker_ends, two_passes, until_broker_serves, while_alive};
 

@@ -57,6 +57,7 @@ fn suites() -> Vec<Suite<Lab>> {
                 crashes::a_host_that_is_given_up_and_taken_back_has_its_messages,
                 crashes::a_removed_package_leaves_the_brokers_and_a_purged_one_the_messages,
                 one_file::with_one_secret_and_a_witness_three_hosts_keep_one_file,
+                boundary::boundary_floods_of_connections_keep_no_change_out,
                 one_file::a_host_that_loses_its_power_in_the_middle_of_its_apply_catches_up,
                 one_file::a_host_that_is_cut_off_refuses_changes_and_its_brokers_run_on,
                 one_file::a_lost_majority_is_left_behind_and_returns,

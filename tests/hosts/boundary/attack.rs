@@ -27,7 +27,7 @@ pub(super) fn attack(vm: &Vm, script: &str) -> String {
 }
 
 /// Ends the asking also where a claim fails.
-struct Over<'o>(&'o AtomicBool);
+pub(super) struct Over<'o>(pub &'o AtomicBool);
 
 impl Drop for Over<'_> {
     fn drop(&mut self) {
