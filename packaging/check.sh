@@ -33,6 +33,10 @@ same "conffiles" "/etc/needrestart/conf.d/rocketmq-agent.conf"$'\n'"$configurati
 for script in postinst prerm postrm; do sh -n "$scratch/$script"; done
 same "a libc is needed" "systemd (>= 247)" "$(dpkg-deb --field "$deb" Depends)"
 
+say "what the program is built from"
+dpkg-deb --fsys-tarfile "$deb" | tar -xC "$scratch" ./usr/bin/rocketmq-agent ./usr/share/doc/rocketmq-agent
+python3 packaging/built_from.py "$scratch/usr/bin/rocketmq-agent" "$scratch/usr/share/doc/rocketmq-agent/rocketmq-agent.cdx.json" "$root"
+
 say "rpm: digests, configuration files, scripts"
 rpm -K --nosignature "$rpm"
 same "configuration files" "$configuration" "$(rpm -qpc "$rpm" | sort)"

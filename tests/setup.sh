@@ -119,6 +119,9 @@ packaging() {
     done
     [[ ${#missing[@]} -eq 0 ]] || install "${missing[@]}"
     crate_tool cargo-generate-rpm 0.21.1
+    # What the packages say of the crates that the program is built from.
+    crate_tool cargo-auditable 0.7.7
+    crate_tool cargo-cyclonedx 0.5.9
 }
 
 hosts() {
