@@ -22,20 +22,19 @@ export CC_x86_64_unknown_linux_musl=musl-gcc
 export CFLAGS_x86_64_unknown_linux_musl="-ffile-prefix-map=$cargo_home=cargo"
 unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_TARGET CARGO_TARGET_DIR
 
-build=(cargo auditable build)
-[[ $profile == release ]] || build=(cargo build)
-"${build[@]}" --profile "$profile" --locked --target "$target" --bin rocketmq-agent --config profile.dev.strip=true \
-    --config "target.$target.rustflags = ['--remap-path-prefix=$cargo_home=cargo', '--remap-path-prefix=$root=.']"
-CARGO_TARGET_DIR=${HOST_TARGET_DIR:-target} cargo run --quiet --locked --example manual -- target/manual
-
+build=(cargo build)
 sbom=target/sbom/rocketmq-agent.cdx.json
 rm -rf target/sbom && mkdir -p target/sbom
 if [[ $profile == release ]]; then
+    build=(cargo auditable build)
     # It writes one beside each manifest. The program's own names the other crate of this tree too.
     cargo cyclonedx --quiet --format json --spec-version 1.5 --target "$target" --no-build-deps --override-filename sbom
     sed "s,file://$root,file:///rocketmq-agent,g" sbom.json >"$sbom"
     rm -f sbom.json agent/domain/sbom.json
 fi
+"${build[@]}" --profile "$profile" --locked --target "$target" --bin rocketmq-agent --config profile.dev.strip=true \
+    --config "target.$target.rustflags = ['--remap-path-prefix=$cargo_home=cargo', '--remap-path-prefix=$root=.']"
+CARGO_TARGET_DIR=${HOST_TARGET_DIR:-target} cargo run --quiet --locked --example manual -- target/manual
 
 stage=target/packages/stage
 rm -rf "$stage"

@@ -24,6 +24,6 @@ named = {(crate["name"], crate["version"]) for crate in [bom["metadata"]["compon
 
 if root in text or "serialNumber" in bom:
     sys.exit("built_from: the SBOM differs from one machine or run to the next")
-if ("tokio" not in {name for name, _ in built_from}) or not built_from <= named:
+if "tokio" not in {name for name, _ in built_from} or not built_from <= named:
     sys.exit(f"built_from: the SBOM lacks {sorted(built_from - named)}")
 print(f"{len(built_from)} crates in the program, {len(named)} in the SBOM ({bom['bomFormat']} {bom['specVersion']})")

@@ -109,6 +109,10 @@ deb() {
         (cd "$root" && rustup target add "$target") >&2
     fi
     crate_tool cargo-deb 3.8.0 --no-default-features
+    # What a release says of the crates that it is built from.
+    [[ ${PACKAGE_PROFILE:-release} == release ]] || return 0
+    crate_tool cargo-auditable 0.7.7
+    crate_tool cargo-cyclonedx 0.5.9
 }
 
 packaging() {
@@ -119,9 +123,6 @@ packaging() {
     done
     [[ ${#missing[@]} -eq 0 ]] || install "${missing[@]}"
     crate_tool cargo-generate-rpm 0.21.1
-    # What the packages say of the crates that the program is built from.
-    crate_tool cargo-auditable 0.7.7
-    crate_tool cargo-cyclonedx 0.5.9
 }
 
 hosts() {
