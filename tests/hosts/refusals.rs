@@ -16,9 +16,9 @@ use std::{
     time::Duration,
 };
 
-const ALL: [&str; 3] = ["vm1", "vm2", "vm3"];
+pub const ALL: [&str; 3] = ["vm1", "vm2", "vm3"];
 const SETTINGS: &str = "etc/rocketmq-agent/agent.toml";
-const SYNC_PORT: u16 = 9878;
+pub const SYNC_PORT: u16 = 9878;
 
 fn restart(vm: &Vm) {
     vm.ok(&["systemctl", "restart", "rocketmq-agent"]);

@@ -5,6 +5,7 @@ use crate::{
     lab::Lab,
     one_file::{apply, generation, text, until_works_from},
     real::{LONG, until},
+    refusals::{ALL, SYNC_PORT},
 };
 use std::{
     collections::VecDeque,
@@ -14,7 +15,6 @@ use std::{
     time::Duration,
 };
 
-const SYNC_PORT: u16 = 9878;
 /// So many are open at a time.
 const HELD: usize = 1100;
 
@@ -44,7 +44,7 @@ pub fn boundary_floods_of_connections_keep_no_change_out(lab: &mut Lab) {
             for (hours, from) in [(400, 1), (401, 0), (402, 1)] {
                 let (before, began) = (generation(lab, "vm1"), opened.load(Ordering::Relaxed));
                 apply(&lab.vms[from], &text(lab, hours));
-                until_works_from(lab, &["vm1", "vm2", "vm3"], before + 1);
+                until_works_from(lab, &ALL, before + 1);
                 println!("  {} connections came meanwhile", opened.load(Ordering::Relaxed) - began);
             }
         });
